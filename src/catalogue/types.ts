@@ -1,0 +1,127 @@
+// What the API and the CLI say to a catalogue and hear back: the nouns of docs/design.md as types.
+
+import type { AttractorError } from '../errors/error.ts';
+
+export type AttributeValue = string | number | boolean;
+
+/** One catalogue entry as the user gives it. Exactly one of `image` and `vector`. */
+export interface ItemInput {
+  readonly id: string;
+  /** Product id; several items (views) share one. Defaults to the item's own id. */
+  readonly group?: string;
+  readonly image?: Uint8Array;
+  readonly vector?: Float32Array;
+  readonly tags?: readonly string[];
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+}
+
+export interface Item {
+  readonly id: string;
+  readonly group: string;
+  readonly tags: readonly string[];
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** SHA-256 (hex) of the stored image; absent for items added by vector. */
+  readonly imageHash?: string;
+  /** Only where asked for. */
+  readonly vector?: Float32Array;
+}
+
+export type UpsertStatus = 'created' | 'updated' | 'unchanged' | 'failed';
+
+/** One per input, in order. Everything but `failed` is durable when the call returns. */
+export interface UpsertResult {
+  readonly id: string;
+  readonly status: UpsertStatus;
+  readonly error?: AttractorError;
+}
+
+export type QueryBy =
+  | { readonly image: Uint8Array }
+  | { readonly id: string }
+  | { readonly vector: Float32Array };
+
+export interface QueryOptions {
+  readonly by: QueryBy;
+  /** Hits (or groups) wanted, 1 to 1,000. Default 10. */
+  readonly limit?: number;
+  /** Hits below this cosine are left out. */
+  readonly scoreThreshold?: number;
+  /** True: scan everything instead of walking the graph. */
+  readonly exact?: boolean;
+  /** Search width of the graph. */
+  readonly ef?: number;
+  readonly withVector?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface Hit {
+  readonly id: string;
+  /** Cosine similarity. */
+  readonly score: number;
+  readonly item: Item;
+}
+
+/** Milliseconds. */
+export interface QueryTiming {
+  readonly embed: number;
+  readonly search: number;
+}
+
+export interface QueryAnswer {
+  readonly hits: readonly Hit[];
+  readonly timing: QueryTiming;
+}
+
+export interface HitGroup {
+  readonly id: string;
+  /** Best first, at most `groupSize`. Groups are ordered by their best hit. */
+  readonly hits: readonly Hit[];
+}
+
+export interface GroupAnswer {
+  readonly groups: readonly HitGroup[];
+  readonly timing: QueryTiming;
+}
+
+export interface CollectionInfo {
+  readonly name: string;
+  readonly model: string;
+  readonly fingerprint: string;
+  readonly dimension: number;
+  readonly metric: 'cosine';
+  /** Live items. */
+  readonly count: number;
+}
+
+/** Items + vectors of exactly one fingerprint + the index over them. Querying by an item's own id leaves that item out. */
+export interface Collection {
+  readonly info: CollectionInfo;
+  upsert(options: {
+    items: readonly ItemInput[];
+    priority?: 'online' | 'bulk';
+    signal?: AbortSignal;
+  }): Promise<UpsertResult[]>;
+  /** Throws `item_not_found`. */
+  get(options: { id: string; withVector?: boolean }): Item;
+  /** Throws `item_not_found` or `image_not_stored`. `mime` is sniffed from the bytes. */
+  image(options: { id: string }): { bytes: Uint8Array; mime: string; hash: string };
+  /** Durable when it returns; unknown ids are counted out. */
+  delete(options: { ids: readonly string[] }): { deleted: number };
+  query(options: QueryOptions): Promise<QueryAnswer>;
+  queryGroups(options: QueryOptions & { groupSize?: number }): Promise<GroupAnswer>;
+}
+
+export interface Catalogue {
+  list(): CollectionInfo[];
+  /** Throws `collection_not_found`. */
+  collection(name: string): Collection;
+  /** Throws `collection_exists` or `model_not_found`; `model` defaults to the catalogue's default model. */
+  createCollection(options: { name: string; model?: string }): Promise<Collection>;
+  /** Throws `collection_not_found`. */
+  dropCollection(name: string): void;
+  /** Small named facts that must survive a restart (e.g. "demo imported"). */
+  getMeta(key: string): string | undefined;
+  setMeta(key: string, value: string): void;
+  /** Saves the indexes, closes the store and the embedders. */
+  close(): Promise<void>;
+}

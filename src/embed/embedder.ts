@@ -1,0 +1,25 @@
+// The Embedder port: image bytes in, unit vectors out. Implemented by the child-process pool (pool.ts);
+// everything above (catalogue, server) knows only this file.
+
+import type { AttractorError } from '../errors/error.ts';
+
+/** `bulk` work (imports) waits behind `online` work (queries). */
+export type EmbedPriority = 'online' | 'bulk';
+
+export interface EmbedRequest {
+  /** Encoded images (JPEG, PNG, ...), as the user sent them. */
+  readonly images: readonly Uint8Array[];
+  readonly priority?: EmbedPriority;
+  readonly signal?: AbortSignal;
+}
+
+/** One entry per image, in order: a bad image fails alone. `vector` is L2-normalised, length `dimension`. */
+export type EmbedResult = { readonly vector: Float32Array } | { readonly error: AttractorError };
+
+export interface Embedder {
+  /** SHA-256 over the graph bytes and the preprocessing contract, `sha256:<hex>`. */
+  readonly fingerprint: string;
+  readonly dimension: number;
+  embed(request: EmbedRequest): Promise<EmbedResult[]>;
+  close(): Promise<void>;
+}

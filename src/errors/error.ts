@@ -1,0 +1,84 @@
+// The one error class, and the sentence shapes for bad input. Knows nothing of HTTP beyond the table's status.
+
+import { ERRORS, type ErrorCode } from './table.ts';
+
+export interface ErrorDetails {
+  /** Path of the offending field, e.g. `items[3].vector`. */
+  field?: string;
+  expected?: string;
+  received?: string;
+  cause?: unknown;
+}
+
+export class AttractorError extends Error {
+  override readonly name = 'AttractorError';
+  readonly code: ErrorCode;
+  readonly field: string | undefined;
+  readonly expected: string | undefined;
+  readonly received: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.field = details.field;
+    this.expected = details.expected;
+    this.received = details.received;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+}
+
+/** `invalid_argument` in the one sentence shape: "field: expected X, received Y". */
+export function invalid(field: string, expected: string, received: unknown): AttractorError {
+  const shown = show(received);
+  return new AttractorError('invalid_argument', `${field}: expected ${expected}, received ${shown}`, {
+    field,
+    expected,
+    received: shown,
+  });
+}
+
+/** A short printable form of any value, for messages. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${(value as Uint8Array).length ?? 0})`;
+  const text =
+    typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function'
+      ? String(value)
+      : typeof value === 'number'
+        ? String(value)
+        : (JSON.stringify(value) ?? String(value));
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** Refuses, by name, any key of `options` that is not in `known`. */
+export function refuseUnknown(options: object, known: readonly string[], where: string): void {
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new AttractorError(
+        'unknown_option',
+        `${where}: unknown option "${key}"; known: ${known.join(', ')}`,
+        {
+          field: key,
+          expected: `one of ${known.join(', ')}`,
+          received: key,
+        },
+      );
+    }
+  }
+}
+
+/** Any thrown value as an AttractorError; unknown ones become `internal` with the cause kept for the log. */
+export function asAttractorError(error: unknown): AttractorError {
+  if (error instanceof AttractorError) return error;
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new AttractorError('aborted', 'The operation was aborted.', { cause: error });
+  }
+  return new AttractorError('internal', 'Internal error.', { cause: error });
+}
