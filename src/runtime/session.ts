@@ -1,0 +1,169 @@
+// The only importer of onnxruntime-node: opens ONNX graphs on a provider and runs them on plain tensors.
+// `run` blocks the event loop while the graph computes, so servers call it from a child process (src/embed).
+
+import { createRequire } from 'node:module';
+import type * as Ort from 'onnxruntime-node';
+import { AttractorError, invalid } from '../errors/error.ts';
+import type { Tensor, TensorData, TensorType, ValueInfo } from '../onnx/model.ts';
+import { ARRAYS, checkTensor } from '../onnx/tensor.ts';
+
+export type Provider = 'cuda' | 'cpu';
+
+export interface SessionOptions {
+  /** ONNX bytes. Not held on to once the session is open. */
+  readonly model: Uint8Array;
+  /** Tried in this order; the first that works is used. Default: `['cpu']`. */
+  readonly providers?: readonly Provider[];
+  /** Threads inside one operator; one per core by default. */
+  readonly threads?: number;
+}
+
+export interface Session {
+  /** The provider in use, which need not be the first one asked for. */
+  readonly provider: Provider;
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  /**
+   * Runs the graph once. `feeds` has every input; `fetches` names the outputs wanted, all by default. The
+   * tensors returned are the caller's. Throws `invalid_argument` on a feed that does not fit.
+   */
+  run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+const require = createRequire(import.meta.url);
+let loaded: typeof Ort | undefined;
+
+/** Loads the native library on first use. What it would print is in the errors it throws as well. */
+function ort(): typeof Ort {
+  if (!loaded) {
+    loaded = require('onnxruntime-node') as typeof Ort;
+    loaded.env.logLevel = 'fatal';
+  }
+  return loaded;
+}
+
+/**
+ * Opens a session on the first provider that works. onnxruntime itself throws where a provider is missing, even
+ * with others named after it, so the falling back is done here. Throws `provider_unavailable` where none works
+ * and `onnx_invalid` where the graph cannot be loaded.
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { model, providers = ['cpu'], threads } = options;
+  if (providers.length === 0) throw invalid('providers', 'at least one of cuda, cpu', providers);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw invalid('threads', 'a whole number of 1 or more', threads);
+  }
+  let missing: unknown;
+  for (const provider of providers) {
+    try {
+      const session = await ort().InferenceSession.create(model, {
+        executionProviders: [provider],
+        ...(threads === undefined ? {} : { intraOpNumThreads: threads, interOpNumThreads: 1 }),
+        // 8-bit weights behind DequantizeLinear become float constants once, here, instead of in every run.
+        extra: { session: { disable_quant_qdq: '1' } },
+      });
+      return wrap(session, provider);
+    } catch (cause) {
+      const { message } = cause as Error;
+      if (!isMissingProvider(message)) throw new AttractorError('onnx_invalid', message, { cause });
+      missing = cause;
+    }
+  }
+  throw new AttractorError(
+    'provider_unavailable',
+    `None of these providers works here: ${providers.join(', ')}`,
+    {
+      field: 'providers',
+      expected: 'one that this machine has',
+      received: providers.join(', '),
+      cause: missing,
+    },
+  );
+}
+
+/** Which providers work on this machine, in order of preference. Tries each one on an empty graph. */
+export async function listProviders(): Promise<Provider[]> {
+  const working: Provider[] = [];
+  for (const provider of ['cuda', 'cpu'] as const) {
+    try {
+      await ort().InferenceSession.create(new Uint8Array(0), { executionProviders: [provider] });
+    } catch (error) {
+      if (isMissingProvider((error as Error).message)) continue;
+    }
+    working.push(provider);
+  }
+  return working;
+}
+
+/** A provider fails when it is appended to the session's options, before the graph is looked at. */
+const isMissingProvider = (message: string) =>
+  /AppendExecutionProvider|ProviderLibrary|CUDA (failure|error)|no available backend/i.test(message);
+
+function wrap(session: Ort.InferenceSession, provider: Provider): Session {
+  const inputs = session.inputMetadata.map(valueInfo);
+  const outputs = session.outputMetadata.map(valueInfo);
+  let open = true;
+  return {
+    provider,
+    inputs,
+    outputs,
+    async run(feeds, fetches) {
+      if (!open) throw invalid('session', 'an open session', 'a released one');
+      for (const name of Object.keys(feeds)) {
+        if (!inputs.some((input) => input.name === name)) {
+          throw invalid(`feeds.${name}`, `one of ${inputs.map((input) => input.name).join(', ')}`, name);
+        }
+      }
+      const native: Record<string, Ort.Tensor> = {};
+      for (const input of inputs) native[input.name] = toNative(feeds[input.name], input);
+      const results = await (fetches ? session.run(native, fetches) : session.run(native));
+      return Object.fromEntries(
+        Object.entries(results).map(([name, tensor]) => [name, fromNative(tensor, name)]),
+      );
+    },
+    async release() {
+      if (!open) return;
+      open = false;
+      await session.release();
+    },
+  };
+}
+
+function valueInfo(metadata: Ort.InferenceSession.ValueMetadata): ValueInfo {
+  if (!metadata.isTensor)
+    throw new AttractorError('onnx_unsupported', `value "${metadata.name}" is not a tensor`);
+  return { name: metadata.name, type: supported(metadata.type, metadata.name), dims: [...metadata.shape] };
+}
+
+function supported(type: string, name: string): TensorType {
+  if (!Object.hasOwn(ARRAYS, type))
+    throw new AttractorError('onnx_unsupported', `value "${name}" is of type ${type}`);
+  return type as TensorType;
+}
+
+/** No copy: the native tensor reads the caller's array. */
+function toNative(tensor: Tensor | undefined, input: ValueInfo): Ort.Tensor {
+  const fits =
+    tensor !== undefined &&
+    tensor.type === input.type &&
+    tensor.dims.length === input.dims.length &&
+    input.dims.every((dim, i) => typeof dim === 'string' || dim === tensor.dims[i]);
+  if (!fits) {
+    const received = tensor === undefined ? undefined : `${tensor.type} [${tensor.dims}]`;
+    throw invalid(`feeds.${input.name}`, `${input.type} [${input.dims}]`, received);
+  }
+  checkTensor(tensor, input.name);
+  return new (ort().Tensor)(tensor.type, tensor.data as never, tensor.dims);
+}
+
+/** No copy, but a view of 16-bit patterns where the host has a Float16Array of its own. */
+function fromNative(tensor: Ort.Tensor, name: string): Tensor {
+  const type = supported(tensor.type, name);
+  const data = tensor.data as TensorData;
+  return {
+    type,
+    dims: tensor.dims,
+    data: data instanceof ARRAYS[type] ? data : new Uint16Array(data.buffer, data.byteOffset, data.length),
+  };
+}
