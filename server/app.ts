@@ -1,0 +1,70 @@
+// The HTTP application as a value: middleware, routes, errors. Does not listen, open files or read the environment.
+
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import type { Logger } from 'pino';
+import type { Catalogue } from '../src/catalogue/types.ts';
+import { AttractorError } from '../src/errors/error.ts';
+import { type Limits, UI_FOLDER } from './config.ts';
+import type { DemoShop } from './demo.ts';
+import { errorHandler } from './http/error-handler.ts';
+import { requestContext } from './http/request.ts';
+import { createRouter, type Route } from './http/route.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { healthRoutes, type Readiness } from './routes/health.ts';
+import { sampleRoutes } from './routes/samples.ts';
+import { itemRoutes } from './routes/v1/collections/items.ts';
+import { queryRoutes } from './routes/v1/collections/query.ts';
+import { collectionRoutes } from './routes/v1/collections.ts';
+
+export interface AppOptions {
+  readonly catalogue: Catalogue;
+  readonly ready: () => Readiness;
+  readonly logger: Logger;
+  readonly limits: Limits;
+  /** Absent: /samples does not exist. */
+  readonly demo?: DemoShop;
+}
+
+export function createApp(options: AppOptions): Express {
+  const { catalogue, ready, logger, limits, demo } = options;
+  const app = express();
+  app.disable('x-powered-by');
+  // ETags are set where there is a hash; hashing every JSON answer would be work for nothing.
+  app.disable('etag');
+  app.use(requestContext({ logger }));
+  app.use(
+    helmet({
+      contentSecurityPolicy: {
+        // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
+        directives: {
+          'img-src': ["'self'", 'blob:'],
+          'style-src': ["'self'"],
+          'upgrade-insecure-requests': null,
+        },
+      },
+      strictTransportSecurity: false,
+    }),
+  );
+  const routes: Route[] = [
+    ...healthRoutes({ ready }),
+    ...collectionRoutes({ catalogue }),
+    ...itemRoutes({ catalogue, limits }),
+    ...queryRoutes({ catalogue, limits }),
+    ...(demo ? sampleRoutes({ demo }) : []),
+    ...docsRoutes,
+  ];
+  app.use(createRouter({ routes, limits }));
+  app.use(express.static(UI_FOLDER, { etag: true }));
+  app.use((request) => {
+    throw new AttractorError(
+      'route_not_found',
+      `${request.method} ${request.path.slice(0, 200)}: no such path`,
+      {
+        field: 'path',
+      },
+    );
+  });
+  app.use(errorHandler({ logger }));
+  return app;
+}

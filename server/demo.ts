@@ -1,0 +1,74 @@
+// The demo shop: its sample photos, and the import of its catalogue at the first start. Once imported it is the
+// user's: a shop that was deleted is not given again, and one that was half imported when the process died goes on.
+
+import { basename, join } from 'node:path';
+import type { Catalogue, Collection } from '../src/catalogue/types.ts';
+import { readDataset } from '../src/dataset/read.ts';
+import { AttractorError } from '../src/errors/error.ts';
+import type { Logger } from '../src/errors/log.ts';
+import { importRows } from '../src/tasks/import.ts';
+
+const COLLECTION = 'shop';
+/** The catalogue's note that the demo was imported. */
+const META = 'demo';
+
+export interface DemoSample {
+  readonly file: string;
+  /** Absolute. */
+  readonly path: string;
+  /** As /samples lists it. */
+  readonly shown: object;
+}
+
+export interface DemoShop {
+  readonly collection: string;
+  readonly samples: readonly DemoSample[];
+}
+
+/** Reads `samples.csv` of the demo's folder. */
+export async function readDemo(options: { folder: string }): Promise<DemoShop> {
+  const { rows } = await readDataset({ path: join(options.folder, 'samples.csv'), label: 'product_id' });
+  const samples = rows.map((row): DemoSample => {
+    const file = basename(row.image);
+    return {
+      file,
+      path: row.image,
+      shown: { image: `/samples/${file}`, group: row.label, ...row.attributes },
+    };
+  });
+  return { collection: COLLECTION, samples };
+}
+
+export function demoIsImported(options: { catalogue: Catalogue }): boolean {
+  return options.catalogue.getMeta(META) !== undefined;
+}
+
+/** Imports what is not there yet. Rows that fail are logged and do not stop it. Throws `aborted`. */
+export async function importDemo(options: {
+  catalogue: Catalogue;
+  folder: string;
+  logger: Logger;
+  signal: AbortSignal;
+  onProgress: (progress: { done: number; total: number }) => void;
+}): Promise<void> {
+  const { catalogue, folder, logger, signal, onProgress } = options;
+  const { rows } = await readDataset({ path: join(folder, 'catalogue.csv'), label: 'product_id' });
+  onProgress({ done: 0, total: rows.length });
+  const collection = await openShop(catalogue);
+  const { failed } = await importRows({ collection, rows, signal, onProgress });
+  for (const { id, error } of failed) {
+    logger.warn({ item: id, code: error.code }, `demo shop: an image was left out: ${error.message}`);
+  }
+  catalogue.setMeta(META, 'imported');
+}
+
+async function openShop(catalogue: Catalogue): Promise<Collection> {
+  try {
+    return await catalogue.createCollection({ name: COLLECTION });
+  } catch (error) {
+    if (error instanceof AttractorError && error.code === 'collection_exists') {
+      return catalogue.collection(COLLECTION);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+// Liveness and readiness. Alive: the process answers. Ready: opened, demo imported, not stopping.
+
+import { AttractorError } from '../../src/errors/error.ts';
+import type { Route } from '../http/route.ts';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Images of the demo shop, until all are imported. */
+  readonly demo?: { readonly done: number; readonly total: number };
+}
+
+export function healthRoutes(options: { ready: () => Readiness }): Route[] {
+  const alive = (path: string): Route => ({
+    method: 'get',
+    path,
+    handle: () => ({ result: { alive: true } }),
+  });
+  return [
+    alive('/healthz'),
+    alive('/livez'),
+    {
+      method: 'get',
+      path: '/readyz',
+      handle() {
+        const state = options.ready();
+        if (state.ready) return { result: state };
+        return {
+          result: state,
+          error: new AttractorError('not_ready', 'The server is starting or stopping.'),
+        };
+      },
+    },
+  ];
+}

@@ -1,0 +1,104 @@
+// /v1/collections/{collection}/items and below
+
+import type { z } from 'zod';
+import type { Catalogue, ItemInput, UpsertResult } from '../../../../src/catalogue/types.ts';
+import type { Limits } from '../../../config.ts';
+import { errorBody } from '../../../http/error-handler.ts';
+import { decodeBase64Image } from '../../../http/image.ts';
+import { fromJson, fromText } from '../../../http/options.ts';
+import type { Route } from '../../../http/route.ts';
+import { parse } from '../../../http/validate.ts';
+import { deleteItems, getItem, itemAddress, uploadItem, upsertItems } from '../../../schemas/items.ts';
+import { showItem } from '../shape.ts';
+
+export function itemRoutes(options: { catalogue: Catalogue; limits: Limits }): Route[] {
+  const { catalogue, limits } = options;
+  const items = '/v1/collections/:collection/items';
+  const item = `${items}/:id`;
+  const upsertBody = upsertItems(limits.itemsPerCall);
+  return [
+    {
+      method: 'put',
+      path: items,
+      reads: 'json',
+      async handle({ params, fields, signal }) {
+        const collection = catalogue.collection(params.collection!);
+        const inputs = parse(upsertBody, fields).items.map((input, i) => toInput(input, `items[${i}].image`));
+        const results = await collection.upsert({ items: inputs, signal });
+        return { result: { items: results.map(showUpsert) } };
+      },
+    },
+    {
+      method: 'post',
+      path: `${items}/delete`,
+      reads: 'json',
+      handle({ params, fields }) {
+        const collection = catalogue.collection(params.collection!);
+        return { result: collection.delete(parse(deleteItems, fields)) };
+      },
+    },
+    {
+      method: 'put',
+      path: item,
+      reads: 'upload',
+      async handle({ params, fields, image, signal }) {
+        const collection = catalogue.collection(params.collection!);
+        const { id } = parse(itemAddress, params);
+        const { item: facts } = parse(uploadItem, form(fields));
+        const [result] = await collection.upsert({ items: [{ id, image, ...facts }], signal });
+        // One item, so its failure is the answer's failure.
+        if (result?.error) throw result.error;
+        return { result: showUpsert(result!) };
+      },
+    },
+    {
+      method: 'get',
+      path: item,
+      query: true,
+      handle({ params, query }) {
+        const collection = catalogue.collection(params.collection!);
+        const { with_vector: withVector } = parse(getItem, fromText(query), 'query');
+        return { result: showItem(params.collection!, collection.get({ id: params.id!, withVector })) };
+      },
+    },
+    {
+      method: 'delete',
+      path: item,
+      handle({ params }) {
+        const collection = catalogue.collection(params.collection!);
+        return { result: collection.delete({ ids: [params.id!] }) };
+      },
+    },
+    {
+      method: 'get',
+      path: `${item}/image`,
+      handle({ params }) {
+        const { bytes, mime, hash } = catalogue.collection(params.collection!).image({ id: params.id! });
+        return {
+          bytes,
+          headers: {
+            'Content-Type': mime,
+            ETag: `"${hash}"`,
+            'Cache-Control': 'public, max-age=300',
+            // A shop's page lives on another origin and shows these pictures.
+            'Cross-Origin-Resource-Policy': 'cross-origin',
+          },
+        };
+      },
+    },
+  ];
+
+  function toInput(input: z.output<typeof upsertBody>['items'][number], field: string): ItemInput {
+    const { image, ...rest } = input;
+    return image === undefined ? rest : { ...rest, image: decodeBase64Image({ text: image, field, limits }) };
+  }
+}
+
+function form(fields: unknown): object {
+  const { item, ...rest } = fields as Record<string, unknown>;
+  return item === undefined ? rest : { ...rest, item: fromJson(item) };
+}
+
+function showUpsert({ id, status, error }: UpsertResult): object {
+  return { id, status, ...(error && { error: errorBody(error) }) };
+}

@@ -1,0 +1,93 @@
+// /v1/collections/{collection}/query and /query/groups
+
+import type { Catalogue, QueryBy, QueryOptions, QueryTiming } from '../../../../src/catalogue/types.ts';
+import type { Limits } from '../../../config.ts';
+import { decodeBase64Image } from '../../../http/image.ts';
+import { fromText, merge } from '../../../http/options.ts';
+import type { Call, Route } from '../../../http/route.ts';
+import { parse } from '../../../http/validate.ts';
+import {
+  groupsBody,
+  type QueryFields,
+  queryBody,
+  type UploadFields,
+  uploadGroupOptions,
+  uploadOptions,
+} from '../../../schemas/query.ts';
+import { showHit } from '../shape.ts';
+
+export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): Route[] {
+  const { catalogue, limits } = options;
+  const path = '/v1/collections/:collection/query';
+  return [
+    {
+      method: 'post',
+      path,
+      reads: 'json or upload',
+      query: true,
+      async handle(call) {
+        const name = call.params.collection!;
+        const collection = catalogue.collection(name);
+        const fields = allFields(call);
+        const asked = call.image ? parse(uploadOptions, fields) : parse(queryBody, fields);
+        const answer = await collection.query(toOptions(call, asked));
+        const points = answer.hits.map((hit) =>
+          showHit({ collection: name, hit, withPayload: asked.with_payload }),
+        );
+        return { result: { points }, timing: showTiming(answer.timing) };
+      },
+    },
+    {
+      method: 'post',
+      path: `${path}/groups`,
+      reads: 'json or upload',
+      query: true,
+      async handle(call) {
+        const name = call.params.collection!;
+        const collection = catalogue.collection(name);
+        const fields = allFields(call);
+        const asked = call.image ? parse(uploadGroupOptions, fields) : parse(groupsBody, fields);
+        const answer = await collection.queryGroups({
+          ...toOptions(call, asked),
+          groupSize: asked.group_size,
+        });
+        const groups = answer.groups.map(({ id, hits }) => ({
+          id,
+          hits: hits.map((hit) => showHit({ collection: name, hit, withPayload: asked.with_payload })),
+        }));
+        return { result: { groups }, timing: showTiming(answer.timing) };
+      },
+    },
+  ];
+
+  function toOptions(call: Call, asked: QueryFields | UploadFields): QueryOptions {
+    return {
+      by: call.image ? { image: call.image } : toBy(asked as QueryFields),
+      limit: asked.limit,
+      scoreThreshold: asked.score_threshold,
+      exact: asked.params.exact,
+      ef: asked.params.hnsw_ef,
+      withVector: asked.with_vector,
+      signal: call.signal,
+    };
+  }
+
+  function toBy({ image, id, vector, query }: QueryFields): QueryBy {
+    if (image !== undefined) return { image: decodeBase64Image({ text: image, field: 'image', limits }) };
+    const itemId = id ?? (typeof query === 'string' ? query : undefined);
+    return itemId === undefined ? { vector: vector ?? (query as Float32Array) } : { id: itemId };
+  }
+}
+
+function allFields({ fields, query, image }: Call): unknown {
+  return merge({
+    fields: image ? fromText(fields as Record<string, unknown>) : fields,
+    query: fromText(query),
+  });
+}
+
+function showTiming({ embed, search }: QueryTiming): object {
+  return { embed_ms: round(embed), search_ms: round(search) };
+}
+
+const round = (ms: number) => Math.round(ms * 1000) / 1000;

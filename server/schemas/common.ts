@@ -1,0 +1,55 @@
+// The nouns of the API as schemas. A message is the phrase after "expected" (see http/validate.ts).
+
+import { z } from 'zod';
+import { strict } from '../http/validate.ts';
+
+/** Longest vector read; the collection's own dimension is checked by the catalogue. */
+const MAX_DIMENSION = 8192;
+
+export const integer = (min: number, max: number) => {
+  const expected = `an integer from ${min} to ${max}`;
+  return z.int(expected).min(min, expected).max(max, expected);
+};
+
+const NAME = '1 to 64 letters, digits, "-" or "_", beginning with a letter or digit';
+export const name = z.string(NAME).regex(/^[A-Za-z0-9][\w-]{0,63}$/, NAME);
+
+// "." and ".." cannot be addressed: URLs are normalised before they are sent.
+const ID = '1 to 256 characters, none of them control characters, and not "." or ".."';
+export const id = z.string(ID).regex(/^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]{1,256}$/u, ID);
+
+/** Finite numbers in float32's range, as a Float32Array; one pass, because bodies carry hundreds of thousands. */
+export const vector = z.unknown().transform((value, context): Float32Array => {
+  const fail = (path: PropertyKey[], message: string) => {
+    context.issues.push({ code: 'custom', input: value, path, message });
+    return z.NEVER;
+  };
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_DIMENSION) {
+    return fail([], `an array of 1 to ${MAX_DIMENSION} numbers`);
+  }
+  const out = new Float32Array(value.length);
+  for (let i = 0; i < value.length; i++) {
+    out[i] = value[i] as number;
+    if (typeof value[i] !== 'number' || !Number.isFinite(out[i]!)) return fail([i], 'a finite number');
+  }
+  return out;
+});
+
+/** The base64 text, from `"..."` or `{base64: "..."}`. */
+export const image = z
+  .union([z.string(), strict({ base64: z.string() })], 'base64 text, a data URI, or {"base64": "..."}')
+  .transform((value) => (typeof value === 'string' ? value : value.base64));
+
+export const tags = z.array(z.string().min(1).max(256)).max(256);
+
+/** Taken by the flat payload of a hit. */
+const RESERVED = ['group', 'tags', 'image'];
+const ATTRIBUTE = '1 to 128 characters that are not group, tags or image';
+export const attributes = z.record(
+  z
+    .string()
+    .min(1, ATTRIBUTE)
+    .max(128, ATTRIBUTE)
+    .refine((key) => !RESERVED.includes(key) && key !== '__proto__', ATTRIBUTE),
+  z.union([z.string().max(65_536), z.number(), z.boolean()], 'a string, a finite number, true or false'),
+);
