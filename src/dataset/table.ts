@@ -1,0 +1,154 @@
+// A table of named cells as data set rows: which column is what, the types of the rest, and every row that does not fit.
+
+import { resolve } from 'node:path';
+import { AttractorError, invalid, show } from '../errors/error.ts';
+import type { Dataset, DatasetProblem, DatasetRow } from './row.ts';
+
+export type Cell = string | number | boolean | readonly unknown[] | object;
+
+export interface TableRecord {
+  readonly line: number;
+  /** Empty cells are left out. */
+  readonly cells: ReadonlyMap<string, Cell>;
+}
+
+export interface Table {
+  readonly columns: readonly string[];
+  readonly records: readonly TableRecord[];
+  readonly problems: readonly DatasetProblem[];
+  /** False where every cell is text whose type has to be told from the column (CSV). */
+  readonly typed: boolean;
+}
+
+export interface ColumnNames {
+  readonly label?: string;
+  readonly image?: string;
+  readonly id?: string;
+  readonly tags?: string;
+}
+
+const GUESSES = {
+  label: ['label', 'group', 'product_id', 'class'],
+  image: ['image', 'path', 'file', 'filename'],
+  id: ['id', 'item_id'],
+  tags: ['tags'],
+} as const;
+
+/** Image paths are resolved against `folder`. Throws `invalid_argument` or `dataset_invalid` as readDataset says. */
+export function rowsFromTable(options: { table: Table; folder: string; columns: ColumnNames }): Dataset {
+  const { table, folder } = options;
+  const column = {
+    label: columnFor('label', options.columns.label, table),
+    image: columnFor('image', options.columns.image, table),
+    id: columnFor('id', options.columns.id, table),
+    tags: columnFor('tags', options.columns.tags, table),
+  };
+  if (column.image === undefined) {
+    throw new AttractorError(
+      'dataset_invalid',
+      `No column holds image paths: expected one of ${GUESSES.image.join(', ')}, or name it; columns are ${table.columns.join(', ')}`,
+    );
+  }
+  const taken = new Set(Object.values(column));
+  const others = table.columns.filter((name) => !taken.has(name));
+  const types = table.typed ? undefined : new Map(others.map((name) => [name, typeOf(name, table)]));
+
+  const rows: DatasetRow[] = [];
+  const problems = [...table.problems];
+  const lineOfId = new Map<string, number>();
+  for (const { line, cells } of table.records) {
+    const refuse = (reason: string) => void problems.push({ line, reason });
+    const image = text(cells.get(column.image));
+    if (image === undefined) {
+      refuse(`${column.image}: expected an image path, received ${show(cells.get(column.image))}`);
+      continue;
+    }
+    if (/^https?:\/\//i.test(image)) {
+      refuse(`${column.image}: URLs are not read yet; download the image and give its path`);
+      continue;
+    }
+    const id = column.id === undefined ? image : text(cells.get(column.id));
+    if (id === undefined) {
+      refuse(`${column.id}: expected an id, received ${show(cells.get(column.id!))}`);
+      continue;
+    }
+    const label = column.label === undefined ? id : text(cells.get(column.label));
+    if (label === undefined) {
+      refuse(`${column.label}: expected a label, received ${show(cells.get(column.label!))}`);
+      continue;
+    }
+    const earlier = lineOfId.get(id);
+    if (earlier !== undefined) {
+      refuse(`id "${id}" is already on line ${earlier}`);
+      continue;
+    }
+    const attributes = attributesOf(cells, others, types);
+    if (typeof attributes === 'string') {
+      refuse(attributes);
+      continue;
+    }
+    lineOfId.set(id, line);
+    const tags = column.tags === undefined ? [] : tagsOf(cells.get(column.tags));
+    rows.push({ line, id, label, image: resolve(folder, image), tags, attributes });
+  }
+  return { rows, problems };
+}
+
+function columnFor(role: keyof typeof GUESSES, wanted: string | undefined, table: Table): string | undefined {
+  if (wanted === undefined) return GUESSES[role].find((name) => table.columns.includes(name));
+  if (!table.columns.includes(wanted)) {
+    throw invalid(role, `one of the columns ${table.columns.join(', ')}`, wanted);
+  }
+  return wanted;
+}
+
+function text(cell: Cell | undefined): string | undefined {
+  if (typeof cell === 'string') return cell;
+  return typeof cell === 'number' || typeof cell === 'boolean' ? String(cell) : undefined;
+}
+
+function tagsOf(cell: Cell | undefined): string[] {
+  const parts = Array.isArray(cell) ? cell.map(String) : (text(cell) ?? '').split(/[|;]/);
+  return [...new Set(parts.map((tag) => tag.trim()).filter((tag) => tag !== ''))];
+}
+
+type ColumnType = 'number' | 'boolean' | 'string';
+
+// No leading zeros: "00123" is an article number, not the number 123.
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+/** A CSV column is typed as a whole, so that one value never changes type from row to row. */
+function typeOf(name: string, table: Table): ColumnType {
+  let type: ColumnType | undefined;
+  for (const { cells } of table.records) {
+    const cell = cells.get(name);
+    if (typeof cell !== 'string') continue;
+    const own = cell === 'true' || cell === 'false' ? 'boolean' : isNumber(cell) ? 'number' : 'string';
+    if (own === 'string' || (type !== undefined && type !== own)) return 'string';
+    type = own;
+  }
+  return type ?? 'string';
+}
+
+function isNumber(cell: string): boolean {
+  if (!NUMBER.test(cell)) return false;
+  const value = Number(cell);
+  return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
+}
+
+function attributesOf(
+  cells: ReadonlyMap<string, Cell>,
+  columns: readonly string[],
+  types: ReadonlyMap<string, ColumnType> | undefined,
+): Record<string, string | number | boolean> | string {
+  const attributes: Record<string, string | number | boolean> = {};
+  for (const name of columns) {
+    const cell = cells.get(name);
+    if (cell === undefined) continue;
+    if (typeof cell === 'object')
+      return `${name}: expected text, a number or a boolean, received ${show(cell)}`;
+    const type = types?.get(name);
+    attributes[name] = type === 'number' ? Number(cell) : type === 'boolean' ? cell === 'true' : cell;
+  }
+  return attributes;
+}

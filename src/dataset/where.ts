@@ -1,0 +1,41 @@
+// Keeps rows by the values of a column: the whole of the filter language of `attractor train`.
+
+import { invalid } from '../errors/error.ts';
+import type { DatasetRow } from './row.ts';
+
+export interface Condition {
+  /** An attribute, or `label`, `id`, `tags`. */
+  readonly column: string;
+  /** Compared as text; a row matches where any of them is its value (or one of its tags). */
+  readonly values: readonly string[];
+  /** True: keep the rows that do not match. */
+  readonly not?: boolean;
+}
+
+/** Rows that satisfy every condition, in order. Throws `invalid_argument` where no row has the column. */
+export function rowsWhere(options: {
+  rows: readonly DatasetRow[];
+  conditions: readonly Condition[];
+}): DatasetRow[] {
+  let rows = [...options.rows];
+  for (const { column, values, not = false } of options.conditions) {
+    const known = new Set([
+      'label',
+      'id',
+      'tags',
+      ...options.rows.flatMap((row) => Object.keys(row.attributes)),
+    ]);
+    if (!known.has(column)) throw invalid('where', `one of the columns ${[...known].join(', ')}`, column);
+    const wanted = new Set(values);
+    rows = rows.filter((row) => valuesOf(row, column).some((value) => wanted.has(value)) !== not);
+  }
+  return rows;
+}
+
+function valuesOf(row: DatasetRow, column: string): readonly string[] {
+  if (column === 'label') return [row.label];
+  if (column === 'id') return [row.id];
+  if (column === 'tags') return row.tags;
+  const value = row.attributes[column];
+  return value === undefined ? [] : [String(value)];
+}
