@@ -23,7 +23,10 @@ export interface VectorIndex {
   /** Live slots. */
   readonly size: number;
   has(slot: number): boolean;
-  /** A slot is never re-used: adding one that was ever added throws `invalid_argument`. */
+  /**
+   * Slots ascend: one at or below the highest ever added throws `invalid_argument`, so none is ever re-used.
+   * A wrong length throws `vector_dimension`, a component that is not finite `invalid_argument`.
+   */
   add(entry: { slot: number; vector: Float32Array }): void;
   /** Returns false where the slot is not live. */
   remove(slot: number): boolean;

@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { HnswIndex } from '../../src/index/hnsw.ts';
+import { createRng } from '../../src/math/rng.ts';
+import { vectorIndexContract } from '../contracts/vector-index.contract.ts';
+import { randomUnit } from '../reference/nearest.ts';
+
+vectorIndexContract('hnsw', (dimension) => {
+  const index = new HnswIndex({ dimension });
+  return {
+    index,
+    settle: () => {
+      while (index.advance(7)) {
+        /* until it has caught up */
+      }
+    },
+  };
+});
+
+vectorIndexContract('hnsw, compacted at every turn', (dimension) => {
+  const index = new HnswIndex({ dimension });
+  return {
+    index,
+    settle: () => {
+      index.compact();
+      index.advance(5); // leaves a half-built successor unless there are few
+    },
+  };
+});
+
+/** 3,000 clustered vectors in a graph. */
+function clustered() {
+  const rng = createRng(11);
+  const dimension = 32;
+  const centres = Array.from({ length: 30 }, () => randomUnit(rng, dimension));
+  const near = (): Float32Array => {
+    const centre = centres[rng.int(centres.length)]!;
+    const v = centre.map((x) => x + 0.12 * rng.normal());
+    const norm = Math.hypot(...v);
+    return v.map((x) => x / norm);
+  };
+  const index = new HnswIndex({ dimension });
+  for (let slot = 0; slot < 3000; slot++) index.add({ slot, vector: near() });
+  while (index.advance(100)) expect(index.graph.through).toBeLessThan(2999);
+  return { index, near, rng };
+}
+
+function recall(index: HnswIndex, queries: Float32Array[], k = 10): number {
+  let hit = 0;
+  let wanted = 0;
+  for (const vector of queries) {
+    const truth = new Set(index.flat.search({ vector, k }).slots);
+    for (const slot of index.search({ vector, k }).slots) if (truth.has(slot)) hit++;
+    wanted += truth.size;
+  }
+  return hit / wanted;
+}
+
+describe('HnswIndex', () => {
+  test('recall, ef per query, tombstones and compaction', () => {
+    const { index, near } = clustered();
+    const queries = Array.from({ length: 60 }, near);
+    expect(recall(index, queries)).toBeGreaterThan(0.99);
+
+    // The graph does the work: with the narrowest search it must miss something that the wide one finds.
+    const vector = queries[0]!;
+    const narrow = queries.map((v) => index.search({ vector: v, k: 1, ef: 1 }).scores[0]!);
+    const wide = queries.map((v) => index.search({ vector: v, k: 1, ef: 500 }).scores[0]!);
+    expect(narrow.some((score, i) => score < wide[i]!)).toBe(true);
+    expect(index.search({ vector, k: 5, ef: 500 })).toEqual(index.flat.search({ vector, k: 5 }));
+
+    for (let slot = 0; slot < 3000; slot++) if (slot % 10 !== 0) index.remove(slot);
+    expect([index.graph.nodes, index.graph.tombstones, index.size]).toEqual([3000, 2700, 300]);
+    expect(recall(index, queries)).toBeGreaterThan(0.99);
+
+    index.compact();
+    expect(index.advance(100)).toBe(true);
+    expect(index.graph.nodes).toBe(3000); // the old graph serves
+    index.remove(0); // in both
+    index.remove(2990); // not yet in the new one
+    index.add({ slot: 3000, vector });
+    expect(index.search({ vector, k: 1 }).slots[0]).toBe(3000);
+    while (index.advance(100)) expect(recall(index, queries.slice(0, 5))).toBeGreaterThan(0.99);
+    expect([index.graph.nodes, index.graph.tombstones, index.size]).toEqual([300, 1, 299]);
+    expect(index.search({ vector, k: 1 }).slots[0]).toBe(3000);
+    expect(recall(index, queries)).toBeGreaterThan(0.99);
+  });
+
+  test('equal vectors share a node', () => {
+    const { index, near } = clustered();
+    const placeholder = near();
+    for (let slot = 3000; slot < 5000; slot++) index.add({ slot, vector: placeholder });
+    while (index.advance(500)) expect(index.size).toBe(5000);
+    expect(index.graph.nodes).toBe(3001);
+    expect(recall(index, Array.from({ length: 60 }, near))).toBeGreaterThan(0.99);
+  });
+
+  test.each([
+    [{ m: 1 }, /m: expected/],
+    [{ m: 8, efConstruction: 4 }, /efConstruction: expected/],
+    [{ ef: 0 }, /ef: expected/],
+  ])('refuses %j', (options, message) => {
+    expect(() => new HnswIndex({ dimension: 4, ...options })).toThrow(message);
+  });
+});

@@ -1,0 +1,222 @@
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { HnswIndex } from '../../src/index/hnsw.ts';
+import { loadIndex, saveIndex } from '../../src/index/index-file.ts';
+import { createRng } from '../../src/math/rng.ts';
+import { randomUnit } from '../reference/nearest.ts';
+
+const D = 6;
+const identity = { collection: 3, fingerprint: 'sha256:aa' };
+let directory: string;
+let path: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'attractor-index-'));
+  path = join(directory, '3.hnsw');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** 400 slots, every tenth a copy of slot 0, every seventh removed, all in the graph. */
+function build() {
+  const rng = createRng(4);
+  const index = new HnswIndex({ dimension: D, m: 6, efConstruction: 40 });
+  const first = randomUnit(rng, D);
+  for (let slot = 0; slot < 400; slot++) {
+    index.add({ slot, vector: slot % 10 === 0 ? first : randomUnit(rng, D) });
+  }
+  while (index.advance(100)) expect(index.size).toBe(400);
+  for (let slot = 0; slot < 400; slot += 7) index.remove(slot);
+  return { index, rng, queries: [first, ...Array.from({ length: 10 }, () => randomUnit(rng, D))] };
+}
+
+/** As after a restart: the vectors come from the store, the graph from the file. */
+async function reopen(index: HnswIndex, options: { nextSlot?: number } = {}) {
+  const opened = new HnswIndex({ dimension: D, m: 6, efConstruction: 40 });
+  for (let slot = index.flat.next(-1); slot !== undefined; slot = index.flat.next(slot)) {
+    opened.flat.add({ slot, vector: index.flat.vector(slot) });
+  }
+  const nextSlot = options.nextSlot ?? index.flat.highest + 1;
+  opened.adopt(await loadIndex({ path, shape: opened.shape, identity, flat: opened.flat, nextSlot }));
+  return opened;
+}
+
+const search = (index: HnswIndex, queries: Float32Array[]) =>
+  queries.map((vector) => index.search({ vector, k: 30, ef: 400 }));
+
+const refused = (reason: RegExp) =>
+  expect.objectContaining({ code: 'index_invalid', message: expect.stringMatching(reason) });
+
+describe('a saved graph', () => {
+  test('answers as before, without being built again', async () => {
+    const { index, queries } = build();
+    await saveIndex({ path, graph: index.graph, identity });
+    expect(existsSync(`${path}.tmp`)).toBe(false);
+    const opened = await reopen(index);
+    expect([opened.graph.nodes, opened.graph.tombstones, opened.graph.through]).toEqual([
+      index.graph.nodes,
+      index.graph.tombstones,
+      399,
+    ]);
+    expect(opened.advance(1)).toBe(false);
+    expect(search(opened, queries)).toEqual(search(index, queries));
+    opened.add({ slot: 400, vector: queries[3]! });
+    expect(opened.advance(1)).toBe(false);
+    expect(opened.search({ vector: queries[3]!, k: 1 }).slots[0]).toBe(400);
+  });
+
+  test('that is older than the store is brought up to date', async () => {
+    const { index, rng, queries } = build();
+    await saveIndex({ path, graph: index.graph, identity });
+    for (let slot = 0; slot < 400; slot += 3) index.remove(slot); // nodes and twins
+    for (let slot = 400; slot < 450; slot++) {
+      index.add({ slot, vector: slot % 2 ? queries[0]! : randomUnit(rng, D) });
+    }
+    const opened = await reopen(index);
+    expect(opened.graph.through).toBe(399);
+    const before = search(opened, queries);
+    while (opened.advance(7)) expect(search(opened, queries)).toEqual(before);
+    expect(before).toEqual(search(index, queries));
+    expect(before).toEqual(queries.map((vector) => index.flat.search({ vector, k: 30 })));
+  });
+
+  test('of which every slot is dead answers nothing and takes new ones', async () => {
+    const { index, queries } = build();
+    await saveIndex({ path, graph: index.graph, identity });
+    for (let slot = 0; slot < 400; slot++) index.remove(slot);
+    index.add({ slot: 400, vector: queries[0]! });
+    const opened = await reopen(index);
+    while (opened.advance(1)) expect(opened.size).toBe(1);
+    expect(Array.from(opened.search({ vector: queries[1]!, k: 5 }).slots)).toEqual([400]);
+  });
+
+  test('that is empty is no file', async () => {
+    const { index } = build();
+    await saveIndex({ path, graph: index.graph, identity });
+    await saveIndex({ path, graph: new HnswIndex({ dimension: D }).graph, identity });
+    expect(existsSync(path) || existsSync(`${path}.json`)).toBe(false);
+  });
+});
+
+describe('refused, and hnswlib never sees it', () => {
+  test('missing, truncated, longer and garbled files', async () => {
+    const { index } = build();
+    await expect(reopen(index)).rejects.toEqual(refused(/no index manifest/));
+    await saveIndex({ path, graph: index.graph, identity });
+    const good = readFileSync(path);
+    rmSync(path);
+    await expect(reopen(index)).rejects.toEqual(refused(/file is missing/));
+    for (const length of [0, 1, 95, 96, 1000, good.length - 1]) {
+      writeFileSync(path, good);
+      truncateSync(path, length);
+      await expect(reopen(index)).rejects.toEqual(refused(/expected \d+ bytes, found/));
+    }
+    writeFileSync(path, Buffer.concat([good, Buffer.of(0)]));
+    await expect(reopen(index)).rejects.toEqual(refused(/bytes, found/));
+    writeFileSync(path, good);
+    await expect(reopen(index)).resolves.toBeDefined();
+  });
+
+  test('any flipped bit, in header and body', async () => {
+    const { index } = build();
+    await saveIndex({ path, graph: index.graph, identity });
+    const good = readFileSync(path);
+    const rng = createRng(8);
+    const places = [
+      ...Array.from({ length: 96 }, (_, i) => i),
+      ...Array.from({ length: 100 }, () => rng.int(good.length)),
+    ];
+    for (const at of places) {
+      const flipped = Buffer.from(good);
+      flipped[at]! ^= 1 << rng.int(8);
+      writeFileSync(path, flipped);
+      await expect(reopen(index)).rejects.toEqual(refused(/./));
+    }
+  });
+
+  test('a manifest of anything else', async () => {
+    const { index } = build();
+    await saveIndex({ path, graph: index.graph, identity });
+    const manifest = JSON.parse(readFileSync(`${path}.json`, 'utf8'));
+    const changes = {
+      magic: 'other',
+      version: 2,
+      collection: 4,
+      fingerprint: 'sha256:bb',
+      metric: 'l2',
+      dimension: 7,
+      m: 7,
+      efConstruction: 41,
+      rows: manifest.rows - 1,
+      highestSlot: 398,
+      bytes: manifest.bytes + 1,
+      sha256: '00',
+    };
+    expect(Object.keys(changes)).toEqual(Object.keys(manifest));
+    for (const [field, value] of Object.entries(changes)) {
+      writeFileSync(`${path}.json`, JSON.stringify({ ...manifest, [field]: value }));
+      await expect(reopen(index), field).rejects.toEqual(refused(/./));
+    }
+    for (const text of ['', '{', 'null', '[]', JSON.stringify({ ...manifest, extra: 1 })]) {
+      writeFileSync(`${path}.json`, text);
+      await expect(reopen(index)).rejects.toEqual(refused(/malformed/));
+    }
+  });
+
+  test('a file from another life of the store: slots given out again', async () => {
+    const { index, rng } = build();
+    await saveIndex({ path, graph: index.graph, identity });
+    await expect(reopen(index, { nextSlot: 399 })).rejects.toEqual(refused(/knows slot 399/));
+    const other = new HnswIndex({ dimension: D });
+    for (let slot = 0; slot < 400; slot++) {
+      other.add({
+        slot,
+        vector:
+          slot === 201 ? randomUnit(rng, D) : index.has(slot) ? index.flat.vector(slot) : randomUnit(rng, D),
+      });
+    }
+    for (let slot = 0; slot < 400; slot++) if (!index.has(slot) && slot !== 201) other.remove(slot);
+    await expect(reopen(other)).rejects.toEqual(refused(/slot 201 holds another vector/));
+  });
+
+  test('a live slot that the graph does not have', async () => {
+    const { index } = build();
+    const partial = new HnswIndex({ dimension: D, m: 6, efConstruction: 40 });
+    for (let slot = 0; slot < 400; slot++) {
+      if (slot !== 201 && index.has(slot)) partial.add({ slot, vector: index.flat.vector(slot) });
+    }
+    partial.advance(1000);
+    await saveIndex({ path, graph: partial.graph, identity });
+    await expect(reopen(index)).rejects.toEqual(refused(/slot 201 is not in the graph/));
+  });
+});
+
+describe('a save that fails says so and leaves the last good file', () => {
+  test('full disk', async ({ skip }) => {
+    if (!existsSync('/dev/full')) skip();
+    const { index, queries } = build();
+    await saveIndex({ path, graph: index.graph, identity });
+    symlinkSync('/dev/full', `${path}.tmp`);
+    await expect(saveIndex({ path, graph: index.graph, identity })).rejects.toEqual(
+      refused(/could not be saved/),
+    );
+    expect(search(await reopen(index), queries)).toEqual(search(index, queries));
+  });
+
+  test('missing folder', async () => {
+    const { index } = build();
+    const gone = join(directory, 'gone', '3.hnsw');
+    await expect(saveIndex({ path: gone, graph: index.graph, identity })).rejects.toEqual(
+      refused(/could not be saved/),
+    );
+  });
+});
