@@ -5,7 +5,9 @@ import { AttractorError } from '../errors/error.ts';
 import type { Attribute, Node, OnnxModel, Tensor, TensorType, ValueInfo } from './model.ts';
 import { checkTensor } from './tensor.ts';
 
-/** IR version written by default: read by every ONNX runtime since 2021, enough up to opset 18 and beyond. */
+/** Operator set of the graphs we write ourselves. */
+export const OPSET = 18;
+/** IR version written by default: what opset 18 was published with. */
 const IR_VERSION = 8;
 /** Constants up to this many elements are shared where equal. */
 const SHARED_ELEMENTS = 16;
@@ -37,7 +39,8 @@ export interface MultiNodeOptions {
 
 export interface BuildOptions {
   name: string;
-  opset: number;
+  /** Version of the standard operator set; `OPSET` by default. */
+  opset?: number;
   producer?: string;
   metadata?: Readonly<Record<string, string>>;
 }
@@ -138,7 +141,7 @@ export class GraphBuilder {
         nodes: [...this.#nodes],
       },
       irVersion: IR_VERSION,
-      opset: options.opset,
+      opset: options.opset ?? OPSET,
       producer: options.producer ?? 'attractor',
       metadata: { ...options.metadata },
     };

@@ -263,7 +263,8 @@ function readData(proto: TensorProto, type: TensorType, count: number, name: str
         `tensor "${name}": expected ${count * array.BYTES_PER_ELEMENT} bytes, received ${proto.rawData.length}`,
       );
     }
-    return new array(proto.rawData.slice().buffer);
+    // Not slice(): of a Node Buffer that is a view as well.
+    return new array(new Uint8Array(proto.rawData).buffer);
   }
   if (type === 'float32') return Float32Array.from(proto.floatData);
   if (type === 'float64') return Float64Array.from(proto.doubleData);

@@ -147,7 +147,7 @@ describe('decodeModel reads what other writers produce', () => {
   test('raw_data at every byte offset, without holding on to the file', () => {
     for (let padding = 0; padding < 4; padding++) {
       const named = { ...tiny(), producer: 'p'.repeat(padding) };
-      const bytes = encodeModel(named);
+      const bytes = Buffer.from(encodeModel(named));
       const { data } = decodeModel(bytes).graph.initializers.get('w')!;
       bytes.fill(0);
       expect(data).toEqual(Float32Array.of(1, 2));

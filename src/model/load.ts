@@ -1,0 +1,144 @@
+// Reads a model folder and refuses it unless manifest, graph and fingerprint agree. Opens no session.
+
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { AttractorError } from '../errors/error.ts';
+import { decodeModel } from '../onnx/codec.ts';
+import type { OnnxModel, ValueInfo } from '../onnx/model.ts';
+import { composeGraph } from './compose.ts';
+import { fingerprint } from './fingerprint.ts';
+import { MANIFEST_VERSION, type ModelManifest, modelManifest } from './manifest.ts';
+
+export interface LoadedModel {
+  readonly name: string;
+  /** Absolute. */
+  readonly directory: string;
+  readonly manifest: ModelManifest;
+  /** The whole graph as ONNX bytes, also where the folder holds only a head. */
+  readonly graph: Uint8Array;
+  readonly fingerprint: string;
+}
+
+/**
+ * Loads and checks a model folder. Throws `model_not_found` where there is no manifest, and `model_invalid`,
+ * saying what was expected and received, where a file is missing or malformed, the manifest is of another
+ * version, the graph's input or output are not the manifest's, or a fingerprint differs.
+ */
+export async function loadModel(options: { directory: string }): Promise<LoadedModel> {
+  const directory = resolve(options.directory);
+  const manifest = await readManifest(directory);
+  const graph = await readGraph(directory, manifest);
+  const actual = fingerprint({ graph, preprocess: manifest.preprocess });
+  if (actual !== manifest.fingerprint) {
+    throw modelInvalid(directory, 'fingerprint', manifest.fingerprint, `${actual} from the files`);
+  }
+  return { name: manifest.name, directory, manifest, graph, fingerprint: actual };
+}
+
+export function modelInvalid(
+  directory: string,
+  field: string,
+  expected: string,
+  received: string,
+  cause?: unknown,
+) {
+  const message = `model ${directory}: ${field}: expected ${expected}, received ${received}`;
+  return new AttractorError('model_invalid', message, { field, expected, received, cause });
+}
+
+async function readManifest(directory: string): Promise<ModelManifest> {
+  const path = join(directory, 'manifest.json');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new AttractorError('model_not_found', `No model at ${directory}: manifest.json cannot be read.`, {
+      cause,
+    });
+  }
+  let json: { version?: unknown };
+  try {
+    json = JSON.parse(text) as { version?: unknown };
+  } catch (cause) {
+    throw modelInvalid(directory, 'manifest.json', 'JSON', 'something else', cause);
+  }
+  if (json?.version !== MANIFEST_VERSION) {
+    throw modelInvalid(directory, 'manifest.version', String(MANIFEST_VERSION), String(json?.version));
+  }
+  const parsed = modelManifest.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = ['manifest', ...issue!.path].join('.');
+    throw new AttractorError('model_invalid', `model ${directory}: ${field}: ${issue!.message}`, { field });
+  }
+  return parsed.data;
+}
+
+async function readGraph(directory: string, manifest: ModelManifest): Promise<Uint8Array> {
+  const source = manifest.graph;
+  if ('file' in source) {
+    const bytes = await readPart(directory, source.file);
+    checkInterface(decode(directory, source.file, bytes), manifest, directory);
+    return bytes;
+  }
+  const backboneFolder = resolve(directory, source.backbone);
+  const backboneManifest = await readManifest(backboneFolder);
+  if (!('file' in backboneManifest.graph)) {
+    throw modelInvalid(
+      directory,
+      'manifest.graph.backbone',
+      'a model with its own model.onnx',
+      source.backbone,
+    );
+  }
+  const backbone = await loadModel({ directory: backboneFolder });
+  if (backbone.fingerprint !== source.backboneFingerprint) {
+    throw modelInvalid(directory, 'backboneFingerprint', source.backboneFingerprint, backbone.fingerprint);
+  }
+  const head = decode(directory, source.head, await readPart(directory, source.head));
+  const joined = composeGraph({ backbone: decodeModel(backbone.graph), head });
+  checkInterface(joined.model, manifest, directory);
+  return joined.bytes;
+}
+
+async function readPart(directory: string, file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(join(directory, file));
+  } catch (cause) {
+    throw modelInvalid(
+      directory,
+      file,
+      'a readable file',
+      String((cause as NodeJS.ErrnoException).code),
+      cause,
+    );
+  }
+}
+
+function decode(directory: string, file: string, bytes: Uint8Array): OnnxModel {
+  try {
+    return decodeModel(bytes);
+  } catch (cause) {
+    throw modelInvalid(directory, file, 'an ONNX graph that can be read', (cause as Error).message, cause);
+  }
+}
+
+function checkInterface(model: OnnxModel, manifest: ModelManifest, directory: string): void {
+  const { width, height } = manifest.preprocess;
+  const check = (field: string, values: readonly ValueInfo[], name: string, dims: readonly number[]) => {
+    const [value] = values;
+    const fits =
+      values.length === 1 &&
+      value!.name === name &&
+      value!.type === 'float32' &&
+      value!.dims.length === dims.length &&
+      typeof value!.dims[0] === 'string' &&
+      value!.dims.every((dim, i) => typeof dim === 'string' || dim === dims[i]);
+    if (fits) return;
+    const received =
+      values.map((info) => `"${info.name}" ${info.type} [${info.dims}]`).join(' and ') || 'none';
+    throw modelInvalid(directory, `graph ${field}`, `"${name}" float32 [batch,${dims.slice(1)}]`, received);
+  };
+  check('input', model.graph.inputs, manifest.input, [0, 3, height, width]);
+  check('output', model.graph.outputs, manifest.output, [0, manifest.dimension]);
+}
