@@ -67,7 +67,9 @@ function convertNode(conversion: Conversion): string {
     case 'average-pool': {
       const { options } = node;
       const [, height, width] = tensors[first]!.shape;
-      if (node.op === 'average-pool' && options.window[0] === height && options.window[1] === width) {
+      const whole =
+        options.padding === 'VALID' && options.window[0] === height && options.window[1] === width;
+      if (node.op === 'average-pool' && whole) {
         return g.node('GlobalAveragePool', [x], {}, { output: name });
       }
       // TFLite averages over the pixels inside the image only; that is ONNX's count_include_pad = 0.
