@@ -23,10 +23,12 @@ interface Row {
   view: string;
   image: string;
 }
-const products = new Set((parse(await readFile(demo), { columns: true }) as Row[]).map((row) => row.product_id));
-const queries = (parse(await readFile(join(values.data, 'catalogue.csv')), { columns: true }) as Row[]).filter(
-  (row) => views.has(row.view) && products.has(row.product_id),
+const products = new Set(
+  (parse(await readFile(demo), { columns: true }) as Row[]).map((row) => row.product_id),
 );
+const queries = (
+  parse(await readFile(join(values.data, 'catalogue.csv')), { columns: true }) as Row[]
+).filter((row) => views.has(row.view) && products.has(row.product_id));
 
 let first = 0;
 let five = 0;
