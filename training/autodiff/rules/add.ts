@@ -1,0 +1,6 @@
+// y = a + b. dL/da = g, dL/db = g.
+import type { Rule } from '../rule.ts';
+
+export const add: Rule = {
+  gradient: ({ gradient: g }) => [() => g, () => g],
+};

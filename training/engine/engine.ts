@@ -1,0 +1,41 @@
+// The Engine port: runs a training graph, one optimiser step at a time. Knows batches and parameters by name and nothing of
+// heads, losses or epochs.
+
+import type { Tensor } from '../../src/onnx/model.ts';
+import type { Provider } from '../../src/runtime/session.ts';
+import type { TrainingGraph } from '../graph/head.ts';
+import type { AdamWOptions } from '../optim/adamw.ts';
+
+/** The graph's inputs that are not parameters, by name. */
+export type Batch = Readonly<Record<string, Tensor>>;
+
+/** All that a run needs to go on: parameters by name, moments as `<name>/first` and `<name>/second`. */
+export interface EngineState {
+  /** Optimiser steps done. */
+  readonly step: number;
+  readonly tensors: ReadonlyMap<string, Float32Array>;
+}
+
+export interface Engine {
+  /** One forward, backward and optimiser step at this learning rate; returns the loss before it. */
+  step(batch: Batch, learningRate: number): Promise<number>;
+  /** Loss and gradients at the present parameters, before clipping; changes nothing. */
+  gradients(batch: Batch): Promise<{ loss: number; gradients: ReadonlyMap<string, Float32Array> }>;
+  /** The present values; a later step leaves these arrays alone. */
+  state(): EngineState;
+  /** Takes over a state of the same graph. Throws `checkpoint_invalid` where names or sizes differ. */
+  restore(state: EngineState): void;
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  readonly graph: TrainingGraph;
+  readonly optimizer: AdamWOptions;
+  /** Largest global norm of the gradients; not limited by default. */
+  readonly clipNorm?: number;
+  readonly providers?: readonly Provider[];
+  /** Threads inside one operator. Equal counts give equal bits. */
+  readonly threads?: number;
+}
+
+export type CreateEngine = (options: EngineOptions) => Promise<Engine>;
