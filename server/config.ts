@@ -8,14 +8,13 @@ import { AttractorError, show } from '../src/errors/error.ts';
 const PACKAGE = resolve(import.meta.dirname, '..');
 const MiB = 2 ** 20;
 
-const integer = (min: number, max: number, fallback: number) => {
+const integer = (min: number, max: number) => {
   const expected = `an integer from ${min} to ${max}`;
   return z
     .string()
     .regex(/^\d+$/, expected)
     .transform(Number)
-    .pipe(z.number(expected).min(min, expected).max(max, expected))
-    .default(fallback);
+    .pipe(z.number(expected).min(min, expected).max(max, expected));
 };
 
 const text = (fallback: string) => z.string().trim().min(1, 'a text that is not empty').default(fallback);
@@ -27,7 +26,7 @@ const flag = (fallback: boolean) =>
     .default(fallback);
 
 const environment = z.object({
-  PORT: integer(0, 65_535, 3000),
+  PORT: integer(0, 65_535).default(3000),
   HOST: text('127.0.0.1'),
   ATTRACTOR_DATA: text('data'),
   ATTRACTOR_MODELS: text('models'),
@@ -39,16 +38,19 @@ const environment = z.object({
       'one of fatal, error, warn, info, debug, trace, silent',
     )
     .default('info'),
-  ATTRACTOR_EMBED_PROCESSES: integer(1, 64, 1),
-  ATTRACTOR_MAX_BODY_BYTES: integer(1024, 1024 * MiB, 32 * MiB),
-  ATTRACTOR_MAX_IMAGE_BYTES: integer(1024, 256 * MiB, 20 * MiB),
-  ATTRACTOR_MAX_ITEMS_PER_CALL: integer(1, 10_000, 256),
+  ATTRACTOR_EMBED_PROCESSES: integer(1, 64).optional(),
+  ATTRACTOR_MAX_BODY_BYTES: integer(1024, 1024 * MiB).default(32 * MiB),
+  ATTRACTOR_MAX_IMAGE_BYTES: integer(1024, 256 * MiB).default(20 * MiB),
+  ATTRACTOR_MAX_IMAGE_PIXELS: integer(10_000, 1_000_000_000).default(100_000_000),
+  ATTRACTOR_MAX_ITEMS_PER_CALL: integer(1, 10_000).default(256),
 });
 
 /** What one request may bring. Bytes are of the decoded content. */
 export interface Limits {
   readonly bodyBytes: number;
   readonly imageBytes: number;
+  /** Of the first frame, before it is decoded. */
+  readonly imagePixels: number;
   readonly itemsPerCall: number;
 }
 
@@ -63,7 +65,8 @@ export interface Config {
   readonly model: string;
   readonly demo: boolean;
   readonly logLevel: string;
-  readonly embedProcesses: number;
+  /** Default: one per core, at most 4. */
+  readonly embedProcesses: number | undefined;
   readonly limits: Limits;
 }
 
@@ -93,6 +96,7 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
     limits: {
       bodyBytes: env.ATTRACTOR_MAX_BODY_BYTES,
       imageBytes: env.ATTRACTOR_MAX_IMAGE_BYTES,
+      imagePixels: env.ATTRACTOR_MAX_IMAGE_PIXELS,
       itemsPerCall: env.ATTRACTOR_MAX_ITEMS_PER_CALL,
     },
   };

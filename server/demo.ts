@@ -23,6 +23,8 @@ export interface DemoSample {
 export interface DemoShop {
   readonly collection: string;
   readonly samples: readonly DemoSample[];
+  /** Path of the text that names authors and licences. */
+  readonly attribution: string;
 }
 
 /** Reads `samples.csv` of the demo's folder. */
@@ -36,7 +38,7 @@ export async function readDemo(options: { folder: string }): Promise<DemoShop> {
       shown: { image: `/samples/${file}`, group: row.label, ...row.attributes },
     };
   });
-  return { collection: COLLECTION, samples };
+  return { collection: COLLECTION, samples, attribution: join(options.folder, 'README.md') };
 }
 
 export function demoIsImported(options: { catalogue: Catalogue }): boolean {

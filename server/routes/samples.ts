@@ -1,4 +1,4 @@
-// /samples and /samples/{file}: room shots to try the demo shop with. They are not in its catalogue.
+// /samples, /samples/attribution and /samples/{file}: room shots to try the demo shop with. They are not in its catalogue.
 
 import { readFile } from 'node:fs/promises';
 import { AttractorError } from '../../src/errors/error.ts';
@@ -12,6 +12,14 @@ export function sampleRoutes({ demo }: { demo: DemoShop }): Route[] {
       path: '/samples',
       handle: () => ({
         result: { collection: demo.collection, samples: demo.samples.map((one) => one.shown) },
+      }),
+    },
+    {
+      method: 'get',
+      path: '/samples/attribution',
+      handle: async () => ({
+        bytes: await readFile(demo.attribution),
+        headers: { 'Content-Type': 'text/plain; charset=utf-8' },
       }),
     },
     {

@@ -5,7 +5,8 @@ const GROUPS = 24;
 const VIEWS = 4;
 const LICENCES = {
   'CC-BY-3.0': ['CC BY 3.0', 'https://creativecommons.org/licenses/by/3.0/'],
-  'CC-0': ['CC0 1.0', 'https://creativecommons.org/publicdomain/zero/1.0/'],
+  'CC-BY-3.0-US': ['CC BY 3.0 US', 'https://creativecommons.org/licenses/by/3.0/us/'],
+  'CC0-1.0': ['CC0 1.0', 'https://creativecommons.org/publicdomain/zero/1.0/'],
 };
 const KIND_WORDS = {
   image_unsupported:
@@ -61,7 +62,7 @@ async function search(by, shown, from) {
   } catch (error) {
     if (signal.aborted) return;
     $('hits').replaceChildren();
-    $('summary').replaceChildren();
+    $('summary').hidden = true;
     showProblem(error);
   }
   setWaiting(false);
@@ -135,9 +136,9 @@ function showAnswer({ result, timing }, elapsed) {
     element('strong', { textContent: `${count} in ${ms(elapsed)}` }),
     ` (${parts.filter(Boolean).join(', ')})`,
   );
+  $('summary').hidden = false;
   $('empty').hidden = groups.length > 0;
   $('empty-words').textContent = 'Nothing in the catalogue yet.';
-  if (matchMedia('(max-width: 760px)').matches) $('summary').scrollIntoView({ behavior: 'smooth' });
 }
 
 function card({ id, hits }) {
@@ -214,7 +215,7 @@ function element(tag, properties) {
   return Object.assign(document.createElement(tag), properties);
 }
 
-const ms = (value) => (value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`);
+const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)}\u00a0ms`;
 
 // ---- the shop: its collections, samples and progress
 

@@ -1,0 +1,149 @@
+// The process: environment, log, signals, listening, an orderly end. What is served is app.ts.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { openCatalogue } from '../src/catalogue/catalogue.ts';
+import { createEmbedder } from '../src/embed/pool.ts';
+import { asAttractorError } from '../src/errors/error.ts';
+import { loadModel } from '../src/model/load.ts';
+import { createApp } from './app.ts';
+import { type Config, DEMO_FOLDER, parseConfig } from './config.ts';
+import { demoIsImported, importDemo, readDemo } from './demo.ts';
+import { createLog, type Log } from './log.ts';
+import type { Readiness } from './routes/health.ts';
+
+/** Exit codes: bad input, and what could not be finished in time. */
+const BAD_INPUT = 2;
+const FORCED = 1;
+const DRAIN_MS = 10_000;
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const log = createLog({ level: config.logLevel });
+  const stop = onSignal(log);
+  try {
+    await serve(config, log, stop);
+  } catch (thrown) {
+    const error = asAttractorError(thrown);
+    log.fatal({ code: error.code, err: error.cause }, error.message);
+    process.exitCode = error.status < 500 ? BAD_INPUT : FORCED;
+  }
+  // Whatever a library left running must not keep a stopped server alive.
+  process.exit();
+}
+
+async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+  const directoryOf = (model: string) => join(config.models, model);
+  const embedderFor = (model: string) =>
+    createEmbedder({
+      directory: directoryOf(model),
+      processes: config.embedProcesses,
+      providers: ['cuda', 'cpu'],
+      limits: { bytes: config.limits.imageBytes, pixels: config.limits.imagePixels },
+      logger: log,
+    });
+  // Started beside the catalogue, so that the first query does not wait for it.
+  const embedder = embedderFor(config.model);
+  embedder.catch(() => {});
+  const catalogue = await openCatalogue({
+    directory: config.data,
+    models: async (name) => {
+      const { manifest, fingerprint } = await loadModel({ directory: directoryOf(name) });
+      return { name, fingerprint, dimension: manifest.dimension };
+    },
+    embedderFor: (model) => (model === config.model ? embedder : embedderFor(model)),
+    defaultModel: config.model,
+    logger: log,
+  });
+  try {
+    const { provider } = await embedder;
+    let state: Readiness = { ready: false };
+    const app = createApp({
+      catalogue,
+      ready: () => (stop.aborted ? { ready: false } : state),
+      logger: log,
+      limits: config.limits,
+      demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
+    });
+    const server = createServer(
+      { headersTimeout: 20_000, requestTimeout: 120_000, keepAliveTimeout: 5_000 },
+      app,
+    );
+    const port = await listen(server, config);
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+    log.info(
+      { model: config.model, provider, data: config.data },
+      `Attractor is listening: open http://${host}:${port}/ (model ${config.model} on ${provider})`,
+    );
+    const demo = startDemo();
+    await stopped(stop);
+    await Promise.all([drain(server), demo]);
+
+    async function startDemo(): Promise<void> {
+      const began = performance.now();
+      if (config.demo && !demoIsImported({ catalogue })) {
+        try {
+          const onProgress = (progress: Readiness['demo']) => {
+            state = { ready: false, demo: progress };
+          };
+          await importDemo({ catalogue, folder: DEMO_FOLDER, logger: log, signal: stop, onProgress });
+          log.info({ seconds: Math.round((performance.now() - began) / 1000) }, 'The demo shop is complete.');
+        } catch (error) {
+          // The demo is a guest: what else is served goes on without it, and the next start tries again.
+          if (!stop.aborted) log.error({ err: error }, 'The demo shop could not be imported.');
+        }
+      }
+      state = { ready: true };
+    }
+  } finally {
+    await catalogue.close();
+    await (await embedder.catch(() => undefined))?.close();
+  }
+  log.info({}, 'Stopped: everything is saved.');
+}
+
+function readConfig(): Config {
+  try {
+    return parseConfig({ env: process.env, cwd: process.cwd() });
+  } catch (error) {
+    process.stderr.write(`${asAttractorError(error).message}\n`);
+    process.exit(BAD_INPUT);
+  }
+}
+
+/** Fires at the first SIGTERM or SIGINT. A second one, or a drain that takes too long, ends the process at once. */
+function onSignal(log: Log): AbortSignal {
+  const stop = new AbortController();
+  const handle = (signal: string) => {
+    if (stop.signal.aborted) process.exit(FORCED);
+    log.info({ signal }, 'Stopping: requests in flight are finished first.');
+    stop.abort();
+    setTimeout(() => process.exit(FORCED), DRAIN_MS).unref();
+  };
+  process.on('SIGTERM', handle).on('SIGINT', handle);
+  return stop.signal;
+}
+
+const stopped = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve());
+  });
+
+function listen(server: ReturnType<typeof createServer>, { port, host }: Config): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** Accepts nothing new, waits for what is in flight, and closes connections as they fall idle. */
+async function drain(server: ReturnType<typeof createServer>): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  await closed;
+  clearInterval(idle);
+}
+
+await main();
