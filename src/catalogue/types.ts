@@ -28,7 +28,10 @@ export interface Item {
 
 export type UpsertStatus = 'created' | 'updated' | 'unchanged' | 'failed';
 
-/** One per input, in order. Everything but `failed` is durable when the call returns. */
+/**
+ * One per input, in order, as if applied one after another (of a repeated id the last stays). Everything but `failed`
+ * is durable when the call returns. `unchanged`: same image or vector and same metadata.
+ */
 export interface UpsertResult {
   readonly id: string;
   readonly status: UpsertStatus;
@@ -48,7 +51,7 @@ export interface QueryOptions {
   readonly scoreThreshold?: number;
   /** True: scan everything instead of walking the graph. */
   readonly exact?: boolean;
-  /** Search width of the graph. */
+  /** Search width of the graph, 1 to 10,000. Naming it asks for the graph also where a scan would be as cheap. */
   readonly ef?: number;
   readonly withVector?: boolean;
   readonly signal?: AbortSignal;

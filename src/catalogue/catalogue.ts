@@ -1,0 +1,194 @@
+// All collections of one data folder: opens the store, gives each collection its index and its model's embedder.
+
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Embedder } from '../embed/embedder.ts';
+import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import type { Logger } from '../errors/log.ts';
+import type { HnswOptions } from '../index/hnsw.ts';
+import { type CollectionRow, openStore, type Store } from '../store/store.ts';
+import { collectionOf } from './collection.ts';
+import { MaintainedIndex } from './maintained-index.ts';
+import type { Catalogue, Collection, CollectionInfo } from './types.ts';
+import { LIMITS } from './validate.ts';
+
+export interface CatalogueOptions {
+  /** The data folder; made where it does not exist. */
+  readonly directory: string;
+  /** What a model is, without starting it. Throws `model_not_found`. */
+  readonly models: (name: string) => Promise<{ name: string; fingerprint: string; dimension: number }>;
+  /** Called once per model, when its first image comes. The catalogue closes what it gets. */
+  readonly embedderFor: (model: string) => Promise<Embedder>;
+  readonly defaultModel: string;
+  readonly logger: Logger;
+  /** Milliseconds, from any origin. Default: the process's own. */
+  readonly clock?: () => number;
+  readonly hnsw?: HnswOptions;
+}
+
+const NAME = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${LIMITS.collectionName - 1}}$`);
+
+/**
+ * Opens a data folder. Answers are right as soon as it returns; graphs that have to be built again are built in the
+ * background. Throws `store_locked`, `store_newer` or `store_corrupt`.
+ */
+export async function openCatalogue(options: CatalogueOptions): Promise<Catalogue> {
+  const { directory } = options;
+  refuseUnknown(
+    options,
+    ['directory', 'models', 'embedderFor', 'defaultModel', 'logger', 'clock', 'hnsw'],
+    'catalogue',
+  );
+  const store = openStore({ directory });
+  try {
+    const catalogue = new StoredCatalogue(options, store, join(directory, 'indexes'));
+    await catalogue.openAll();
+    return catalogue;
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly collection: Collection;
+  readonly maintained: MaintainedIndex;
+  readonly row: CollectionRow;
+}
+
+class StoredCatalogue implements Catalogue {
+  readonly #options: CatalogueOptions;
+  readonly #store: Store;
+  readonly #indexes: string;
+  readonly #opened = new Map<string, Opened>();
+  readonly #embedders = new Map<string, Promise<Embedder>>();
+  /** Index files of dropped collections on their way out. */
+  readonly #dropping = new Set<Promise<void>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: CatalogueOptions, store: Store, indexes: string) {
+    this.#options = options;
+    this.#store = store;
+    this.#indexes = indexes;
+  }
+
+  async openAll(): Promise<void> {
+    mkdirSync(this.#indexes, { recursive: true });
+    const rows = this.#store.collections();
+    // Left behind where the process died in the middle of a drop.
+    const ids = new Set(rows.map((row) => String(row.id)));
+    for (const file of readdirSync(this.#indexes)) {
+      if (!ids.has(file.split('.')[0]!)) rmSync(join(this.#indexes, file));
+    }
+    for (const row of rows) await this.#open(row);
+  }
+
+  list(): CollectionInfo[] {
+    return [...this.#opened.values()]
+      .map(({ collection }) => collection.info)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  collection(name: string): Collection {
+    return this.#get(name).collection;
+  }
+
+  async createCollection(options: { name: string; model?: string }): Promise<Collection> {
+    refuseUnknown(options, ['name', 'model'], 'collection');
+    const { name, model = this.#options.defaultModel } = options;
+    if (typeof name !== 'string' || !NAME.test(name)) {
+      const expected = `1 to ${LIMITS.collectionName} letters, digits, "-" and "_", the first a letter or digit`;
+      throw invalid('name', expected, name);
+    }
+    const { fingerprint, dimension } = await this.#options.models(model);
+    this.#assertOpen();
+    if (this.#store.collections().some((row) => row.name === name)) {
+      throw new AttractorError('collection_exists', `There is a collection "${name}" already.`, {
+        field: 'name',
+      });
+    }
+    const row = this.#store.createCollection({ name, model, fingerprint, dimension, metric: 'cosine' });
+    return this.#open(row);
+  }
+
+  dropCollection(name: string): void {
+    const { row, maintained } = this.#get(name);
+    this.#store.dropCollection(row.id);
+    this.#opened.delete(name);
+    const dropped = maintained
+      .drop()
+      .catch((err) => this.#options.logger.error({ collection: name, err }, 'index files not removed'))
+      .finally(() => this.#dropping.delete(dropped));
+    this.#dropping.add(dropped);
+  }
+
+  getMeta(key: string): string | undefined {
+    this.#assertOpen();
+    return this.#store.getMeta(key);
+  }
+
+  setMeta(key: string, value: string): void {
+    this.#assertOpen();
+    this.#store.setMeta(key, value);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const { maintained } of this.#opened.values()) await maintained.close();
+    await Promise.all(this.#dropping);
+    this.#store.close();
+    for (const embedder of this.#embedders.values()) await (await embedder.catch(() => undefined))?.close();
+  }
+
+  async #open(row: CollectionRow): Promise<Collection> {
+    const { hnsw, logger, clock = () => performance.now() } = this.#options;
+    const store = this.#store;
+    const directory = this.#indexes;
+    const maintained = await MaintainedIndex.open({ store, collection: row, directory, hnsw, logger, clock });
+    const collection = collectionOf({
+      row,
+      store,
+      maintained,
+      embedder: () => this.#embedder(row.model),
+      clock,
+      assertOpen: () => {
+        if (this.#get(row.name).row.id !== row.id) throw notFound(row.name);
+      },
+    });
+    this.#opened.set(row.name, { collection, maintained, row });
+    return collection;
+  }
+
+  #embedder(model: string): Promise<Embedder> {
+    let embedder = this.#embedders.get(model);
+    if (!embedder) {
+      embedder = this.#options.embedderFor(model);
+      this.#embedders.set(model, embedder);
+      // A start that failed may succeed next time.
+      embedder.catch(() => this.#embedders.delete(model));
+    }
+    return embedder;
+  }
+
+  #get(name: string): Opened {
+    this.#assertOpen();
+    const opened = this.#opened.get(name);
+    if (!opened) throw notFound(name);
+    return opened;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new AttractorError('not_ready', 'The catalogue is closed.');
+  }
+}
+
+function notFound(name: string): AttractorError {
+  return new AttractorError('collection_not_found', `There is no collection "${name}".`, {
+    field: 'collection',
+    received: name,
+  });
+}

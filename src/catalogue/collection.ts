@@ -1,0 +1,61 @@
+// One collection, as the API and the CLI hold it: each method checks that it is open and calls the one that does it.
+
+import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { sniff } from '../image/formats.ts';
+import { type CollectionContext, itemOf, rowOf } from './context.ts';
+import { queryGroups, queryItems } from './query.ts';
+import type { Collection, CollectionInfo, QueryOptions } from './types.ts';
+import { deleteItems, upsertItems } from './upsert.ts';
+
+export function collectionOf(context: CollectionContext): Collection {
+  return {
+    get info(): CollectionInfo {
+      const { id: _, ...info } = context.row;
+      return { ...info, count: context.maintained.index.size };
+    },
+
+    async upsert(options) {
+      context.assertOpen();
+      refuseUnknown(options, ['items', 'priority', 'signal'], 'upsert');
+      if (!Array.isArray(options.items)) throw invalid('items', 'an array of items', options.items);
+      return aborting(options.signal, () => upsertItems(context, options));
+    },
+
+    get(options) {
+      context.assertOpen();
+      return itemOf(context, rowOf(context, options.id), options.withVector);
+    },
+
+    image(options) {
+      context.assertOpen();
+      const { imageHash } = rowOf(context, options.id);
+      const bytes = imageHash === null ? undefined : context.store.items.image(imageHash);
+      if (imageHash === null || !bytes) {
+        throw new AttractorError('image_not_stored', `The item "${options.id}" was added by its vector.`);
+      }
+      return { bytes, mime: sniff(bytes) ?? 'application/octet-stream', hash: imageHash };
+    },
+
+    delete(options) {
+      context.assertOpen();
+      if (!Array.isArray(options.ids)) throw invalid('ids', 'an array of ids', options.ids);
+      return { deleted: deleteItems(context, options.ids) };
+    },
+
+    async query(options: QueryOptions) {
+      context.assertOpen();
+      return aborting(options.signal, () => queryItems(context, options));
+    },
+
+    async queryGroups(options) {
+      context.assertOpen();
+      return aborting(options.signal, () => queryGroups(context, options));
+    },
+  };
+}
+
+/** `aborted` where the caller has gone already. */
+async function aborting<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
+  return work();
+}

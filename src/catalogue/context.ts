@@ -1,0 +1,66 @@
+// What the operations on one collection share, and the two questions they all ask.
+
+import type { Embedder, EmbedRequest, EmbedResult } from '../embed/embedder.ts';
+import { AttractorError } from '../errors/error.ts';
+import { normalised } from '../math/normalise.ts';
+import type { ItemRow } from '../store/items.ts';
+import type { CollectionRow, Store } from '../store/store.ts';
+import type { MaintainedIndex } from './maintained-index.ts';
+import type { Item } from './types.ts';
+
+export interface CollectionContext {
+  readonly row: CollectionRow;
+  readonly store: Store;
+  readonly maintained: MaintainedIndex;
+  /** Starts the embedder of the collection's model at the first call. */
+  readonly embedder: () => Promise<Embedder>;
+  /** Milliseconds. */
+  readonly clock: () => number;
+  /** Throws `collection_not_found` once dropped, `not_ready` once closed. To be asked again after every await. */
+  readonly assertOpen: () => void;
+}
+
+/**
+ * Vectors of images, in order, by the collection's own model. Throws `fingerprint_mismatch` where the model of that
+ * name is another one by now.
+ */
+export async function embed(context: CollectionContext, request: EmbedRequest): Promise<EmbedResult[]> {
+  const embedder = await context.embedder();
+  const { name, model, fingerprint, dimension } = context.row;
+  if (embedder.fingerprint !== fingerprint) {
+    throw new AttractorError(
+      'fingerprint_mismatch',
+      `The collection "${name}" was made by ${fingerprint}; the model "${model}" is ${embedder.fingerprint} now. Make a new collection with it, or put the old model back.`,
+      { expected: fingerprint, received: embedder.fingerprint },
+    );
+  }
+  const results = await embedder.embed(request);
+  return results.map((result) => ('error' in result ? result : usable(result.vector, dimension)));
+}
+
+/** A broken model fails its images; it must not get as far as the store. */
+function usable(vector: Float32Array, dimension: number): EmbedResult {
+  const unit = vector.length === dimension ? normalised(vector) : undefined;
+  if (unit) return { vector: unit };
+  const message = `The model gave no vector of ${dimension} finite components for this image.`;
+  return { error: new AttractorError('internal', message) };
+}
+
+/** Throws `item_not_found`. */
+export function rowOf(context: CollectionContext, id: string): ItemRow {
+  const row = context.store.items.byId(context.row.id, id);
+  if (row) return row;
+  const message = `The collection "${context.row.name}" has no item "${id}".`;
+  throw new AttractorError('item_not_found', message, { field: 'id', received: id });
+}
+
+export function itemOf(context: CollectionContext, row: ItemRow, withVector = false): Item {
+  return {
+    id: row.id,
+    group: row.group,
+    tags: JSON.parse(row.tags),
+    attributes: JSON.parse(row.attributes),
+    ...(row.imageHash === null ? {} : { imageHash: row.imageHash }),
+    ...(withVector ? { vector: context.maintained.index.flat.vector(row.slot).slice() } : {}),
+  };
+}

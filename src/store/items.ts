@@ -1,0 +1,166 @@
+// Items, their images and the cached vectors: one prepared statement per question. No rules; those are the catalogue's.
+// Tags and attributes pass through as JSON text, vectors as little-endian f32.
+
+import { createHash } from 'node:crypto';
+import type Database from 'better-sqlite3';
+import { corrupt, guardCorruption } from './sqlite-error.ts';
+
+export interface ItemRow {
+  readonly slot: number;
+  readonly id: string;
+  readonly group: string;
+  /** JSON. */
+  readonly tags: string;
+  /** JSON. */
+  readonly attributes: string;
+  readonly imageHash: string | null;
+}
+
+const ITEM = 'slot, id, group_id AS "group", tags, attributes, image_hash AS imageHash';
+
+export class ItemTable {
+  readonly #path: string;
+  readonly #byId: Database.Statement<[number, string], ItemRow>;
+  readonly #bySlot: Database.Statement<[number, number], ItemRow>;
+  readonly #groupSlots: Database.Statement<[number, string], number>;
+  readonly #vectors: Database.Statement<[number, number, number], { slot: number; vector: Buffer }>;
+  readonly #takeSlot: Database.Statement<[number], number>;
+  readonly #nextSlot: Database.Statement<[number], number>;
+  readonly #insert: Database.Statement<object>;
+  readonly #update: Database.Statement<object>;
+  readonly #delete: Database.Statement<[number, number]>;
+  readonly #image: Database.Statement<[string], Buffer>;
+  readonly #putImage: Database.Statement<[string, Uint8Array]>;
+  readonly #removeImage: Database.Statement<{ hash: string }>;
+  readonly #removeImages: Database.Statement<[]>;
+  readonly #cached: Database.Statement<[string, string], Buffer>;
+  readonly #cache: Database.Statement<[string, string, Uint8Array]>;
+
+  constructor(db: Database.Database, path: string) {
+    this.#path = path;
+    this.#byId = db.prepare(`SELECT ${ITEM} FROM item WHERE collection = ? AND id = ?`);
+    this.#bySlot = db.prepare(`SELECT ${ITEM} FROM item WHERE collection = ? AND slot = ?`);
+    this.#groupSlots = db
+      .prepare<[number, string], number>('SELECT slot FROM item WHERE collection = ? AND group_id = ?')
+      .pluck();
+    this.#vectors = db.prepare(
+      'SELECT slot, vector FROM item WHERE collection = ? AND slot > ? ORDER BY slot LIMIT ?',
+    );
+    this.#takeSlot = db
+      .prepare<[number], number>(
+        'UPDATE collection SET next_slot = next_slot + 1 WHERE id = ? RETURNING next_slot - 1',
+      )
+      .pluck();
+    this.#nextSlot = db.prepare<[number], number>('SELECT next_slot FROM collection WHERE id = ?').pluck();
+    this.#insert = db.prepare(
+      `INSERT INTO item (collection, slot, id, group_id, tags, attributes, image_hash, vector)
+       VALUES (@collection, @slot, @id, @group, @tags, @attributes, @imageHash, @vector)`,
+    );
+    this.#update = db.prepare(
+      `UPDATE item SET group_id = @group, tags = @tags, attributes = @attributes
+       WHERE collection = @collection AND slot = @slot`,
+    );
+    this.#delete = db.prepare('DELETE FROM item WHERE collection = ? AND slot = ?');
+    this.#image = db.prepare<[string], Buffer>('SELECT bytes FROM image WHERE hash = ?').pluck();
+    this.#putImage = db.prepare('INSERT INTO image (hash, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING');
+    const unused = 'NOT EXISTS (SELECT 1 FROM item WHERE item.image_hash = image.hash)';
+    this.#removeImage = db.prepare(`DELETE FROM image WHERE hash = @hash AND ${unused}`);
+    this.#removeImages = db.prepare(`DELETE FROM image WHERE ${unused}`);
+    this.#cached = db
+      .prepare<[string, string], Buffer>(
+        'SELECT vector FROM vector_cache WHERE image_hash = ? AND fingerprint = ?',
+      )
+      .pluck();
+    this.#cache = db.prepare(
+      'INSERT INTO vector_cache (image_hash, fingerprint, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    );
+  }
+
+  byId(collection: number, id: string): ItemRow | undefined {
+    return this.#byId.get(collection, id);
+  }
+
+  bySlot(collection: number, slot: number): ItemRow | undefined {
+    return this.#bySlot.get(collection, slot);
+  }
+
+  slotsOfGroup(collection: number, group: string): number[] {
+    return this.#groupSlots.all(collection, group);
+  }
+
+  /** The next at most `limit` live slots above `after`, ascending, with their vectors. Throws `store_corrupt`. */
+  vectors(options: { collection: number; dimension: number; after: number; limit: number }) {
+    const { collection, dimension, after, limit } = options;
+    const rows = guardCorruption(this.#path, () => this.#vectors.all(collection, after, limit));
+    return rows.map(({ slot, vector }) => {
+      const components = readVector(vector);
+      if (components.length !== dimension || !components.every(Number.isFinite)) {
+        throw corrupt(this.#path, `the vector of slot ${slot} in collection ${collection} is damaged`);
+      }
+      return { slot, vector: components };
+    });
+  }
+
+  /** Gives out the next slot of a collection; the counter only goes up, whatever is deleted. */
+  takeSlot(collection: number): number {
+    return this.#takeSlot.get(collection)!;
+  }
+
+  /** The slot that will be given out next. */
+  nextSlot(collection: number): number {
+    return this.#nextSlot.get(collection)!;
+  }
+
+  insert(row: ItemRow & { collection: number; vector: Float32Array }): void {
+    this.#insert.run({ ...row, vector: vectorBytes(row.vector) });
+  }
+
+  /** Group, tags and attributes; the slot, image and vector stay. */
+  updateMetadata(row: Omit<ItemRow, 'id' | 'imageHash'> & { collection: number }): void {
+    this.#update.run(row);
+  }
+
+  /** With its image, where no other item uses that. */
+  delete(collection: number, row: ItemRow): void {
+    this.#delete.run(collection, row.slot);
+    if (row.imageHash !== null) this.#removeImage.run({ hash: row.imageHash });
+  }
+
+  /** Throws `store_corrupt` where the bytes are not those that were stored. */
+  image(hash: string): Uint8Array | undefined {
+    const bytes = this.#image.get(hash);
+    if (bytes && createHash('sha256').update(bytes).digest('hex') !== hash) {
+      throw corrupt(this.#path, `the image ${hash} is damaged`);
+    }
+    return bytes;
+  }
+
+  /** `hash` is the SHA-256 of `bytes`, hex. */
+  putImage(hash: string, bytes: Uint8Array): void {
+    this.#putImage.run(hash, bytes);
+  }
+
+  removeUnusedImages(): void {
+    this.#removeImages.run();
+  }
+
+  cachedVector(imageHash: string, fingerprint: string): Float32Array | undefined {
+    const bytes = this.#cached.get(imageHash, fingerprint);
+    return bytes && readVector(bytes);
+  }
+
+  cacheVector(imageHash: string, fingerprint: string, vector: Float32Array): void {
+    this.#cache.run(imageHash, fingerprint, vectorBytes(vector));
+  }
+}
+
+function vectorBytes(vector: Float32Array): Uint8Array {
+  return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
+}
+
+/** Copies: a Buffer from SQLite need not be aligned. */
+function readVector(bytes: Buffer): Float32Array {
+  const vector = new Float32Array(Math.floor(bytes.length / 4));
+  new Uint8Array(vector.buffer).set(bytes.subarray(0, vector.byteLength));
+  return vector;
+}

@@ -1,0 +1,41 @@
+// One process per data folder. The lock is a transaction held open on an empty SQLite file: it dies with the process,
+// whatever kills it, so a stale lock cannot exist. The pid beside it is only for the message.
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { AttractorError } from '../errors/error.ts';
+import { sqliteCode } from './sqlite-error.ts';
+
+export interface FolderLock {
+  release(): void;
+}
+
+/** Throws `store_locked`, naming the process that holds the folder. */
+export function lockFolder(directory: string): FolderLock {
+  const pidFile = join(directory, 'attractor.pid');
+  const db = new Database(join(directory, 'attractor.lock'), { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if (!sqliteCode(error)?.startsWith('SQLITE_BUSY')) throw error;
+    const message = `The data folder ${directory} is open in ${holder(pidFile)}. Stop that process, or use another folder.`;
+    throw new AttractorError('store_locked', message, { cause: error });
+  }
+  writeFileSync(pidFile, `${process.pid}\n`);
+  return {
+    release: () => {
+      rmSync(pidFile, { force: true });
+      db.close();
+    },
+  };
+}
+
+function holder(pidFile: string): string {
+  try {
+    return `process ${readFileSync(pidFile, 'utf8').trim()}`;
+  } catch {
+    return 'another process';
+  }
+}

@@ -1,0 +1,52 @@
+// The tables of attractor.db, as the list of steps that made them. Step n takes user_version n to n + 1.
+// A step that was released is never edited: add one. Drawn in docs/formats.md; fixtures in test/compat.
+
+/** "ATRC" in the SQLite header: says whose file this is. */
+export const APPLICATION_ID = 0x41545243;
+
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT;
+
+  -- AUTOINCREMENT: the id of a dropped collection names files that may still lie around, so it never comes back.
+  CREATE TABLE collection (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    name        TEXT NOT NULL UNIQUE,
+    model       TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    dimension   INTEGER NOT NULL,
+    metric      TEXT NOT NULL,
+    next_slot   INTEGER NOT NULL DEFAULT 0 CHECK (next_slot <= 4294967296)
+  ) STRICT;
+
+  CREATE TABLE image (
+    hash  TEXT PRIMARY KEY,
+    bytes BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE item (
+    collection INTEGER NOT NULL REFERENCES collection (id) ON DELETE CASCADE,
+    slot       INTEGER NOT NULL,
+    id         TEXT NOT NULL,
+    group_id   TEXT NOT NULL,
+    tags       TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    image_hash TEXT REFERENCES image (hash),
+    vector     BLOB NOT NULL,
+    UNIQUE (collection, slot),
+    UNIQUE (collection, id)
+  ) STRICT;
+  CREATE INDEX item_group ON item (collection, group_id);
+  CREATE INDEX item_image ON item (image_hash);
+
+  CREATE TABLE vector_cache (
+    image_hash  TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    vector      BLOB NOT NULL,
+    PRIMARY KEY (image_hash, fingerprint)
+  ) STRICT;
+  `,
+];

@@ -1,0 +1,153 @@
+// The truth on disk: one SQLite file in a locked folder. Opens, checks and migrates it; collections and named facts.
+// Items, images and cached vectors are in items.ts. What is in memory (indexes) is the catalogue's.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { AttractorError } from '../errors/error.ts';
+import { ItemTable } from './items.ts';
+import { type FolderLock, lockFolder } from './lock.ts';
+import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
+import { corrupt, guardCorruption } from './sqlite-error.ts';
+
+export interface CollectionRow {
+  readonly id: number;
+  readonly name: string;
+  readonly model: string;
+  readonly fingerprint: string;
+  readonly dimension: number;
+  readonly metric: 'cosine';
+}
+
+const COLLECTION = 'id, name, model, fingerprint, dimension, metric';
+
+/**
+ * Opens the store of a data folder, making both where they do not exist. Throws `store_locked`, `store_newer`, or
+ * `store_corrupt` for a damaged or foreign file; each leaves the folder as it was.
+ */
+export function openStore(options: { directory: string }): Store {
+  mkdirSync(options.directory, { recursive: true });
+  const path = join(options.directory, 'attractor.db');
+  const lock = lockFolder(options.directory);
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path);
+    const opened = db;
+    return guardCorruption(path, () => {
+      checkHeader(opened, path);
+      // WAL and FULL: a commit that returned survives a crash of the process, the system or the power.
+      opened.pragma('journal_mode = WAL');
+      opened.pragma('synchronous = FULL');
+      opened.pragma('foreign_keys = ON');
+      migrate(opened);
+      checkTables(opened, path);
+      return new Store(opened, path, lock);
+    });
+  } catch (error) {
+    db?.close();
+    lock.release();
+    throw error;
+  }
+}
+
+export class Store {
+  readonly items: ItemTable;
+  readonly #db: Database.Database;
+  readonly #path: string;
+  readonly #lock: FolderLock;
+  readonly #collections: Database.Statement<[], CollectionRow>;
+  readonly #insertCollection: Database.Statement<object, CollectionRow>;
+  readonly #deleteCollection: Database.Statement<[number]>;
+  readonly #getMeta: Database.Statement<[string], string>;
+  readonly #setMeta: Database.Statement<[string, string]>;
+
+  constructor(db: Database.Database, path: string, lock: FolderLock) {
+    this.#db = db;
+    this.#path = path;
+    this.#lock = lock;
+    this.items = new ItemTable(db, path);
+    this.#collections = db.prepare(`SELECT ${COLLECTION} FROM collection ORDER BY name`);
+    this.#insertCollection = db.prepare(
+      `INSERT INTO collection (name, model, fingerprint, dimension, metric)
+       VALUES (@name, @model, @fingerprint, @dimension, @metric) RETURNING ${COLLECTION}`,
+    );
+    this.#deleteCollection = db.prepare('DELETE FROM collection WHERE id = ?');
+    this.#getMeta = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
+    this.#setMeta = db.prepare(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    );
+  }
+
+  get open(): boolean {
+    return this.#db.open;
+  }
+
+  /** All or nothing, and durable when it returns. */
+  transaction<T>(work: () => T): T {
+    return guardCorruption(this.#path, () => this.#db.transaction(work).immediate());
+  }
+
+  collections(): CollectionRow[] {
+    return this.#collections.all();
+  }
+
+  /** The name is not in use. */
+  createCollection(row: Omit<CollectionRow, 'id'>): CollectionRow {
+    return this.#insertCollection.get(row)!;
+  }
+
+  /** With its items, and the images that no other collection uses. */
+  dropCollection(id: number): void {
+    this.transaction(() => {
+      this.#deleteCollection.run(id);
+      this.items.removeUnusedImages();
+    });
+  }
+
+  getMeta(key: string): string | undefined {
+    return this.#getMeta.get(key);
+  }
+
+  setMeta(key: string, value: string): void {
+    this.#setMeta.run(key, value);
+  }
+
+  close(): void {
+    this.#db.close();
+    this.#lock.release();
+  }
+}
+
+/** Reads only: a file that is not ours stays as it is. */
+function checkHeader(db: Database.Database, path: string): void {
+  const application = db.pragma('application_id', { simple: true }) as number;
+  const version = db.pragma('user_version', { simple: true }) as number;
+  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number;
+  if (application === 0 && version === 0 && tables === 0) return;
+  if (application !== APPLICATION_ID) throw corrupt(path, 'this SQLite file is not an Attractor store');
+  if (version > MIGRATIONS.length) {
+    throw new AttractorError(
+      'store_newer',
+      `${path}: expected schema version ${MIGRATIONS.length} or older, received ${version}. Open it with the newer Attractor that wrote it.`,
+      { expected: `${MIGRATIONS.length} or older`, received: String(version) },
+    );
+  }
+}
+
+function migrate(db: Database.Database): void {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  if (version === MIGRATIONS.length) return;
+  db.transaction(() => {
+    for (const step of MIGRATIONS.slice(version)) db.exec(step);
+    db.pragma(`application_id = ${APPLICATION_ID}`);
+    db.pragma(`user_version = ${MIGRATIONS.length}`);
+  }).immediate();
+}
+
+/** The tables that answers are made of. Images are by far the most bytes, and their hashes tell when they are read. */
+function checkTables(db: Database.Database, path: string): void {
+  for (const table of ['collection', 'item']) {
+    const result = db.pragma(`quick_check('${table}')`, { simple: true });
+    if (result !== 'ok') throw corrupt(path, `the table ${table} is damaged: ${result}`);
+  }
+}

@@ -1,0 +1,155 @@
+// What happens to the index across restarts: loaded, brought up to date, built again, compacted, saved.
+
+import { cpSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Collection } from '../../src/catalogue/types.ts';
+import { createRng } from '../../src/math/rng.ts';
+import { randomUnit } from '../reference/nearest.ts';
+import { eventually, Harness } from './harness.ts';
+
+let harness: Harness;
+let file: string;
+beforeEach(() => {
+  harness = new Harness();
+  file = join(harness.directory, 'indexes', '1.hnsw');
+});
+afterEach(() => harness.dispose());
+
+const rng = createRng(6);
+const some = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => ({ id: `i${from + i}`, vector: randomUnit(rng, 16) }));
+
+async function filled(count: number): Promise<Collection> {
+  const shop = await (await harness.open()).createCollection({ name: 'shop' });
+  await shop.upsert({ items: some(0, count) });
+  return shop;
+}
+
+const queries = Array.from({ length: 8 }, () => randomUnit(rng, 16));
+
+/** Answers of the graph; they must be those of the scan. */
+async function answers(shop: Collection) {
+  const all: string[][] = [];
+  for (const vector of queries) {
+    const exact = await shop.query({ by: { vector }, exact: true });
+    const walked = await shop.query({ by: { vector }, ef: 1000 });
+    expect(walked.hits).toEqual(exact.hits);
+    all.push(walked.hits.map((hit) => hit.id));
+  }
+  return all;
+}
+
+const warnings = () => harness.log.filter((line) => line.level !== 'info');
+
+describe('the index of a collection', () => {
+  test('comes back from its file, without a word', async () => {
+    const before = await answers(await filled(300));
+    const catalogue = await harness.reopen();
+    expect(await answers(catalogue.collection('shop'))).toEqual(before);
+    const written = statSync(file).mtimeMs;
+    await harness.reopen();
+    expect(statSync(file).mtimeMs).toBe(written);
+    expect(warnings()).toEqual([]);
+  });
+
+  test.each([
+    ['deleted', () => rmSync(file), 'the index file is missing'],
+    [
+      'deleted with its manifest',
+      () => [file, `${file}.json`].map((f) => rmSync(f)),
+      'there is no index manifest',
+    ],
+    ['truncated', () => truncateSync(file, 5000), 'bytes, found 5000'],
+    [
+      'flipped in one bit',
+      () => {
+        const content = readFileSync(file);
+        content[content.length >> 1]! ^= 4;
+        writeFileSync(file, content);
+      },
+      'the checksum does not match',
+    ],
+  ])('is built again where its file was %s, and says so', async (_, damage, reason) => {
+    const before = await answers(await filled(300));
+    const closed = await harness.reopen();
+    await closed.close();
+    damage();
+    const shop = (await harness.open()).collection('shop');
+    // Right at once, before and after it is built.
+    expect(await answers(shop)).toEqual(before);
+    await eventually(() => warnings().length === 2);
+    const fields = { collection: 'shop', reason: expect.stringContaining(reason), rows: 300 };
+    expect(warnings()).toEqual([
+      { level: 'warn', message: expect.stringContaining('refused'), fields },
+      {
+        level: 'warn',
+        message: expect.stringContaining('built again'),
+        fields: { ...fields, ms: expect.any(Number) },
+      },
+    ]);
+    expect(await answers(shop)).toEqual(before);
+    await harness.reopen();
+    expect(warnings().length).toBe(2);
+  });
+
+  test('an old file is brought up to date with what was added, replaced and deleted since', async () => {
+    const shop = await filled(300);
+    await eventually(() => existsSync(`${file}.json`));
+    const old = join(harness.directory, 'old');
+    cpSync(join(harness.directory, 'indexes'), old, { recursive: true });
+    shop.delete({ ids: Array.from({ length: 100 }, (_, i) => `i${2 * i}`) });
+    await shop.upsert({ items: some(250, 350) });
+    const before = await answers(shop);
+    const catalogue = await harness.reopen();
+    await catalogue.close();
+    rmSync(join(harness.directory, 'indexes'), { recursive: true });
+    cpSync(old, join(harness.directory, 'indexes'), { recursive: true });
+    expect(await answers((await harness.open()).collection('shop'))).toEqual(before);
+    expect(warnings()).toEqual([]);
+  });
+
+  test('a store put back from an older copy never meets the newer index', async () => {
+    const first = await filled(100);
+    const before = await answers(first);
+    const db = join(harness.directory, 'attractor.db');
+    const catalogue = await harness.reopen();
+    await catalogue.close();
+    const copy = readFileSync(db);
+    await (await harness.open()).collection('shop').upsert({ items: some(50, 150) });
+    const newer = await harness.reopen();
+    await newer.close();
+    writeFileSync(db, copy);
+    const shop = (await harness.open()).collection('shop');
+    expect(await answers(shop)).toEqual(before);
+    expect(warnings()[0]!.fields.reason).toMatch(/the file knows slot 199, the store has given out 100/);
+  });
+
+  test('another shape of graph is built where it is asked for', async () => {
+    const before = await answers(await filled(200));
+    const catalogue = await harness.reopen({ hnsw: { m: 8 } });
+    expect(await answers(catalogue.collection('shop'))).toEqual(before);
+    expect(warnings()[0]!.fields.reason).toBe('m: expected 8, the manifest says 16');
+  });
+
+  test('is compacted when most of the graph is dead', async () => {
+    const shop = await filled(400);
+    // Large enough for the graph to be asked at all.
+    await shop.upsert({ items: some(400, 1200) });
+    shop.delete({ ids: Array.from({ length: 1100 }, (_, i) => `i${i}`) });
+    expect((await answers(shop))[0]!.length).toBe(10);
+    await harness.reopen();
+    const closed = await harness.reopen();
+    expect(JSON.parse(readFileSync(`${file}.json`, 'utf8')).rows).toBeLessThanOrEqual(200);
+    await answers(closed.collection('shop'));
+  });
+
+  test('an index folder that cannot be written is an error in the log, not for the caller', async () => {
+    const shop = await filled(50);
+    await eventually(() => existsSync(`${file}.json`));
+    rmSync(join(harness.directory, 'indexes'), { recursive: true });
+    const before = await answers(shop);
+    const catalogue = await harness.reopen();
+    expect(await answers(catalogue.collection('shop'))).toEqual(before);
+  });
+});
