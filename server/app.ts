@@ -49,7 +49,7 @@ export function createApp(options: AppOptions): Express {
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),
-    ...itemRoutes({ catalogue, limits }),
+    ...itemRoutes({ catalogue, limits, logger }),
     ...queryRoutes({ catalogue, limits }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,

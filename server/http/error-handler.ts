@@ -32,6 +32,17 @@ export function errorBody(error: AttractorError): ErrorBody {
   return { code, message, field, expected, received, link: link(code) };
 }
 
+/**
+ * The error with `prefix` taken off its field: what the library calls `items[0].image` or `by.vector` is plainly
+ * `image` or `vector` to the caller of a route. Other values come back as they are.
+ */
+export function withoutPrefix(error: unknown, prefix: string): unknown {
+  if (!(error instanceof AttractorError) || !error.field?.startsWith(prefix)) return error;
+  const { code, message, field, expected, received, cause } = error;
+  const bare = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+  return new AttractorError(code, bare, { field: field.slice(prefix.length), expected, received, cause });
+}
+
 const link = (code: string) => `/docs/errors#${code}`;
 
 const RETRY_AFTER_SECONDS = 1;

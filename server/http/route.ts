@@ -14,6 +14,7 @@ export interface Call extends Body {
   /** URL parameters as sent; a route that takes any sets `query: true` and checks them itself. */
   readonly query: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
+  readonly requestId: string;
 }
 
 /**
@@ -47,7 +48,13 @@ export function createRouter(options: { routes: readonly Route[]; limits: Limits
       if (!route.query) parse(NO_OPTIONS, query, 'query');
       const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
       const params = request.params as Record<string, string>;
-      const reply = await route.handle({ ...body, params, query, signal: request.signal });
+      const reply = await route.handle({
+        ...body,
+        params,
+        query,
+        signal: request.signal,
+        requestId: request.id,
+      });
       send(request, response, reply);
     });
   }

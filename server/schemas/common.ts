@@ -40,16 +40,18 @@ export const image = z
   .union([z.string(), strict({ base64: z.string() })], 'base64 text, a data URI, or {"base64": "..."}')
   .transform((value) => (typeof value === 'string' ? value : value.base64));
 
-export const tags = z.array(z.string().min(1).max(256)).max(256);
+/** How many and how long is the catalogue's to say. */
+export const tags = z.array(z.string('a string'), 'an array of strings');
 
 /** Taken by the flat payload of a hit. */
 const RESERVED = ['group', 'tags', 'image'];
-const ATTRIBUTE = '1 to 128 characters that are not group, tags or image';
 export const attributes = z.record(
-  z
-    .string()
-    .min(1, ATTRIBUTE)
-    .max(128, ATTRIBUTE)
-    .refine((key) => !RESERVED.includes(key) && key !== '__proto__', ATTRIBUTE),
-  z.union([z.string().max(65_536), z.number(), z.boolean()], 'a string, a finite number, true or false'),
+  z.string().refine((key) => !RESERVED.includes(key)),
+  z.union([z.string(), z.number(), z.boolean()], 'a string, a finite number, true or false'),
+  {
+    error: (issue) =>
+      issue.code === 'invalid_key'
+        ? 'a name that is not group, tags or image'
+        : 'an object of strings, numbers and booleans',
+  },
 );

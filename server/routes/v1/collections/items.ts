@@ -2,8 +2,9 @@
 
 import type { z } from 'zod';
 import type { Catalogue, ItemInput, UpsertResult } from '../../../../src/catalogue/types.ts';
+import type { Logger } from '../../../../src/errors/log.ts';
 import type { Limits } from '../../../config.ts';
-import { errorBody } from '../../../http/error-handler.ts';
+import { errorBody, withoutPrefix } from '../../../http/error-handler.ts';
 import { decodeBase64Image } from '../../../http/image.ts';
 import { fromJson, fromText } from '../../../http/options.ts';
 import type { Route } from '../../../http/route.ts';
@@ -11,8 +12,8 @@ import { parse } from '../../../http/validate.ts';
 import { deleteItems, getItem, itemAddress, uploadItem, upsertItems } from '../../../schemas/items.ts';
 import { showItem } from '../shape.ts';
 
-export function itemRoutes(options: { catalogue: Catalogue; limits: Limits }): Route[] {
-  const { catalogue, limits } = options;
+export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logger: Logger }): Route[] {
+  const { catalogue, limits, logger } = options;
   const items = '/v1/collections/:collection/items';
   const item = `${items}/:id`;
   const upsertBody = upsertItems(limits.itemsPerCall);
@@ -21,10 +22,16 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits }): R
       method: 'put',
       path: items,
       reads: 'json',
-      async handle({ params, fields, signal }) {
+      async handle({ params, fields, signal, requestId }) {
         const collection = catalogue.collection(params.collection!);
         const inputs = parse(upsertBody, fields).items.map((input, i) => toInput(input, `items[${i}].image`));
         const results = await collection.upsert({ items: inputs, signal });
+        // The answer is a 200: what failed on our side would otherwise be in no log.
+        for (const { id, error } of results) {
+          if (error && error.status >= 500) {
+            logger.error({ request_id: requestId, item: id, code: error.code, err: error }, error.message);
+          }
+        }
         return { result: { items: results.map(showUpsert) } };
       },
     },
@@ -47,7 +54,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits }): R
         const { item: facts } = parse(uploadItem, form(fields));
         const [result] = await collection.upsert({ items: [{ id, image, ...facts }], signal });
         // One item, so its failure is the answer's failure.
-        if (result?.error) throw result.error;
+        if (result?.error) throw withoutPrefix(result.error, 'items[0].');
         return { result: showUpsert(result!) };
       },
     },

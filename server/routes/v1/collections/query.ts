@@ -2,6 +2,7 @@
 
 import type { Catalogue, QueryBy, QueryOptions, QueryTiming } from '../../../../src/catalogue/types.ts';
 import type { Limits } from '../../../config.ts';
+import { withoutPrefix } from '../../../http/error-handler.ts';
 import { decodeBase64Image } from '../../../http/image.ts';
 import { fromText, merge } from '../../../http/options.ts';
 import type { Call, Route } from '../../../http/route.ts';
@@ -30,7 +31,7 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
         const collection = catalogue.collection(name);
         const fields = allFields(call);
         const asked = call.image ? parse(uploadOptions, fields) : parse(queryBody, fields);
-        const answer = await collection.query(toOptions(call, asked));
+        const answer = await named(collection.query(toOptions(call, asked)));
         const points = answer.hits.map((hit) =>
           showHit({ collection: name, hit, withPayload: asked.with_payload }),
         );
@@ -47,10 +48,9 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
         const collection = catalogue.collection(name);
         const fields = allFields(call);
         const asked = call.image ? parse(uploadGroupOptions, fields) : parse(groupsBody, fields);
-        const answer = await collection.queryGroups({
-          ...toOptions(call, asked),
-          groupSize: asked.group_size,
-        });
+        const answer = await named(
+          collection.queryGroups({ ...toOptions(call, asked), groupSize: asked.group_size }),
+        );
         const groups = answer.groups.map(({ id, hits }) => ({
           id,
           hits: hits.map((hit) => showHit({ collection: name, hit, withPayload: asked.with_payload })),
@@ -77,6 +77,13 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
     const itemId = id ?? (typeof query === 'string' ? query : undefined);
     return itemId === undefined ? { vector: vector ?? (query as Float32Array) } : { id: itemId };
   }
+}
+
+/** With the API's names in its errors. */
+function named<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw withoutPrefix(error, 'by.');
+  });
 }
 
 function allFields({ fields, query, image }: Call): unknown {
