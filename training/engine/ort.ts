@@ -69,7 +69,7 @@ interface StepProgram {
 }
 
 /** Forward graph in, whole optimiser step out, as ONNX bytes. */
-export function buildStep(graph: TrainingGraph, optimizer: AdamWOptions, clipNorm?: number): StepProgram {
+function buildStep(graph: TrainingGraph, optimizer: AdamWOptions, clipNorm?: number): StepProgram {
   const builder = continueGraph(graph.model);
   const ops = new Ops(builder);
   const loss = graph.model.graph.outputs[0]!.name;

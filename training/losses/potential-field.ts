@@ -35,7 +35,7 @@ export interface PotentialFieldOptions {
   readonly distanceFloor: number;
 }
 
-/** As printed (alpha 3, delta 0.2, 15 proxies, plain sum over all pairs), for training a whole network. */
+/** As printed (alpha 3, delta 0.2, 15 proxies, plain sum over all pairs), for training a whole network, at a rate of 1e-4. */
 const PAPER: PotentialFieldOptions = {
   alphaAttraction: 3,
   alphaRepulsion: 3,
@@ -150,9 +150,8 @@ function build(input: LossInput, o: PotentialFieldOptions): string {
     : labels;
   const anchorClass = o.reduction === 'log' ? labels : classOf;
   const same = ops.mask(ops.equal(ops.reshape(anchorClass, [anchors, 1]), ops.reshape(classOf, [1, points])));
-  const siblings = proxies && !o.siblingAttraction && o.reduction !== 'log';
-
-  const attracting = siblings ? ops.mul(same, notBothProxies(ops, batch, points)) : same;
+  const dropSiblings = proxies && !o.siblingAttraction && o.reduction !== 'log';
+  const attracting = dropSiblings ? ops.mul(same, notBothProxies(ops, batch, points)) : same;
 
   // (d/delta)^-alpha as exp(-alpha/2 (ln d² - ln delta²)): Pow would be three times slower on CPU, and the flat side is
   // exp(0) = 1 to the bit. So the diagonal needs no mask: within delta of itself, attraction is 0 and so is its force.
