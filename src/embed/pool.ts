@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AttractorError, asAttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import type { Provider } from '../runtime/session.ts';
 import { type EmbedProcess, startEmbedProcess } from './child-process.ts';
 import type { Embedder } from './embedder.ts';
 import { type EmbedderOptions, poolOptions } from './options.ts';
@@ -14,6 +15,11 @@ const MAX_FAILURES = 3;
 /** Wait after the first of such failures, doubled with every other up to the second number. Milliseconds. */
 const BACKOFF = [100, 30_000] as const;
 
+export interface PooledEmbedder extends Embedder {
+  /** What the processes run on. */
+  readonly provider: Provider;
+}
+
 /**
  * Starts the processes and waits until the first one has opened the model.
  *
@@ -23,7 +29,7 @@ const BACKOFF = [100, 30_000] as const;
  * @throws `invalid_argument`, `unknown_option`, what opening the model throws (`model_not_found`, ...), or
  * `embedder_crashed` where the processes die before that.
  */
-export async function createEmbedder(options: EmbedderOptions): Promise<Embedder> {
+export async function createEmbedder(options: EmbedderOptions): Promise<PooledEmbedder> {
   const { model, processes, maxBatch, maxQueue, timeout, recycleAfter, logger } = poolOptions(options);
 
   const queue = createBatchQueue({ maxOnline: maxQueue });
@@ -121,13 +127,14 @@ export async function createEmbedder(options: EmbedderOptions): Promise<Embedder
     queue.fail(stopped()); // what a crash during the last batches left behind
   };
 
-  const { fingerprint, dimension } = await opened.catch(async (error: AttractorError) => {
+  const { fingerprint, dimension, provider } = await opened.catch(async (error: AttractorError) => {
     await close();
     throw error;
   });
   return {
     fingerprint,
     dimension,
+    provider,
     async embed(request) {
       refuseUnknown(request, ['images', 'priority', 'signal'], 'embed');
       const odd = request.images.findIndex((image) => !(image instanceof Uint8Array));
