@@ -58,8 +58,7 @@ export function createBodyReader(limits: Limits) {
       return { fields: { ...request.body }, image: filePart(request) };
     }
     const type = request.get('content-type');
-    // `is` is null where there is no body at all.
-    if (type === undefined && request.is('*/*') === null) return { fields: undefined };
+    if (type === undefined && !hasBytes(request)) return { fields: undefined };
     const received = type?.slice(0, 80) ?? 'no content-type';
     throw new AttractorError(
       'unsupported_media_type',
@@ -67,6 +66,10 @@ export function createBodyReader(limits: Limits) {
       { field: 'content-type', expected: TYPES[reads], received },
     );
   };
+}
+
+function hasBytes(request: Request): boolean {
+  return request.get('transfer-encoding') !== undefined || Number(request.get('content-length') ?? 0) > 0;
 }
 
 function filePart(request: Request): Uint8Array {

@@ -29,8 +29,9 @@ export const vector = z.unknown().transform((value, context): Float32Array => {
   }
   const out = new Float32Array(value.length);
   for (let i = 0; i < value.length; i++) {
-    out[i] = value[i] as number;
-    if (typeof value[i] !== 'number' || !Number.isFinite(out[i]!)) return fail([i], 'a finite number');
+    // The type first: a nested array would be walked to the bottom by the conversion.
+    if (typeof value[i] === 'number') out[i] = value[i];
+    if (typeof value[i] !== 'number' || !Number.isFinite(out[i])) return fail([i], 'a finite number');
   }
   return out;
 });

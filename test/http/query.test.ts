@@ -1,0 +1,159 @@
+// POST /v1/collections/{collection}/query and /query/groups, over HTTP, against a real model.
+
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DIMENSION, openShop, type TestShop } from './shop.ts';
+
+let it: TestShop;
+beforeAll(async () => {
+  it = await openShop();
+});
+afterAll(() => it.close());
+
+const QUERY = '/v1/collections/shop/query';
+const picture = (id: string) => it.images.get(id)!;
+const ids = (body: { result: { points: { id: string }[] } }) => body.result.points.map((point) => point.id);
+
+test('an uploaded picture of the catalogue finds itself first, in the envelope of Qdrant', async () => {
+  const { status, body } = await it.http
+    .post(QUERY)
+    .attach('image', picture('p1-2'), 'x.png')
+    .field('limit', '3');
+  expect(status).toBe(200);
+  expect(Object.keys(body)).toEqual(['result', 'timing', 'status', 'time']);
+  expect(body.status).toBe('ok');
+  expect(body.time).toBeGreaterThan(0);
+  expect(body.time).toBeLessThan(30);
+  expect(body.timing.embed_ms).toBeGreaterThanOrEqual(0);
+  expect(body.timing.search_ms).toBeGreaterThanOrEqual(0);
+  expect(body.result.points).toHaveLength(3);
+  const [first] = body.result.points;
+  expect(first.score).toBeCloseTo(1, 5);
+  expect({ ...first, score: 1 }).toEqual({
+    id: 'p1-2',
+    score: 1,
+    payload: {
+      name: 'Product p1-2',
+      price: 12.5,
+      new: true,
+      group: 'p1',
+      tags: ['striped'],
+      image: '/v1/collections/shop/items/p1-2/image',
+    },
+  });
+});
+
+test('every way to give the same picture gives the same answer', async () => {
+  const bytes = picture('p2-0');
+  const base64 = bytes.toString('base64');
+  const wrapped = base64.replace(/.{76}/g, '$&\n');
+  const upload = await it.http.post(QUERY).attach('image', bytes, 'x.png');
+  for (const image of [
+    base64,
+    { base64 },
+    `data:image/png;base64,${base64}`,
+    wrapped,
+    base64.replace(/=+$/, ''),
+  ]) {
+    const { status, body } = await it.http.post(QUERY).send({ image });
+    expect(status).toBe(200);
+    expect(body.result).toEqual(upload.body.result);
+  }
+});
+
+test('options of an upload may stand in the form or in the URL', async () => {
+  const bytes = picture('p0-0');
+  const form = await it.http
+    .post(QUERY)
+    .field('limit', '2')
+    .field('with_payload', 'false')
+    .field('params', '{"exact":true}')
+    .attach('image', bytes, 'x.png');
+  const url = await it.http
+    .post(`${QUERY}?limit=2&with_payload=false&params={"exact":true}`)
+    .attach('image', bytes, 'x.png');
+  expect(form.status).toBe(200);
+  expect(url.body.result).toEqual(form.body.result);
+  expect(form.body.result.points.map(Object.keys)).toEqual([
+    ['id', 'score'],
+    ['id', 'score'],
+  ]);
+});
+
+test('by id: the item itself is left out; `query` as a string is the same', async () => {
+  const byId = await it.http.post(QUERY).send({ id: 'p3-1', limit: 20 });
+  expect(ids(byId.body)).toHaveLength(11);
+  expect(ids(byId.body)).not.toContain('p3-1');
+  const byQuery = await it.http.post(QUERY).send({ query: 'p3-1', limit: 20 });
+  expect(byQuery.body.result).toEqual(byId.body.result);
+  const byUrl = await it.http.post(`${QUERY}?id=p3-1&limit=20`);
+  expect(byUrl.body.result).toEqual(byId.body.result);
+});
+
+test("by vector: an item's own vector finds it; `query` as an array is the same", async () => {
+  const item = await it.http.get('/v1/collections/shop/items/p0-1?with_vector=true');
+  const { vector } = item.body.result;
+  expect(vector).toHaveLength(DIMENSION);
+  const byVector = await it.http.post(QUERY).send({ vector, limit: 1, with_vector: true });
+  expect(byVector.body.result.points[0]).toMatchObject({ id: 'p0-1', vector });
+  expect(byVector.body.result.points[0].score).toBeCloseTo(1, 5);
+  const byQuery = await it.http.post(QUERY).send({ query: vector, limit: 1, with_vector: true });
+  expect(byQuery.body.result).toEqual(byVector.body.result);
+});
+
+test('score_threshold cuts the list where the scores fall below it', async () => {
+  const all = await it.http.post(QUERY).send({ id: 'p0-0', limit: 20 });
+  const scores = all.body.result.points.map((point: { score: number }) => point.score);
+  const middle = (scores[4] + scores[5]) / 2;
+  const some = await it.http.post(QUERY).send({ id: 'p0-0', limit: 20, score_threshold: middle });
+  expect(ids(some.body)).toEqual(ids(all.body).slice(0, 5));
+});
+
+test('groups: one entry per product, best first, each with its best hits', async () => {
+  const { status, body } = await it.http
+    .post(`${QUERY}/groups`)
+    .field('group_size', '2')
+    .field('group_by', 'group')
+    .attach('image', picture('p1-0'), 'x.png');
+  expect(status).toBe(200);
+  const { groups } = body.result;
+  expect(groups.map((group: { id: string }) => group.id).sort()).toEqual(['p0', 'p1', 'p2', 'p3']);
+  expect(groups[0].id).toBe('p1');
+  expect(groups[0].hits[0]).toMatchObject({ id: 'p1-0', payload: { group: 'p1' } });
+  const best: number[] = groups.map((group: { hits: { score: number }[] }) => group.hits[0]!.score);
+  expect(best).toEqual([...best].sort((a, b) => b - a));
+  for (const group of groups) {
+    expect(group.hits).toHaveLength(2);
+    expect(group.hits[0].score).toBeGreaterThanOrEqual(group.hits[1].score);
+  }
+  const json = await it.http.post(`${QUERY}/groups`).send({ id: 'p1-0', limit: 1 });
+  expect(json.body.result.groups).toHaveLength(1);
+  expect(json.body.result.groups[0].hits).toHaveLength(1);
+});
+
+test('a client that leaves takes its query with it, and that is no error of the server', async () => {
+  const original = it.shop.query;
+  let outcome: Promise<unknown> | undefined;
+  let arrived = () => {};
+  const arrival = new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  it.shop.query = async (options) => {
+    const left = once(options.signal!, 'abort');
+    arrived();
+    await left;
+    const answer = original.call(it.shop, options);
+    outcome = answer.catch((error: unknown) => error);
+    return answer;
+  };
+  const request = it.http.post(QUERY).send({ id: 'p0-0' });
+  request.catch(() => {});
+  await arrival;
+  request.abort();
+  await expect.poll(() => outcome).toBeDefined();
+  expect(await outcome).toMatchObject({ code: 'aborted' });
+  it.shop.query = original;
+  expect(it.log.filter((line) => Number(line.level) >= 50)).toEqual([]);
+  expect(it.log.findLast((line) => line.url === QUERY)).toMatchObject({ status: 499 });
+  expect((await it.http.post(QUERY).send({ id: 'p0-0' })).status).toBe(200);
+});

@@ -1,0 +1,93 @@
+// A real catalogue behind the app, for the tests of the routes: a random 32-d model in one child process, four products
+// of three pictures each. Nothing is mocked.
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Express } from 'express';
+import { pino } from 'pino';
+import supertest from 'supertest';
+import { createApp } from '../../server/app.ts';
+import type { Limits } from '../../server/config.ts';
+import type { DemoShop } from '../../server/demo.ts';
+import type { Readiness } from '../../server/routes/health.ts';
+import { openCatalogue } from '../../src/catalogue/catalogue.ts';
+import type { Catalogue, Collection } from '../../src/catalogue/types.ts';
+import { readDataset } from '../../src/dataset/read.ts';
+import { createEmbedder } from '../../src/embed/pool.ts';
+import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
+
+export const DIMENSION = 32;
+export const LIMITS: Limits = {
+  bodyBytes: 256 * 1024,
+  imageBytes: 64 * 1024,
+  imagePixels: 1_000_000,
+  itemsPerCall: 16,
+};
+
+export interface TestShop {
+  readonly app: Express;
+  readonly http: ReturnType<typeof supertest>;
+  readonly catalogue: Catalogue;
+  readonly shop: Collection;
+  /** Pictures by item id: `p0-0` to `p3-2`. */
+  readonly images: ReadonlyMap<string, Buffer>;
+  /** What the app logged, one parsed line each. */
+  readonly log: readonly Record<string, unknown>[];
+  readonly readiness: { state: Readiness };
+  close(): Promise<void>;
+}
+
+export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestShop> {
+  const folder = await mkdtemp(join(tmpdir(), 'attractor-http-'));
+  const directory = join(folder, 'models/tiny');
+  const model = await tinyBackbone({ directory });
+  const log: Record<string, unknown>[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line) => log.push(JSON.parse(line)) });
+  const catalogue = await openCatalogue({
+    directory: join(folder, 'data'),
+    models: async () => ({ name: 'tiny', fingerprint: model.fingerprint, dimension: DIMENSION }),
+    embedderFor: () =>
+      createEmbedder({
+        directory,
+        processes: 1,
+        limits: { bytes: LIMITS.imageBytes, pixels: LIMITS.imagePixels },
+        logger,
+      }),
+    defaultModel: 'tiny',
+    logger,
+  });
+  const { rows } = await readDataset({ path: await tinyShop({ folder, classes: 4, each: 3 }) });
+  const images = new Map<string, Buffer>();
+  for (const row of rows) images.set(`${row.label}-${row.attributes.view}`, await readFile(row.image));
+  const shop = await catalogue.createCollection({ name: 'shop' });
+  const items = [...images].map(([id, image]) => ({
+    id,
+    group: id.slice(0, 2),
+    image,
+    tags: ['striped'],
+    attributes: { name: `Product ${id}`, price: 12.5, new: true },
+  }));
+  await shop.upsert({ items });
+  const readiness: { state: Readiness } = { state: { ready: true } };
+  const app = createApp({
+    catalogue,
+    ready: () => readiness.state,
+    logger,
+    limits: LIMITS,
+    demo: options.demo,
+  });
+  return {
+    app,
+    http: supertest(app),
+    catalogue,
+    shop,
+    images,
+    log,
+    readiness,
+    async close() {
+      await catalogue.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
