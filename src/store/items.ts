@@ -94,7 +94,7 @@ export class ItemTable {
     const rows = guardCorruption(this.#path, () => this.#vectors.all(collection, after, limit));
     return rows.map(({ slot, vector }) => {
       const components = readVector(vector);
-      if (components.length !== dimension || !components.every(Number.isFinite)) {
+      if (components.length !== dimension || !allFinite(components)) {
         throw corrupt(this.#path, `the vector of slot ${slot} in collection ${collection} is damaged`);
       }
       return { slot, vector: components };
@@ -152,6 +152,11 @@ export class ItemTable {
   cacheVector(imageHash: string, fingerprint: string, vector: Float32Array): void {
     this.#cache.run(imageHash, fingerprint, vectorBytes(vector));
   }
+}
+
+function allFinite(vector: Float32Array): boolean {
+  for (let i = 0; i < vector.length; i++) if (!Number.isFinite(vector[i])) return false;
+  return true;
 }
 
 function vectorBytes(vector: Float32Array): Uint8Array {
