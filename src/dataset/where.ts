@@ -39,3 +39,8 @@ function valuesOf(row: DatasetRow, column: string): readonly string[] {
   const value = row.attributes[column];
   return value === undefined ? [] : [String(value)];
 }
+
+/** As the command line writes it: `view=0,1`, `view!=7`. */
+export function conditionText({ column, values, not = false }: Condition): string {
+  return `${column}${not ? '!=' : '='}${values.join(',')}`;
+}

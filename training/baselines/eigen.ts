@@ -34,7 +34,9 @@ export async function leadingEigen(options: {
   const basis = (data: Float64Array) => ({ data, rows: n, columns: width });
   let q: Float64Array = Float64Array.from({ length: n * width }, () => rng.normal());
   for (let round = 0; round < ROUNDS; round++) {
-    q = await orthonormal(await matmul.multiply(symmetric, basis(q)), n, width, matmul);
+    // Between rounds one pass only keeps the columns apart; the last one has to be orthonormal to the bit.
+    const passes = round === ROUNDS - 1 ? 2 : 1;
+    q = await orthonormal(await matmul.multiply(symmetric, basis(q)), { n, width, passes, matmul });
   }
   const image = await matmul.multiply(symmetric, basis(q));
   const small = await matmul.multiply({ ...basis(q), transposed: true }, basis(image));
@@ -61,10 +63,14 @@ export function exactEigen(options: { matrix: Float64Array; n: number; count: nu
   return { values: Float64Array.from({ length: count }, (_, j) => all[order[j]!]!), vectors };
 }
 
-/** Cholesky QR, twice: the second pass removes what rounding left in the first (Yamamoto et al. 2015). */
-async function orthonormal(y: Float64Array, n: number, width: number, matmul: Matmul): Promise<Float64Array> {
+/** Cholesky QR; a second pass removes what rounding left in the first (Yamamoto et al. 2015). */
+async function orthonormal(
+  y: Float64Array,
+  options: { n: number; width: number; passes: number; matmul: Matmul },
+): Promise<Float64Array> {
+  const { n, width, passes, matmul } = options;
   let q = y;
-  for (let pass = 0; pass < 2; pass++) {
+  for (let pass = 0; pass < passes; pass++) {
     const operand = { data: q, rows: n, columns: width };
     const gram = await matmul.multiply({ ...operand, transposed: true }, operand);
     const inverse = inverseCholesky(gram, width);

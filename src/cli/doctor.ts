@@ -1,0 +1,100 @@
+// `attractor doctor`: what this machine has, what is missing and how to get it, and whether the models are whole.
+
+import { readdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { asAttractorError } from '../errors/error.ts';
+import { MODELS } from './model.ts';
+
+interface Finding {
+  readonly what: string;
+  readonly found: string;
+  /** False: Attractor does not work without it. */
+  readonly fine: boolean;
+}
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description(
+      'Say what this machine has, what is missing and how to get it. Exit code 1 where something is broken.',
+    )
+    .option('--models <folder>', 'folder of the models to check', MODELS)
+    .action(async (options: { models: string }) => {
+      const findings = await examine(options);
+      const width = Math.max(...findings.map(({ what }) => what.length));
+      for (const { what, found, fine } of findings) {
+        console.log(`${fine ? ' ' : '!'} ${what.padEnd(width)}  ${found}`);
+      }
+      if (findings.some(({ fine }) => !fine)) process.exitCode = 1;
+    });
+}
+
+async function examine(options: { models: string }): Promise<Finding[]> {
+  const major = Number(process.versions.node.split('.')[0]);
+  return [
+    { what: 'node', found: `${process.versions.node} (20 or newer is needed)`, fine: major >= 20 },
+    { what: 'cores', found: String(availableParallelism()), fine: true },
+    await images(),
+    await onnxruntime(),
+    await tensorflow(),
+    ...(await models(options.models)),
+  ];
+}
+
+async function images(): Promise<Finding> {
+  try {
+    const { sharp } = await import('../image/libvips.ts');
+    return { what: 'sharp', found: `${sharp.versions.sharp}, libvips ${sharp.versions.vips}`, fine: true };
+  } catch (error) {
+    return { what: 'sharp', found: `does not load: ${firstLine(error)}`, fine: false };
+  }
+}
+
+async function onnxruntime(): Promise<Finding> {
+  const what = 'onnxruntime';
+  try {
+    const { listProviders } = await import('../runtime/session.ts');
+    const providers = await listProviders();
+    const cuda = providers.includes('cuda') ? '' : '; for an NVIDIA GPU: npm run gpu:ort';
+    return { what, found: `providers ${providers.join(', ')}${cuda}`, fine: providers.includes('cpu') };
+  } catch (error) {
+    return { what, found: `does not load: ${firstLine(error)}`, fine: false };
+  }
+}
+
+async function tensorflow(): Promise<Finding> {
+  // A variable, so that nothing tries to resolve a package that is not meant to be there.
+  const name = '@tensorflow/tfjs-node-gpu';
+  try {
+    const { version } = (await import(name)) as { version: Record<string, string> };
+    return { what: name, found: version['tfjs-core'] ?? 'installed', fine: true };
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
+    const found = missing
+      ? 'not installed (optional; npm run gpu:tf)'
+      : `installed, but does not load: ${firstLine(error)}`;
+    return { what: name, found, fine: true };
+  }
+}
+
+async function models(folder: string): Promise<Finding[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  if (names.length === 0) return [{ what: 'models', found: `none in ${folder}`, fine: false }];
+  const { loadModel } = await import('../model/load.ts');
+  return Promise.all(
+    names.sort().map(async (name): Promise<Finding> => {
+      const what = `model ${name}`;
+      try {
+        const { manifest, fingerprint } = await loadModel({ directory: join(folder, name) });
+        return { what, found: `${manifest.kind}, ${manifest.dimension} numbers, ${fingerprint}`, fine: true };
+      } catch (error) {
+        return { what, found: asAttractorError(error).message, fine: false };
+      }
+    }),
+  );
+}
+
+const firstLine = (error: unknown) => String((error as Error).message).split('\n')[0]!;

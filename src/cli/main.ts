@@ -1,0 +1,38 @@
+// attractor <command>: names the commands and turns errors into exit codes. Each command is one library call; what a command
+// needs is loaded when it runs.
+
+import { Command, CommanderError } from 'commander';
+import { asAttractorError } from '../errors/error.ts';
+import { addDoctor } from './doctor.ts';
+import { addModel } from './model.ts';
+import { addCompare, addTrain } from './train.ts';
+
+/** 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C. */
+function exitCode(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const { code, status } = asAttractorError(error);
+  if (code === 'aborted') return 130;
+  return status < 500 ? 2 : 1;
+}
+
+const program = new Command('attractor')
+  .description('Train an image embedding on your own labels and search your catalogue with it.')
+  .showHelpAfterError('(--help lists the options)')
+  .exitOverride();
+
+addTrain(program);
+addCompare(program);
+addModel(program);
+addDoctor(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCode(error);
+  // Commander has printed its own; an unknown failure shows its cause, since nobody else will.
+  if (!(error instanceof CommanderError)) {
+    const known = asAttractorError(error);
+    console.error(`${known.code === 'aborted' ? 'stopped' : 'error'}: ${known.message}`);
+    if (known.code === 'internal') console.error(known.cause);
+  }
+}

@@ -1,0 +1,200 @@
+// `attractor train` and `attractor compare`: options in, one library call, a table out.
+
+import { basename, join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { DatasetProblem } from '../dataset/row.ts';
+import type { Condition } from '../dataset/where.ts';
+import { asAttractorError } from '../errors/error.ts';
+import { MODELS } from './model.ts';
+import { createProgress, type ProgressDisplay } from './progress.ts';
+
+interface SharedFlags {
+  data: string;
+  label?: string;
+  image?: string;
+  where: Condition[];
+  whereNot: Condition[];
+  backbone: string;
+  cache: string;
+  loss: string;
+  dimension: number;
+  epochs?: number;
+  rate?: number;
+  batch: readonly [number, number];
+  holdoutClasses: number;
+  refit: boolean;
+  testClasses: number;
+}
+
+export function addTrain(program: Command): void {
+  const command = program
+    .command('train')
+    .description(
+      'Train an embedding on labelled images and write it as a model folder. A class is all images with one label; classes held out for validation choose start and epoch.',
+    )
+    .requiredOption('--out <folder>', 'model folder to write, e.g. models/shop');
+  addShared(command)
+    .option('--test-classes <share>', 'share of the classes held out entirely and scored once', number, 0)
+    .option('--seed <number>', 'of splits, batches and start values', number, 1)
+    .option('--link-backbone', 'store the head and a reference to the backbone, not one whole graph')
+    .option('--run <folder>', 'checkpoints (default: runs/<name of the model>)')
+    .option('--resume', 'go on from the checkpoints of the same command')
+    .addHelpText(
+      'after',
+      '\nExample:\n  attractor train --data catalogue.csv --label product_id --test-classes 0.2 --out models/shop',
+    )
+    .action(runTrain);
+}
+
+interface TrainFlags extends SharedFlags {
+  out: string;
+  seed: number;
+  linkBackbone?: boolean;
+  run?: string;
+  resume?: boolean;
+}
+
+async function runTrain(flags: TrainFlags): Promise<void> {
+  const { train } = await import('../../training/train.ts');
+  const { alignedTable, scoreRows } = await import('../../training/report/scores.ts');
+  const report = await watched('--resume', (watch) =>
+    train({
+      ...shared(flags),
+      ...watch,
+      out: flags.out,
+      seed: flags.seed,
+      linkBackbone: flags.linkBackbone,
+      run: flags.run ?? join('runs', basename(flags.out)),
+      resume: flags.resume,
+      date: new Date().toISOString().slice(0, 10),
+    }),
+  );
+  const { facts } = report;
+  printProblems(report.problems);
+  console.log(`${facts.images} images in ${facts.classes} classes\n`);
+  console.log('Validation classes, which chose start and epoch:');
+  console.log(alignedTable(scoreRows(facts.validation)));
+  if (facts.test) console.log(`\nTest classes, seen by nothing:\n${alignedTable(scoreRows(facts.test))}`);
+  console.log(`\n${flags.out}: ${facts.dimension} numbers per image, ${report.fingerprint}`);
+}
+
+export function addCompare(program: Command): void {
+  const command = program
+    .command('compare')
+    .description(
+      'Compare the frozen backbone, PCA, LDA, within-class whitening and the trained head on classes that none has seen, over several splits. Writes no model.',
+    );
+  addShared(command)
+    .option('--test-classes <share>', 'share of the classes that are unseen', number, 0.5)
+    .option('--seeds <count>', 'how many splits: seeds 1, 2, ...', number, 3)
+    .addHelpText('after', '\nExample:\n  attractor compare --data catalogue.csv --label product_id')
+    .action(runCompare);
+}
+
+async function runCompare(flags: SharedFlags & { seeds: number }): Promise<void> {
+  const { compare } = await import('../../training/compare.ts');
+  const { alignedTable, comparisonRows } = await import('../../training/report/scores.ts');
+  const seeds = Array.from({ length: flags.seeds }, (_, i) => i + 1);
+  const comparison = await watched('', (watch) => compare({ ...shared(flags), ...watch, seeds }));
+  printProblems(comparison.problems);
+  const { images, classes, runs } = comparison;
+  const unseen = `${100 * flags.testClasses} % of the classes unseen, mean ± standard deviation over seeds 1 to ${runs.length}`;
+  console.log(`${images} images in ${classes} classes; ${unseen}\n`);
+  console.log(alignedTable(comparisonRows(runs.map(({ results }) => results))));
+}
+
+function addShared(command: Command): Command {
+  return command
+    .requiredOption('--data <path>', 'CSV or JSONL file, or a folder with one sub-folder per class')
+    .option('--label <column>', 'column of the class (default: label, group, product_id or class)')
+    .option('--image <column>', 'column of the image path (default: image, path, file or filename)')
+    .addOption(conditions('--where <column=a,b>', 'only rows with one of these values; repeatable', false))
+    .addOption(
+      conditions('--where-not <column=a,b>', 'only rows with none of these values; repeatable', true),
+    )
+    .option('--backbone <folder>', 'model folder of the frozen backbone', join(MODELS, 'inception-v3'))
+    .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
+    .option('--loss <name>', 'loss of the trained head: pfml', 'pfml')
+    .option('--dimension <number>', 'length of an embedding', number, 128)
+    .option('--epochs <number>', 'passes over the images (default: 30 from PCA, 20 from LDA)', number)
+    .option('--rate <number>', 'learning rate (default: 0.003 from PCA, 0.001 from LDA)', number)
+    .addOption(
+      new Option('--batch <classesximages>', 'classes per batch x images of each')
+        .argParser(batch)
+        .default([25, 4], '25x4'),
+    )
+    .option('--holdout-classes <share>', 'share of the training classes that validate', number, 0.2)
+    .option('--no-refit', 'keep the validation classes out of the final fit');
+}
+
+function shared(flags: SharedFlags) {
+  const [classesPerBatch, samplesPerClass] = flags.batch;
+  const { label, image, backbone, cache, loss, dimension, epochs, holdoutClasses, refit, testClasses } =
+    flags;
+  return {
+    data: { path: flags.data, label, image },
+    where: [...flags.where, ...flags.whereNot],
+    learningRate: flags.rate,
+    ...{ backbone, cache, loss, dimension, epochs, holdoutClasses, refit, testClasses },
+    ...{ classesPerBatch, samplesPerClass },
+  };
+}
+
+/** Runs with a progress bar and Ctrl-C; says how to go on where it was stopped. A second Ctrl-C kills. */
+async function watched<T>(
+  extra: '--resume' | '',
+  work: (watch: { signal: AbortSignal; onProgress: ProgressDisplay['show'] }) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const progress = createProgress();
+  process.once('SIGINT', () => stop.abort());
+  try {
+    return await work({ signal: stop.signal, onProgress: progress.show });
+  } catch (error) {
+    progress.stop();
+    if (asAttractorError(error).code === 'aborted') console.error(`To go on: ${again(extra)}`);
+    throw error;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The same command once more. */
+function again(extra: string): string {
+  const words = process.argv.slice(2).filter((word) => word !== extra);
+  const quoted = words.map((word) =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`,
+  );
+  return ['attractor', ...quoted, extra].join(' ').trim();
+}
+
+const SHOWN_PROBLEMS = 20;
+
+function printProblems(problems: readonly DatasetProblem[]): void {
+  if (problems.length === 0) return;
+  console.error(`${problems.length} rows were left out:`);
+  for (const { line, reason } of problems.slice(0, SHOWN_PROBLEMS))
+    console.error(`  line ${line}: ${reason}`);
+  if (problems.length > SHOWN_PROBLEMS) console.error(`  and ${problems.length - SHOWN_PROBLEMS} more`);
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number.');
+  return value;
+}
+
+function batch(text: string): readonly [number, number] {
+  const match = /^(\d+)x(\d+)$/.exec(text);
+  if (!match) throw new InvalidArgumentError('expected classes x images, as 25x4.');
+  return [Number(match[1]), Number(match[2])];
+}
+
+function conditions(flags: string, description: string, not: boolean): Option {
+  const add = (text: string, earlier: readonly Condition[]): Condition[] => {
+    const cut = text.indexOf('=');
+    if (cut < 1) throw new InvalidArgumentError('expected column=value,value.');
+    return [...earlier, { column: text.slice(0, cut), values: text.slice(cut + 1).split(','), not }];
+  };
+  return new Option(flags, description).argParser(add).default([], 'all rows');
+}

@@ -1,0 +1,29 @@
+// The table that every run ends in: the frozen features and each fitted head on the same rows, side by side.
+
+import { embed } from '../baselines/linear-map.ts';
+import type { Matmul } from '../baselines/matmul.ts';
+import { type MethodScores, scoreEmbeddings } from '../report/scores.ts';
+import type { FittedHead } from './fit.ts';
+import type { Labelled } from './space.ts';
+
+/** `data` are rows of classes that no head was fitted on. */
+export async function evaluateHeads(options: {
+  heads: readonly FittedHead[];
+  data: Labelled;
+  inputs: number;
+  matmul: Matmul;
+  signal?: AbortSignal;
+}): Promise<MethodScores[]> {
+  const { heads, data, inputs, matmul, signal } = options;
+  const { features, labels } = data;
+  const score = (embeddings: Float32Array, dimension: number) =>
+    scoreEmbeddings({ embeddings, labels, dimension, scores: matmul.scores, signal });
+  const results: MethodScores[] = [
+    { method: 'frozen', dimension: inputs, scores: await score(features, inputs) },
+  ];
+  for (const { method, map } of heads) {
+    const scores = await score(await embed({ map, features, matmul }), map.outputs);
+    results.push({ method, dimension: map.outputs, scores });
+  }
+  return results;
+}

@@ -1,0 +1,78 @@
+// The space that heads are fitted in: the features' leading principal components. Fitting in 512 instead of 2048 dimensions
+// is faster, and covariances of some hundred classes do not say more.
+
+import { classScatter, type Scatter } from '../baselines/discriminant.ts';
+import { fold, type LinearMap, normaliseRows, project } from '../baselines/linear-map.ts';
+import type { Matmul } from '../baselines/matmul.ts';
+import { fitPca, type Pca } from '../baselines/pca.ts';
+import { type Scores, scoreEmbeddings } from '../report/scores.ts';
+
+/** Rows of features with their classes. */
+export interface Labelled {
+  /** [labels.length, inputs], unit rows. */
+  readonly features: Float32Array;
+  readonly labels: readonly string[];
+}
+
+export interface Space {
+  readonly pca: Pca;
+  /** Components, at most 512. */
+  readonly dimension: number;
+  /** The rows that the space was fitted on, [labels.length, dimension], mean zero. */
+  readonly rows: Float32Array;
+  readonly labels: readonly string[];
+  readonly scatter: Scatter;
+}
+
+/** A projection [space.dimension, outputs]: what is fitted in a space, and folded onto the features at the end. */
+export interface Projection {
+  readonly outputs: number;
+  readonly data: Float32Array;
+}
+
+const COMPONENTS = 512;
+
+export async function openSpace(options: { data: Labelled; inputs: number; matmul: Matmul }): Promise<Space> {
+  const { data, inputs, matmul } = options;
+  const { features, labels } = data;
+  const dimension = Math.min(COMPONENTS, inputs, labels.length - 1);
+  const pca = await fitPca({ features, inputs, outputs: dimension, matmul });
+  const rows = await project({ map: pca, features, matmul });
+  return { pca, dimension, rows, labels, scatter: await classScatter({ rows, dimension, labels, matmul }) };
+}
+
+/** The leading components themselves: PCA as a head, and a start for training. */
+export function leadingComponents(space: Space, outputs: number): Projection {
+  const data = new Float32Array(space.dimension * outputs);
+  for (let i = 0; i < outputs; i++) data[i * outputs + i] = 1;
+  return { outputs, data };
+}
+
+export async function toMap(space: Space, { outputs, data }: Projection, matmul: Matmul): Promise<LinearMap> {
+  return fold({ subspace: space.pca, projection: data, outputs, matmul });
+}
+
+/** Judges projections on rows that the space was not fitted on. */
+export async function createJudge(options: {
+  space: Space;
+  data: Labelled;
+  matmul: Matmul;
+  signal?: AbortSignal;
+}): Promise<(projection: Projection) => Promise<Scores>> {
+  const { space, data, matmul, signal } = options;
+  const { labels } = data;
+  const held = {
+    data: await project({ map: space.pca, features: data.features, matmul }),
+    rows: labels.length,
+    columns: space.dimension,
+  };
+  return async ({ outputs, data: projection }) => {
+    const product = await matmul.multiply(held, {
+      data: projection,
+      rows: space.dimension,
+      columns: outputs,
+    });
+    const embeddings = normaliseRows(product, outputs);
+    return scoreEmbeddings({ embeddings, labels, dimension: outputs, scores: matmul.scores, signal });
+  };
+}

@@ -1,0 +1,83 @@
+// What every training command begins with: a data set, a backbone, and the backbone's features of the data set.
+
+import { type ReadDatasetOptions, readDataset } from '../src/dataset/read.ts';
+import type { DatasetProblem, DatasetRow } from '../src/dataset/row.ts';
+import { type Condition, rowsWhere } from '../src/dataset/where.ts';
+import { createEmbedder } from '../src/embed/pool.ts';
+import { AttractorError } from '../src/errors/error.ts';
+import { type LoadedModel, loadModel } from '../src/model/load.ts';
+import { extractFeatures } from './features/extract.ts';
+import type { Labelled } from './fit/space.ts';
+
+export interface DataOptions {
+  readonly data: ReadDatasetOptions;
+  /** Rows are kept where every condition holds. */
+  readonly where?: readonly Condition[];
+  /** Model folder of the frozen backbone. */
+  readonly backbone: string;
+  /** Folder of the feature cache. */
+  readonly cache: string;
+}
+
+export interface Progress {
+  /** What is under way: `features`, then the stages of fitting. */
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface Prepared {
+  readonly backbone: LoadedModel;
+  readonly rows: readonly DatasetRow[];
+  readonly data: Labelled;
+  readonly classes: number;
+  readonly problems: readonly DatasetProblem[];
+}
+
+/** Splitting twice, and choosing on a part, needs some classes that can be told from others at all. */
+const LEAST_CLASSES = 5;
+
+/**
+ * Throws `dataset_invalid` where fewer than 5 classes have two images or more; `model_not_found`, `model_invalid`; and what
+ * extractFeatures throws.
+ */
+export async function prepare(
+  options: DataOptions & { signal?: AbortSignal; onProgress?: (progress: Progress) => void },
+): Promise<Prepared> {
+  const { signal, onProgress } = options;
+  const dataset = await readDataset(options.data);
+  const backbone = await loadModel({ directory: options.backbone });
+  const { fingerprint, directory } = backbone;
+  const { rows, features, problems } = await extractFeatures({
+    rows: rowsWhere({ rows: dataset.rows, conditions: options.where ?? [] }),
+    cache: options.cache,
+    fingerprint,
+    dimension: backbone.manifest.dimension,
+    openEmbedder: () => createEmbedder({ directory }),
+    onProgress: ({ done, total }) => onProgress?.({ phase: 'features', done, total }),
+    signal,
+  });
+  const labels = rows.map((row) => row.label);
+  const sizes = new Map<string, number>();
+  for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
+  const several = [...sizes.values()].filter((size) => size > 1).length;
+  if (several < LEAST_CLASSES) {
+    throw new AttractorError(
+      'dataset_invalid',
+      `Training needs ${LEAST_CLASSES} classes with two images or more; ${options.data.path} has ${several} (of ${sizes.size}). Is the label column the right one?`,
+    );
+  }
+  return {
+    backbone,
+    rows,
+    data: { features, labels },
+    classes: sizes.size,
+    problems: [...dataset.problems, ...problems],
+  };
+}
+
+/** Steps of the trainer as progress of the stage that they belong to. */
+export function stepProgress(onProgress: ((progress: Progress) => void) | undefined) {
+  return ({ stage, step, steps }: { stage: string; step: number; steps: number }): void =>
+    onProgress?.({ phase: stage, done: step, total: steps });
+}

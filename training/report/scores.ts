@@ -1,0 +1,109 @@
+// How a method is judged, and the table in which methods stand side by side. Used by the command line and the model card.
+
+import { evaluateRetrieval, type Measure } from '../../src/metrics/retrieval.ts';
+import type { ScoreBlock } from '../../src/metrics/scores.ts';
+
+export interface Scores {
+  readonly recallAt1: Measure;
+  readonly rPrecision: Measure;
+  readonly mapAtR: Measure;
+  /** Queries scored, and queries without another image of their class. */
+  readonly queries: number;
+  readonly lone: number;
+}
+
+/** Frozen: the backbone's features as they are. PFML: the trained head. The others are closed forms. */
+export type Method = 'frozen' | 'PCA' | 'LDA' | 'whitening' | 'PFML';
+
+export interface MethodScores {
+  readonly method: Method;
+  readonly dimension: number;
+  readonly scores: Scores;
+}
+
+/** Every row against all the others. `embeddings` is [labels.length, dimension], unit rows. */
+export async function scoreEmbeddings(options: {
+  embeddings: Float32Array;
+  labels: readonly string[];
+  dimension: number;
+  scores: ScoreBlock;
+  signal?: AbortSignal;
+}): Promise<Scores> {
+  const { embeddings, labels, dimension, scores, signal } = options;
+  const queries = { vectors: embeddings, labels };
+  const report = await evaluateRetrieval({ dimension, queries, ks: [1], scores, signal });
+  const { rPrecision, mapAtR } = report;
+  return { recallAt1: report.recall.get(1)!, rPrecision, mapAtR, queries: report.queries, lone: report.lone };
+}
+
+/** In per cent, as the field prints it: `86.3`, with the bounds of ties where they matter: `86.3 (80.0 to 90.1)`. */
+export function percent({ value, bounds }: Measure): string {
+  const text = (x: number) => (100 * x).toFixed(1);
+  return bounds === undefined
+    ? text(value)
+    : `${text(value)} (${text(bounds.pessimistic)} to ${text(bounds.optimistic)})`;
+}
+
+/** Mean and sample standard deviation over runs, in per cent: `86.3 ± 0.2`. */
+export function percentOverRuns(values: readonly number[]): string {
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  if (values.length < 2) return (100 * mean).toFixed(1);
+  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1);
+  return `${(100 * mean).toFixed(1)} ± ${(100 * Math.sqrt(variance)).toFixed(1)}`;
+}
+
+/** Header and one row per method, for either of the tables below. */
+export function scoreRows(results: readonly MethodScores[]): string[][] {
+  return [
+    ['method', 'length', 'R@1', 'R-Precision', 'MAP@R'],
+    ...results.map(({ method, dimension, scores }) => [
+      method,
+      String(dimension),
+      percent(scores.recallAt1),
+      percent(scores.rPrecision),
+      percent(scores.mapAtR),
+    ]),
+  ];
+}
+
+/**
+ * The same over several runs that have the same methods: mean ± standard deviation. The last column is the difference to the
+ * first method within each run, which the luck of the split does not blur.
+ */
+export function comparisonRows(runs: readonly (readonly MethodScores[])[]): string[][] {
+  const over = (of: (scores: Scores) => Measure, at: number) =>
+    percentOverRuns(runs.map((results) => of(results[at]!.scores).value));
+  const gain = (at: number) => {
+    const text = percentOverRuns(
+      runs.map((results) => results[at]!.scores.mapAtR.value - results[0]!.scores.mapAtR.value),
+    );
+    return text.startsWith('-') ? text : `+${text}`;
+  };
+  return [
+    ['method', 'length', 'R@1', 'R-Precision', 'MAP@R', `MAP@R over ${runs[0]![0]!.method}`],
+    ...runs[0]!.map(({ method, dimension }, at) => [
+      method,
+      String(dimension),
+      over(({ recallAt1 }) => recallAt1, at),
+      over(({ rPrecision }) => rPrecision, at),
+      over(({ mapAtR }) => mapAtR, at),
+      at === 0 ? '' : gain(at),
+    ]),
+  ];
+}
+
+/** Columns aligned for a terminal: the first to the left, the others to the right. */
+export function alignedTable(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, c) => Math.max(...rows.map((row) => row[c]!.length)));
+  const line = (row: readonly string[]) =>
+    row.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join('   ');
+  return rows.map(line).join('\n');
+}
+
+export function markdownTable(rows: readonly (readonly string[])[]): string {
+  const line = (row: readonly string[]) => `| ${row.join(' | ')} |`;
+  const [header, ...body] = rows;
+  return [line(header!), line(header!.map((_, c) => (c === 0 ? '---' : '---:'))), ...body.map(line)].join(
+    '\n',
+  );
+}

@@ -1,0 +1,133 @@
+// Training as one call: data set to model folder. Reads, extracts features, fits all heads, judges them on classes they have
+// not seen, exports the trained one and writes its card.
+
+import { basename, resolve } from 'node:path';
+import { splitClasses } from '../src/dataset/split.ts';
+import { conditionText } from '../src/dataset/where.ts';
+import { invalid, refuseUnknown } from '../src/errors/error.ts';
+import { embed } from './baselines/linear-map.ts';
+import { createMatmul } from './baselines/matmul.ts';
+import { exportModel } from './export/export.ts';
+import type { Parity } from './export/parity.ts';
+import { evaluateHeads } from './fit/evaluate.ts';
+import { fitHeads, pickRows } from './fit/fit.ts';
+import { type DataOptions, type Prepared, type Progress, prepare, stepProgress } from './prepare.ts';
+import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
+import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
+
+export interface TrainOptions extends DataOptions, RecipeOptions {
+  /** Model folder to write; its name is the model's. */
+  readonly out: string;
+  /** Share of the classes that nothing is fitted or chosen on, and that are scored once. Default 0: none. */
+  readonly testClasses?: number;
+  /** Store the head and a reference to the backbone's folder instead of one whole graph. Default false. */
+  readonly linkBackbone?: boolean;
+  /** Folder of the checkpoints; none are written without it. */
+  readonly run?: string;
+  /** Go on from the checkpoints in `run`. */
+  readonly resume?: boolean;
+  /** Of the training, for the card: `2026-01-31`. */
+  readonly date: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface TrainReport {
+  readonly fingerprint: string;
+  readonly parity: Parity;
+  readonly facts: RunFacts;
+  readonly problems: Prepared['problems'];
+}
+
+const KNOWN: readonly (keyof TrainOptions)[] = [
+  'data',
+  'where',
+  'backbone',
+  'cache',
+  'out',
+  'testClasses',
+  'linkBackbone',
+  'run',
+  'resume',
+  'date',
+  'signal',
+  'onProgress',
+  ...RECIPE_OPTIONS,
+];
+
+/** Images that the exported graph must agree with the trainer on. */
+const PARITY_IMAGES = 32;
+
+/**
+ * Throws what its steps throw (see prepare, fitHeads, exportModel); `aborted` where the signal fires, and then a second
+ * call with `resume` ends in the same model.
+ */
+export async function train(options: TrainOptions): Promise<TrainReport> {
+  refuseUnknown(options, KNOWN, 'train');
+  const { signal, onProgress, testClasses = 0 } = options;
+  const recipe = resolveRecipe(options);
+  const name = basename(resolve(options.out));
+  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) {
+    throw invalid('out', 'a folder whose name is lower-case letters, digits, ".", "_" or "-"', options.out);
+  }
+  const { backbone, rows, data, classes, problems } = await prepare(options);
+  const inputs = backbone.manifest.dimension;
+  const split = splitClasses({ labels: data.labels, fraction: testClasses, seed: recipe.seed });
+  const matmul = createMatmul();
+  try {
+    const { run, resume } = options;
+    const fit = await fitHeads({
+      ...recipe,
+      data: pickRows(data, split.kept, inputs),
+      inputs,
+      matmul,
+      recipe: { ...recipe, run, resume, signal, onStep: stepProgress(onProgress) },
+    });
+    const trained = fit.heads.find(({ method }) => method === 'PFML')!;
+    const test = { heads: fit.heads, data: pickRows(data, split.held, inputs), inputs, matmul, signal };
+    const facts: RunFacts = {
+      ...recipe,
+      name,
+      date: options.date,
+      dataset: {
+        name: basename(resolve(options.data.path)),
+        label: options.data.label ?? 'label',
+        where: (options.where ?? []).map(conditionText),
+      },
+      images: rows.length,
+      classes,
+      backbone: { name: backbone.name, fingerprint: backbone.fingerprint },
+      testClasses,
+      chosen: trained.chosen,
+      validation: fit.validation,
+      test: split.held.length > 0 ? await evaluateHeads(test) : undefined,
+    };
+    onProgress?.({ phase: 'export', done: 0, total: 1 });
+    const sample = spread(rows.length, PARITY_IMAGES);
+    const { features } = pickRows(data, sample, inputs);
+    const exported = await exportModel({
+      directory: options.out,
+      name,
+      backbone,
+      map: trained.map,
+      check: {
+        rows: sample.map((row) => rows[row]!),
+        embeddings: await embed({ map: trained.map, features, matmul }),
+      },
+      linkBackbone: options.linkBackbone,
+      provenance: provenance(facts),
+      quality: quality(facts),
+      card: (parity) => modelCard(facts, parity),
+    });
+    onProgress?.({ phase: 'export', done: 1, total: 1 });
+    return { ...exported, facts, problems };
+  } finally {
+    await matmul.release();
+  }
+}
+
+/** At most `count` of the numbers below `total`, evenly spread. */
+function spread(total: number, count: number): number[] {
+  const step = Math.max(1, total / count);
+  return Array.from({ length: Math.min(total, count) }, (_, i) => Math.floor(i * step));
+}
