@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { createEmbedder } from '../src/embed/pool.ts';
-import { asAttractorError } from '../src/errors/error.ts';
+import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { loadModel } from '../src/model/load.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER, parseConfig } from './config.ts';
@@ -133,7 +133,11 @@ const stopped = (signal: AbortSignal) =>
 
 function listen(server: ReturnType<typeof createServer>, { port, host }: Config): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const received = `${host}:${port} (${cause.code})`;
+      const message = `PORT: expected an address to listen on, received ${received}`;
+      reject(new AttractorError('invalid_argument', message, { field: 'PORT', received, cause }));
+    });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }

@@ -58,7 +58,7 @@ async function search(by, shown, from) {
       signal,
       ...request(by),
     });
-    showAnswer(body, performance.now() - began);
+    showAnswer(body, performance.now() - began, typeof by !== 'string');
   } catch (error) {
     if (signal.aborted) return;
     $('hits').replaceChildren();
@@ -124,12 +124,12 @@ function setWaiting(waiting) {
   }
 }
 
-function showAnswer({ result, timing }, elapsed) {
+function showAnswer({ result, timing }, elapsed, withPhoto) {
   const { groups } = result;
   $('hits').replaceChildren(...groups.map(card));
   const count = groups.length === 1 ? '1 product' : `${groups.length} products`;
   const parts = [
-    timing.embed_ms > 0 ? `reading the photo ${ms(timing.embed_ms)}` : undefined,
+    withPhoto ? `reading the photo ${ms(timing.embed_ms)}` : undefined,
     `searching ${ms(timing.search_ms)}`,
   ];
   $('summary').replaceChildren(

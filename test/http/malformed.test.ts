@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { request as rawRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import type { Test } from 'supertest';
+import type { Response, Test } from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ERRORS, type ErrorCode } from '../../src/errors/table.ts';
 import { sharp } from '../../src/image/libvips.ts';
@@ -30,9 +30,9 @@ const items = (...list: unknown[]) => it.http.put(ITEMS).send({ items: list });
 const json = (text: string) => it.http.post(QUERY).set('content-type', 'application/json').send(text);
 const upload = (bytes: Buffer, name = 'x.png') => it.http.post(QUERY).attach('image', bytes, name);
 
-type Case = readonly [what: string, send: () => Test | Promise<Test>, code: ErrorCode, field?: string];
+type Case = [what: string, send: () => PromiseLike<Response>, code: ErrorCode, field?: string];
 
-function table(name: string, cases: readonly Case[]) {
+function table(name: string, cases: Case[]) {
   describe(name, () => {
     test.each(cases)('%s', async (_, send, code, field) => {
       const { status, body } = await send();

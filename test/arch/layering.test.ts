@@ -1,0 +1,122 @@
+// The house's rules that a type checker does not hold: who may import whom, where native packages live, what the library
+// may not touch, how long a file may be.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+/** A folder may import from itself and from the folders of the lines above its own. */
+const LAYERS = [
+  ['src/errors'],
+  ['src/math'],
+  ['src/onnx', 'src/image', 'src/metrics', 'src/store', 'src/dataset'],
+  ['src/runtime', 'src/model', 'src/index'],
+  ['src/embed'],
+  ['src/catalogue'],
+  ['src/tasks'],
+  ['training', 'server', 'scripts'],
+  ['src/cli'],
+];
+
+/** Each native package, and the only folders that may import it. */
+const HOMES: Record<string, readonly string[]> = {
+  'onnxruntime-node': ['src/runtime'],
+  sharp: ['src/image'],
+  'hnswlib-node': ['src/index'],
+  'better-sqlite3': ['src/store'],
+  express: ['server'],
+  multer: ['server'],
+  helmet: ['server'],
+  pino: ['server'],
+};
+
+const MAX_LINES = 500;
+
+function filesUnder(folder: string, pattern: RegExp): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && pattern.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
+}
+
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const code = ['src', 'server', 'training'].flatMap((folder) => filesUnder(folder, /\.m?ts$/));
+
+/** Specifiers of static, dynamic and type imports, of re-exports, `require` and `new URL(..., import.meta.url)`. */
+function importsOf(text: string): string[] {
+  const bare = withoutComments(text);
+  const forms = [
+    /\bfrom\s*['"]([^'"]+)['"]/g,
+    /\bimport\s*['"]([^'"]+)['"]/g,
+    /\b(?:import|require|require\.resolve)\s*\(\s*['"]([^'"]+)['"]/g,
+    /new URL\(\s*['"`](\.[^'"`]+)['"`],\s*import\.meta\.url/g,
+  ];
+  return forms.flatMap((form) => [...bare.matchAll(form)].map((match) => match[1]!));
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
+}
+
+const folderOf = (file: string) => LAYERS.flat().find((folder) => file.startsWith(`${folder}/`));
+const layerOf = (folder: string) => LAYERS.findIndex((layer) => layer.includes(folder));
+
+test('every source file is in a folder that has a layer', () => {
+  expect(code.length).toBeGreaterThan(50);
+  expect(code.filter((file) => folderOf(file) === undefined)).toEqual([]);
+});
+
+test('imports point downwards, and never sideways', () => {
+  const wrong: string[] = [];
+  for (const file of code) {
+    for (const specifier of importsOf(read(file)).filter((one) => one.startsWith('.'))) {
+      const target = relative(ROOT, resolve(ROOT, dirname(file), specifier));
+      const [from, to] = [folderOf(file)!, folderOf(target)];
+      if (to === undefined || from === to) continue;
+      if (layerOf(to) >= layerOf(from)) wrong.push(`${file} imports ${target}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('a file of a folder never reaches outside the folders that have a layer', () => {
+  const wrong: string[] = [];
+  for (const file of code) {
+    for (const specifier of importsOf(read(file)).filter((one) => /^\.{1,2}\/.*\.m?[tj]s$/.test(one))) {
+      const target = relative(ROOT, resolve(ROOT, dirname(file), specifier));
+      if (folderOf(target) === undefined) wrong.push(`${file} imports ${target}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+describe('native and web packages have one home', () => {
+  test.each(Object.entries(HOMES))('%s', (name, homes) => {
+    const users = code.filter((file) =>
+      importsOf(read(file)).some((one) => one === name || one.startsWith(`${name}/`)),
+    );
+    expect(users.length).toBeGreaterThan(0);
+    expect(users.filter((file) => !homes.some((home) => file.startsWith(`${home}/`)))).toEqual([]);
+  });
+});
+
+describe('the library is told the time, the seed and the log', () => {
+  const library = code.filter((file) => file.startsWith('src/') && !file.startsWith('src/cli/'));
+  test.each([
+    ['process.env', /\bprocess\.env\b/],
+    ['console', /\bconsole\./],
+    ['Date.now', /\bDate\.now\b|\bnew Date\(\)/],
+    ['Math.random', /\bMath\.random\b/],
+  ])('no %s below server/ and src/cli/', (_, pattern) => {
+    expect(library.filter((file) => pattern.test(withoutComments(read(file))))).toEqual([]);
+  });
+});
+
+test(`no file is longer than ${MAX_LINES} lines`, () => {
+  const all = ['src', 'server', 'training', 'test', 'bench', 'scripts'].flatMap((folder) =>
+    filesUnder(folder, /\.(m?ts|js|css|html)$/),
+  );
+  const long = all.filter((file) => read(file).split('\n').length > MAX_LINES + 1);
+  expect(long).toEqual([]);
+});

@@ -1,0 +1,120 @@
+// The process as an operator meets it: bad settings, the first start with its demo, kill -9, restart, an orderly end.
+
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type ServerProcess, spawnServer, startServer, tinyHome, untilReady } from './process.ts';
+
+let home: Awaited<ReturnType<typeof tinyHome>>;
+let server: ServerProcess | undefined;
+beforeAll(async () => {
+  home = await tinyHome();
+});
+afterEach(() => server?.stop('SIGKILL'));
+afterAll(() => home.remove());
+
+const start = async (env?: NodeJS.ProcessEnv) => {
+  server = await startServer({ folder: home.folder, env });
+  return server;
+};
+// biome-ignore lint/suspicious/noExplicitAny: replies are checked by what the tests expect of them.
+const get = async (path: string): Promise<any> => (await fetch(server!.url + path)).json();
+
+test('a bad setting is one sentence and exit code 2', async () => {
+  const child = spawnServer({ folder: home.folder, env: { PORT: 'http' } });
+  const said = text(child.stderr!);
+  const [code] = await once(child, 'exit');
+  expect(await said).toBe('PORT: expected an integer from 0 to 65535, received "http"\n');
+  expect(code).toBe(2);
+});
+
+test('a model that is not there ends the start with exit code 2, and says where it was looked for', async () => {
+  const child = spawnServer({ folder: home.folder, env: { ATTRACTOR_MODEL: 'nobody' } });
+  const said = text(child.stdout!);
+  const [code] = await once(child, 'exit');
+  expect(code).toBe(2);
+  expect(await said).toMatch(/"level":60.*models\/nobody.*manifest\.json/);
+});
+
+test('a port that is taken is bad input', async () => {
+  const { url } = await start({ ATTRACTOR_DEMO: 'false' });
+  const other = await tinyHome();
+  const { port } = new URL(url);
+  const child = spawnServer({ folder: other.folder, env: { PORT: port, ATTRACTOR_DEMO: 'false' } });
+  const said = text(child.stdout!);
+  const [code] = await once(child, 'exit');
+  expect(code).toBe(2);
+  expect(await said).toContain(
+    `PORT: expected an address to listen on, received 127.0.0.1:${port} (EADDRINUSE)`,
+  );
+  await other.remove();
+});
+
+describe('a life of a data folder', () => {
+  const TOTAL = 927;
+
+  test('killed half-way through the demo, it goes on at the next start, and adds nothing twice', async () => {
+    await start();
+    await expect
+      .poll(async () => (await get('/readyz')).result.demo?.done ?? 0, { interval: 5 })
+      .toBeGreaterThan(31);
+    expect(await server!.stop('SIGKILL')).toBeNull();
+
+    const { url } = await start();
+    const before = (await get('/v1/collections/shop')).result.count;
+    expect(before).toBeGreaterThan(31);
+    const seen = await untilReady(url);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect((await get('/v1/collections/shop')).result.count).toBe(TOTAL);
+    expect(server!.log.find((line) => line.msg.includes('listening'))).toMatchObject({
+      model: 'tiny',
+      provider: 'cpu',
+    });
+    expect(await server!.stop('SIGTERM')).toBe(0);
+    expect(server!.log.at(-1)!.msg).toContain('Stopped');
+    expect(server!.log.filter((line) => line.level >= 50)).toEqual([]);
+  }, 90_000);
+
+  test('a later start is ready at once; what a client deleted stays deleted', async () => {
+    const { url } = await start();
+    expect(await untilReady(url)).toEqual([]);
+    expect((await get('/v1/collections/shop')).result.count).toBe(TOTAL);
+    await fetch(`${url}/v1/collections/shop`, { method: 'DELETE' });
+    expect(await server!.stop('SIGINT')).toBe(0);
+    await start();
+    await untilReady(server!.url);
+    expect((await get('/v1/collections')).result.collections).toEqual([]);
+  });
+
+  test('a second server on the same folder is refused, and the first one goes on', async () => {
+    await start();
+    const second = spawnServer({ folder: home.folder });
+    const said = text(second.stdout!);
+    const [code] = await once(second, 'exit');
+    expect(code).toBe(1);
+    expect(await said).toContain(`process ${server!.child.pid}`);
+    expect((await get('/healthz')).status).toBe('ok');
+  });
+
+  test('a request in flight is finished before the process ends; new connections are refused', async () => {
+    const { url } = await start({ ATTRACTOR_DEMO: 'false' });
+    const slow = request(`${url}/v1/collections/kept`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', 'content-length': 2 },
+    });
+    slow.write('{');
+    await new Promise((resolve) => slow.once('socket', (socket) => socket.once('connect', resolve)));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const ended = server!.stop('SIGTERM');
+    await expect.poll(() => server!.log.some((line) => line.msg.startsWith('Stopping'))).toBe(true);
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+    slow.end('}');
+    const [response] = await once(slow, 'response');
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    expect(await ended).toBe(0);
+    await start({ ATTRACTOR_DEMO: 'false' });
+    expect((await get('/v1/collections/kept')).result.name).toBe('kept');
+  });
+});
