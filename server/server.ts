@@ -2,11 +2,9 @@
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
-import { createEmbedder } from '../src/embed/pool.ts';
+import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
-import { loadModel } from '../src/model/load.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER, parseConfig } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
@@ -34,24 +32,18 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
-  const directoryOf = (model: string) => join(config.models, model);
-  const embedderFor = (model: string) =>
-    createEmbedder({
-      directory: directoryOf(model),
-      processes: config.embedProcesses,
-      providers: ['cuda', 'cpu'],
-      limits: { bytes: config.limits.imageBytes, pixels: config.limits.imagePixels },
-      logger: log,
-    });
+  const { models, embedderFor } = modelsFolder({
+    folder: config.models,
+    processes: config.embedProcesses,
+    limits: { bytes: config.limits.imageBytes, pixels: config.limits.imagePixels },
+    logger: log,
+  });
   // Started beside the catalogue, so that the first query does not wait for it.
   const embedder = embedderFor(config.model);
   embedder.catch(() => {});
   const catalogue = await openCatalogue({
     directory: config.data,
-    models: async (name) => {
-      const { manifest, fingerprint } = await loadModel({ directory: directoryOf(name) });
-      return { name, fingerprint, dimension: manifest.dimension };
-    },
+    models,
     embedderFor: (model) => (model === config.model ? embedder : embedderFor(model)),
     defaultModel: config.model,
     logger: log,

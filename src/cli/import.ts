@@ -1,64 +1,90 @@
-// `attractor import`: a catalogue file or folder into a collection, without the server. Run again, it goes on where
-// it was stopped.
+// `attractor import`: a data set into a collection of a data folder that no server has open. Run again, it goes on
+// where it was stopped.
 
-import { join, resolve } from 'node:path';
-import { openCatalogue } from '../catalogue/catalogue.ts';
-import { modelsFolder } from '../catalogue/models-folder.ts';
+import type { Command } from 'commander';
 import type { Catalogue, Collection } from '../catalogue/types.ts';
-import { readDataset } from '../dataset/read.ts';
-import type { DatasetProblem } from '../dataset/row.ts';
-import { AttractorError } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
-import { type ImportOptions, type ImportReport, importRows } from '../tasks/import.ts';
+import type { ImportReport } from '../tasks/import.ts';
+import { MODELS } from './model.ts';
+import { printProblems, watched } from './watched.ts';
 
-export interface ImportCommand {
-  /** CSV, JSONL or folder. */
-  readonly data: string;
-  /** Column of the product id; rows that share it are views of one product. */
-  readonly group?: string;
-  /** Column of the image's path, and of the item's id. */
-  readonly image?: string;
-  readonly id?: string;
-  /** Made with `model` where it does not exist. */
-  readonly collection: string;
-  readonly model: string;
-  /** Folder of the models. Default: this package's. */
-  readonly models?: string;
-  /** The server's data folder; no server may have it open. */
-  readonly folder: string;
-  readonly logger: Logger;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: ImportOptions['onProgress'];
+interface ImportFlags {
+  data: string;
+  group?: string;
+  image?: string;
+  id?: string;
+  collection: string;
+  model: string;
+  models: string;
+  folder: string;
 }
 
-/** Rows that cannot be read are returned with those that failed. Throws `store_locked` while a server runs on the folder. */
-export async function importCatalogue(
-  options: ImportCommand,
-): Promise<ImportReport & { problems: readonly DatasetProblem[] }> {
-  const { group: label, image, id, logger, signal, onProgress } = options;
-  const { rows, problems } = await readDataset({ path: options.data, label, image, id });
-  const folder = resolve(options.models ?? join(import.meta.dirname, '../../models'));
-  const catalogue = await openCatalogue({
-    directory: options.folder,
-    ...modelsFolder({ folder, logger }),
-    defaultModel: options.model,
-    logger,
-  });
+/** Only what an operator has to act on: progress is shown by the bar. */
+const LOGGER: Logger = {
+  info: () => {},
+  warn: (_, message) => console.error(`warning: ${message}`),
+  error: (_, message) => console.error(`error: ${message}`),
+};
+
+export function addImport(program: Command): void {
+  program
+    .command('import')
+    .description(
+      'Add the images of a data set to a collection. What is there already is not embedded again. While a server runs, send items over HTTP instead.',
+    )
+    .requiredOption('--data <path>', 'CSV or JSONL file, or a folder with one sub-folder per product')
+    .requiredOption('--collection <name>', 'made where it does not exist')
+    .option('--group <column>', 'column of the product id (default: label, group, product_id or class)')
+    .option('--image <column>', 'column of the image path (default: image, path, file or filename)')
+    .option('--id <column>', 'column of the item id (default: id or item_id, else the image path)')
+    .option('--model <name>', 'model of a new collection', process.env.ATTRACTOR_MODEL ?? 'furniture')
+    .option('--models <folder>', 'where the models are', process.env.ATTRACTOR_MODELS ?? MODELS)
+    .option('--folder <folder>', "the server's data folder", process.env.ATTRACTOR_DATA ?? 'data')
+    .addHelpText(
+      'after',
+      '\nExample:\n  attractor import --data catalogue.csv --group product_id --collection shop',
+    )
+    .action(runImport);
+}
+
+async function runImport(flags: ImportFlags): Promise<void> {
+  const { readDataset } = await import('../dataset/read.ts');
+  const { group: label, image, id } = flags;
+  const { rows, problems } = await readDataset({ path: flags.data, label, image, id });
+  const catalogue = await open(flags);
+  let report: ImportReport;
   try {
-    const collection = await openCollection(catalogue, options.collection);
-    return { ...(await importRows({ collection, rows, signal, onProgress })), problems };
+    const { importRows } = await import('../tasks/import.ts');
+    const collection = await openCollection(catalogue, flags.collection);
+    report = await watched('', ({ signal, onProgress }) =>
+      importRows({
+        collection,
+        rows,
+        signal,
+        onProgress: ({ done, total }) => onProgress({ phase: 'Importing', done, total }),
+      }),
+    );
   } finally {
     await catalogue.close();
   }
+  printProblems([...problems, ...report.failed].sort((a, b) => a.line - b.line));
+  const { created, updated, unchanged } = report;
+  console.log(`${flags.collection}: ${created} created, ${updated} updated, ${unchanged} unchanged`);
+  if (problems.length + report.failed.length > 0) process.exitCode = 1;
+}
+
+async function open(flags: ImportFlags): Promise<Catalogue> {
+  const { openCatalogue } = await import('../catalogue/catalogue.ts');
+  const { modelsFolder } = await import('../catalogue/models-folder.ts');
+  return openCatalogue({
+    directory: flags.folder,
+    ...modelsFolder({ folder: flags.models, logger: LOGGER }),
+    defaultModel: flags.model,
+    logger: LOGGER,
+  });
 }
 
 async function openCollection(catalogue: Catalogue, name: string): Promise<Collection> {
-  if (catalogue.list().some((info) => info.name === name)) return catalogue.collection(name);
-  try {
-    return await catalogue.createCollection({ name });
-  } catch (error) {
-    if (error instanceof AttractorError && error.code === 'collection_exists')
-      return catalogue.collection(name);
-    throw error;
-  }
+  const known = catalogue.list().some((info) => info.name === name);
+  return known ? catalogue.collection(name) : catalogue.createCollection({ name });
 }
