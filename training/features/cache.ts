@@ -1,5 +1,5 @@
 // Backbone features on disk, by content: image hash to feature row, one append-only file per backbone fingerprint. The
-// file's layout is drawn in docs/formats-features.md. A cache, so whatever does not check out is dropped and made again.
+// file's layout is drawn in docs/formats.md. A cache, so whatever does not check out is dropped and made again.
 
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

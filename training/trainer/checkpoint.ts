@@ -1,5 +1,5 @@
 // The checkpoint file: one JSON header and named float32 tensors behind a magic, a version and a checksum (drawing in
-// docs/formats-checkpoint.md). Written whole or not at all. Does not know what a run is.
+// docs/formats.md). Written whole or not at all. Does not know what a run is.
 
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
