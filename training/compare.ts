@@ -33,6 +33,8 @@ const KNOWN = ['data', 'where', 'backbone', 'cache', 'testClasses', 'seeds', 'si
 export async function compare(options: CompareOptions): Promise<Comparison> {
   refuseUnknown(options, [...KNOWN, ...RECIPE_OPTIONS.filter((name) => name !== 'seed')], 'compare');
   const { testClasses = 0.5, seeds = [1, 2, 3], signal, onProgress } = options;
+  if (!(testClasses > 0 && testClasses < 1))
+    throw invalid('testClasses', 'a share between 0 and 1', testClasses);
   if (seeds.length === 0) throw invalid('seeds', 'one seed or more', seeds);
   const { backbone, data, rows, classes, problems } = await prepare(options);
   const inputs = backbone.manifest.dimension;

@@ -52,9 +52,15 @@ export interface Recipe extends Omit<RecipeOptions, 'loss'> {
   readonly samplesPerClass: number;
 }
 
-/** The recipe's options out of any that hold them, with defaults. Throws `invalid_argument` where the loss is unknown. */
+/**
+ * The recipe's options out of any that hold them, with defaults. Throws `invalid_argument` where the loss is unknown or
+ * nothing would be held out to choose with; what depends on the data is checked where it is known.
+ */
 export function resolveRecipe(options: RecipeOptions): Recipe {
   const { loss = 'pfml', dimension = 128, holdoutClasses = 0.2, seed = 1, refit = true } = options;
+  if (!(holdoutClasses > 0 && holdoutClasses < 1)) {
+    throw invalid('holdoutClasses', 'a share between 0 and 1', holdoutClasses);
+  }
   const { epochs, learningRate, classesPerBatch = 25, samplesPerClass = 4 } = options;
   if (!Object.hasOwn(LOSSES, loss)) throw invalid('loss', `one of ${Object.keys(LOSSES).join(', ')}`, loss);
   return {

@@ -70,6 +70,9 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) {
     throw invalid('out', 'a folder whose name is lower-case letters, digits, ".", "_" or "-"', options.out);
   }
+  if (!(testClasses >= 0 && testClasses < 1)) {
+    throw invalid('testClasses', 'a share from 0 up to, not with, 1', testClasses);
+  }
   const { backbone, rows, data, classes, problems } = await prepare(options);
   const inputs = backbone.manifest.dimension;
   const split = splitClasses({ labels: data.labels, fraction: testClasses, seed: recipe.seed });

@@ -13,7 +13,8 @@ export interface ClosedForm {
   project(space: Space): Promise<Projection>;
 }
 
-const SHRINKAGES = [0.1, 0.3, 1];
+/** Multiples of the mean variance within classes. */
+const SHRINKAGES = [0.1, 0.3, 1, 3];
 
 /** PCA and LDA to `dimension`, within-class whitening in all directions of the space. */
 export async function chooseClosedForms(options: {

@@ -1,0 +1,158 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadModel } from '../../src/model/load.ts';
+import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
+
+const MAIN = join(import.meta.dirname, '../../src/cli/attractor.mjs');
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'attractor-cli-'));
+  await tinyBackbone({ directory: join(folder, 'models/tiny') });
+  await tinyShop({ folder, classes: 20, each: 6 });
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Runs in a folder that is not the package's. */
+function attractor(args: readonly string[], onStart?: (child: ChildProcess) => void) {
+  return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (text) => {
+      out += text;
+    });
+    child.stderr.on('data', (text) => {
+      err += text;
+    });
+    child.on('close', (code) => resolve({ code, out, err }));
+    onStart?.(child);
+  });
+}
+
+const TRAIN = ['train', '--data', 'catalogue.csv', '--backbone', 'models/tiny', '--dimension', '8'];
+
+describe('attractor train', () => {
+  it('makes a model that loads, says how good it is, and reads the shop only once', async () => {
+    const args = [...TRAIN, '--label', 'product_id', '--test-classes', '0.25', '--epochs', '3'];
+    const run = await attractor([...args, '--out', 'models/shop']);
+    expect(run).toMatchObject({ code: 0, err: '' });
+    expect(run.out).toMatch(/120 images in 20 classes/);
+    expect(run.out).toMatch(
+      /Test classes, seen by nothing:\nmethod +length +R@1 +R-Precision +MAP@R\nfrozen +32 /,
+    );
+    const model = await loadModel({ directory: join(folder, 'models/shop') });
+    expect(run.out).toContain(model.fingerprint);
+    expect(model.manifest).toMatchObject({
+      kind: 'embedding',
+      dimension: 8,
+      provenance: { dataset: { name: 'catalogue.csv', label: 'product_id', images: 120, classes: 20 } },
+    });
+
+    const linked = await attractor([...args, '--out', 'models/linked', '--link-backbone']);
+    expect(linked.code).toBe(0);
+    const other = await loadModel({ directory: join(folder, 'models/linked') });
+    expect(other.fingerprint).toBe(model.fingerprint);
+  });
+
+  it('stops on Ctrl-C with 130 and the command to go on, which ends in the same model', async () => {
+    const args = [...TRAIN, '--epochs', '60'];
+    const checkpoint = join(folder, 'runs/stopped/from-pca/training.ckpt');
+    const stopped = await attractor([...args, '--out', 'models/stopped'], async (child) => {
+      while (
+        child.exitCode === null &&
+        !(await access(checkpoint).then(
+          () => true,
+          () => false,
+        ))
+      )
+        await sleep(5);
+      child.kill('SIGINT');
+    });
+    expect(stopped.code).toBe(130);
+    expect(stopped.err).toContain(`To go on: attractor ${args.join(' ')} --out models/stopped --resume`);
+    await expect(access(join(folder, 'models/stopped'))).rejects.toThrow(/ENOENT/);
+    const resumed = await attractor([...args, '--out', 'models/stopped', '--resume']);
+    expect(resumed).toMatchObject({ code: 0, err: '' });
+
+    const straight = await attractor([...args, '--out', 'models/straight']);
+    const fingerprint = async (name: string) =>
+      (await loadModel({ directory: join(folder, name) })).fingerprint;
+    expect(straight.code).toBe(0);
+    expect(await fingerprint('models/stopped')).toBe(await fingerprint('models/straight'));
+  });
+
+  it('lists bad rows and goes on', async () => {
+    const csv = await readFile(join(folder, 'catalogue.csv'), 'utf8');
+    await writeFile(join(folder, 'images/broken.png'), 'no image');
+    await writeFile(join(folder, 'bad.csv'), `${csv}p0,images/none.png,9\np0,images/broken.png,9\n`);
+    const args = [
+      ...TRAIN,
+      '--epochs',
+      '1',
+      '--data',
+      'bad.csv',
+      '--where-not',
+      'view=5',
+      '--out',
+      'models/bad',
+    ];
+    const run = await attractor(args);
+    expect(run.code).toBe(0);
+    expect(run.err).toMatch(
+      /2 rows were left out:\n {2}line 122: image not found: .*none.png\n {2}line 123: /,
+    );
+    expect(run.out).toMatch(/100 images in 20 classes/);
+  });
+
+  it.each([
+    [['--data', 'none.csv'], /error: No such file or folder: none.csv/],
+    [
+      ['--label', 'colour'],
+      /error: label: expected one of the columns product_id, image, view, received "colour"/,
+    ],
+    [['--where', 'view=0'], /error: Training needs 5 classes with two images or more; catalogue.csv has 0/],
+    [['--where', 'colour=red'], /error: where: expected one of the columns/],
+    [['--loss', 'hinge'], /error: loss: expected one of pfml, received "hinge"/],
+    [['--dimension', '64'], /error: dimension: expected 1 to 32/],
+    [['--test-classes', '1'], /error: testClasses: expected a share/],
+    [['--batch', '25'], /expected classes x images/],
+    [['--backbone', 'models/none'], /error: No model at .*none/],
+    [['--out', 'models/My Shop'], /error: out: expected a folder whose name is lower-case/],
+    [['--colour', 'red'], /unknown option '--colour'/],
+  ])('refuses %j with exit code 2 and a sentence', async (extra, message) => {
+    const run = await attractor([...TRAIN, '--out', 'models/refused', ...extra]);
+    expect(run.err).toMatch(message);
+    expect(run.err).not.toMatch(/\n\s+at /);
+    expect(run.code).toBe(2);
+  });
+});
+
+describe('attractor compare', () => {
+  it('puts the trained head beside frozen and LDA, over seeds', async () => {
+    const run = await attractor(['compare', ...TRAIN.slice(1), '--epochs', '2', '--seeds', '2']);
+    expect(run).toMatchObject({ code: 0, err: '' });
+    expect(run.out).toMatch(/50 % of the classes unseen, mean ± standard deviation over seeds 1 to 2/);
+    for (const method of ['frozen +32', 'PCA +8', 'LDA +8', 'whitening +32', 'PFML +8']) {
+      expect(run.out).toMatch(new RegExp(`^${method} +\\d+\\.\\d ± \\d+\\.\\d `, 'm'));
+    }
+  });
+});
+
+describe('attractor doctor', () => {
+  it('says what is there, and fails on a model that is not whole', async () => {
+    const whole = await attractor(['doctor', '--models', 'models']);
+    expect(whole.out).toMatch(/node .*\n.*cores .*\n.*sharp +\d.*\n.*onnxruntime +providers .*cpu/);
+    expect(whole.out).toMatch(/tfjs-node-gpu/);
+    expect(whole.out).toMatch(/model tiny +backbone, 32 numbers, sha256:/);
+    expect(whole.code).toBe(0);
+    await tinyBackbone({ directory: join(folder, 'others/tiny') });
+    await writeFile(join(folder, 'others/tiny/model.onnx'), 'cut off');
+    const broken = await attractor(['doctor', '--models', 'others']);
+    expect(broken.out).toMatch(/^! model tiny +.*expected/m);
+    expect(broken.code).toBe(1);
+  });
+});
