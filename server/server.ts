@@ -43,7 +43,12 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
   embedder.catch(() => {});
   const catalogue = await openCatalogue({
     directory: config.data,
-    models,
+    // The embedder has read its model already; reading it again here would stall the event loop.
+    models: async (name) => {
+      if (name !== config.model) return models(name);
+      const { fingerprint, dimension } = await embedder;
+      return { name, fingerprint, dimension };
+    },
     embedderFor: (model) => (model === config.model ? embedder : embedderFor(model)),
     defaultModel: config.model,
     logger: log,
