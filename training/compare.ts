@@ -36,6 +36,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   if (!(testClasses > 0 && testClasses < 1))
     throw invalid('testClasses', 'a share between 0 and 1', testClasses);
   if (seeds.length === 0) throw invalid('seeds', 'one seed or more', seeds);
+  resolveRecipe(options); // refuses what is wrong before the features are extracted
   const { backbone, data, rows, classes, problems } = await prepare(options);
   const inputs = backbone.manifest.dimension;
   const matmul = createMatmul();
