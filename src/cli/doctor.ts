@@ -32,9 +32,13 @@ export function addDoctor(program: Command): void {
 }
 
 async function examine(options: { models: string }): Promise<Finding[]> {
-  const major = Number(process.versions.node.split('.')[0]);
+  const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
   return [
-    { what: 'node', found: `${process.versions.node} (20 or newer is needed)`, fine: major >= 20 },
+    {
+      what: 'node',
+      found: `${process.versions.node} (20.15 or newer is needed)`,
+      fine: major > 20 || (major === 20 && minor >= 15),
+    },
     { what: 'cores', found: String(availableParallelism()), fine: true },
     await images(),
     await onnxruntime(),
