@@ -146,6 +146,8 @@ export class MaintainedIndex {
       return true;
     }
     if (this.#rebuild) this.#reportRebuild(this.#rebuild);
+    // A collection that was just made: its first items are worth a file, nothing is not.
+    if (this.#unsaved === Number.POSITIVE_INFINITY && index.graph.nodes === 0) return false;
     if (this.#unsaved < Math.max(SAVE_CHANGES, SAVE_SHARE * index.size)) return false;
     return this.#save();
   }

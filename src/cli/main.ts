@@ -31,10 +31,10 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCode(error);
-  // Commander has printed its own; an unknown failure shows its cause, since nobody else will.
-  if (!(error instanceof CommanderError)) {
-    const known = asAttractorError(error);
-    console.error(`${known.code === 'aborted' ? 'stopped' : 'error'}: ${known.message}`);
+  const known = asAttractorError(error);
+  // Commander and Ctrl-C have said it; an unknown failure shows its cause, since nobody else will.
+  if (!(error instanceof CommanderError) && known.code !== 'aborted') {
+    console.error(`error: ${known.message}`);
     if (known.code === 'internal') console.error(known.cause);
   }
 }

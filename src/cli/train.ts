@@ -73,7 +73,10 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   console.log('Validation classes, which chose start and epoch:');
   console.log(alignedTable(scoreRows(facts.validation)));
   if (facts.test) console.log(`\nTest classes, seen by nothing:\n${alignedTable(scoreRows(facts.test))}`);
-  console.log(`\n${flags.out}: ${facts.dimension} numbers per image, ${report.fingerprint}`);
+  const { start, epoch } = facts.chosen;
+  const improved = epoch === 0 ? 'training did not improve on its start' : `after ${epoch} epochs`;
+  console.log(`\nThe trained head started from ${start}: ${improved}.`);
+  console.log(`${flags.out}: ${facts.dimension} numbers per image, ${report.fingerprint}`);
 }
 
 export function addCompare(program: Command): void {

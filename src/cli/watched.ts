@@ -16,7 +16,7 @@ export async function watched<T>(
     return await work({ signal: stop.signal, onProgress: progress.show });
   } catch (error) {
     progress.stop();
-    if (asAttractorError(error).code === 'aborted') console.error(`To go on: ${again(extra)}`);
+    if (asAttractorError(error).code === 'aborted') console.error(`Stopped. To go on: ${again(extra)}`);
     throw error;
   } finally {
     progress.stop();

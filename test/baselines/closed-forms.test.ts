@@ -91,6 +91,30 @@ describe('leadingEigen', () => {
     }
   });
 
+  it.each([
+    ['fewer rows than columns', 90],
+    ['many rows, few of them different', 1500],
+  ])('finds every component of rank-deficient features: %s', async (_, rows) => {
+    const [inputs, different, outputs] = [700, 60, 59];
+    const some = normals(different * inputs);
+    const features = new Float32Array(rows * inputs);
+    for (let i = 0; i < rows; i++) {
+      const from = (i % different) * inputs;
+      features.set(some.subarray(from, from + inputs), i * inputs);
+    }
+    const pca = await fitPca({ features, inputs, outputs, matmul });
+    expect(pca.kept).toBeCloseTo(1, 6);
+    for (let a = 0; a < outputs; a++) {
+      for (let b = 0; b <= a; b++) {
+        let dot = 0;
+        for (let i = 0; i < inputs; i++) {
+          dot += pca.projection[i * outputs + a]! * pca.projection[i * outputs + b]!;
+        }
+        expect(Math.abs(dot - Number(a === b))).toBeLessThan(1e-5);
+      }
+    }
+  });
+
   it('agrees with ml-matrix on a small one', async () => {
     const [n, count] = [60, 7];
     const half = Matrix.from1DArray(n, n, Float64Array.from(normals(n * n)));

@@ -153,3 +153,10 @@ describe('the index of a collection', () => {
     expect(await answers(catalogue.collection('shop'))).toEqual(before);
   });
 });
+
+test('the first items of a collection that stood empty for a while get a file soon', async () => {
+  const shop = await (await harness.open()).createCollection({ name: 'shop' });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await shop.upsert({ items: some(0, 5) });
+  await eventually(() => existsSync(`${file}.json`));
+});

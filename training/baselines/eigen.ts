@@ -29,22 +29,59 @@ export async function leadingEigen(options: {
   const { matrix, n, count, matmul } = options;
   if (n <= EXACT_ROWS || count + OVERSAMPLE >= n) return exactEigen({ matrix, n, count });
   const width = count + OVERSAMPLE;
-  const rng = createRng(SEED);
-  const symmetric = { data: matrix, rows: n, columns: n };
   const basis = (data: Float64Array) => ({ data, rows: n, columns: width });
-  let q: Float64Array = Float64Array.from({ length: n * width }, () => rng.normal());
-  for (let round = 0; round < ROUNDS; round++) {
-    // Between rounds one pass only keeps the columns apart; the last one has to be orthonormal to the bit.
-    const passes = round === ROUNDS - 1 ? 2 : 1;
-    q = await orthonormal(await matmul.multiply(symmetric, basis(q)), { n, width, passes, matmul });
+  // Few rows, or many equal ones, make a matrix whose rank is below `width`. Then every direction is lifted a little,
+  // which turns no eigenvector and gives the iteration something to hold on to.
+  let q = await subspace({ matrix, n, width, matmul });
+  if (!(await isOrthonormal(q, { n, width, matmul }))) {
+    q = await subspace({ matrix: lifted(matrix, n), n, width, matmul });
   }
-  const image = await matmul.multiply(symmetric, basis(q));
+  const image = await matmul.multiply({ data: matrix, rows: n, columns: n }, basis(q));
   const small = await matmul.multiply({ ...basis(q), transposed: true }, basis(image));
   const inner = exactEigen({ matrix: small, n: width, count });
   return {
     values: inner.values,
     vectors: await matmul.multiply(basis(q), { data: inner.vectors, rows: width, columns: count }),
   };
+}
+
+interface SubspaceShape {
+  readonly n: number;
+  readonly width: number;
+  readonly matmul: Matmul;
+}
+
+/** [n, width]: an orthonormal basis near the span of the leading eigenvectors. */
+async function subspace({
+  matrix,
+  ...shape
+}: SubspaceShape & { matrix: Float64Array }): Promise<Float64Array> {
+  const { n, width, matmul } = shape;
+  const rng = createRng(SEED);
+  let q: Float64Array = Float64Array.from({ length: n * width }, () => rng.normal());
+  for (let round = 0; round < ROUNDS; round++) {
+    // Between rounds one pass only keeps the columns apart; the last one has to be orthonormal to the bit.
+    const passes = round === ROUNDS - 1 ? 2 : 1;
+    const product = await matmul.multiply(
+      { data: matrix, rows: n, columns: n },
+      { data: q, rows: n, columns: width },
+    );
+    q = await orthonormal(product, { ...shape, passes });
+  }
+  return q;
+}
+
+async function isOrthonormal(q: Float64Array, { n, width, matmul }: SubspaceShape): Promise<boolean> {
+  const operand = { data: q, rows: n, columns: width };
+  const gram = await matmul.multiply({ ...operand, transposed: true }, operand);
+  return gram.every((x, at) => Math.abs(x - (at % (width + 1) === 0 ? 1 : 0)) < 1e-8);
+}
+
+/** matrix + 1e-6 tr(matrix) I. */
+function lifted(matrix: Float64Array, n: number): Float64Array {
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += matrix[i * n + i]!;
+  return matrix.map((x, at) => (at % (n + 1) === 0 ? x + 1e-6 * trace : x));
 }
 
 /** ml-matrix's tridiagonal QL, sorted. */
@@ -66,7 +103,7 @@ export function exactEigen(options: { matrix: Float64Array; n: number; count: nu
 /** Cholesky QR; a second pass removes what rounding left in the first (Yamamoto et al. 2015). */
 async function orthonormal(
   y: Float64Array,
-  options: { n: number; width: number; passes: number; matmul: Matmul },
+  options: SubspaceShape & { passes: number },
 ): Promise<Float64Array> {
   const { n, width, passes, matmul } = options;
   let q = y;
