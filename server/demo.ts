@@ -2,11 +2,10 @@
 // user's: a shop that was deleted is not given again, and one that was half imported when the process died goes on.
 
 import { basename, join } from 'node:path';
-import type { Catalogue, Collection } from '../src/catalogue/types.ts';
+import type { Catalogue } from '../src/catalogue/types.ts';
 import { readDataset } from '../src/dataset/read.ts';
-import { AttractorError } from '../src/errors/error.ts';
 import type { Logger } from '../src/errors/log.ts';
-import { importRows } from '../src/tasks/import.ts';
+import { importRows, openCollection } from '../src/tasks/import.ts';
 
 const COLLECTION = 'shop';
 /** The catalogue's note that the demo was imported. */
@@ -56,21 +55,10 @@ export async function importDemo(options: {
   const { catalogue, folder, logger, signal, onProgress } = options;
   const { rows } = await readDataset({ path: join(folder, 'catalogue.csv'), label: 'product_id' });
   onProgress({ done: 0, total: rows.length });
-  const collection = await openShop(catalogue);
+  const collection = await openCollection({ catalogue, name: COLLECTION });
   const { failed } = await importRows({ collection, rows, signal, onProgress });
   for (const { id, error } of failed) {
     logger.warn({ item: id, code: error.code }, `demo shop: an image was left out: ${error.message}`);
   }
   catalogue.setMeta(META, 'imported');
-}
-
-async function openShop(catalogue: Catalogue): Promise<Collection> {
-  try {
-    return await catalogue.createCollection({ name: COLLECTION });
-  } catch (error) {
-    if (error instanceof AttractorError && error.code === 'collection_exists') {
-      return catalogue.collection(COLLECTION);
-    }
-    throw error;
-  }
 }

@@ -2,7 +2,7 @@
 // where it was stopped.
 
 import type { Command } from 'commander';
-import type { Catalogue, Collection } from '../catalogue/types.ts';
+import type { Catalogue } from '../catalogue/types.ts';
 import type { Logger } from '../errors/log.ts';
 import type { ImportReport } from '../tasks/import.ts';
 import { MODELS } from './model.ts';
@@ -54,8 +54,8 @@ async function runImport(flags: ImportFlags): Promise<void> {
   const catalogue = await open(flags);
   let report: ImportReport;
   try {
-    const { importRows } = await import('../tasks/import.ts');
-    const collection = await openCollection(catalogue, flags.collection);
+    const { importRows, openCollection } = await import('../tasks/import.ts');
+    const collection = await openCollection({ catalogue, name: flags.collection });
     report = await watched('', ({ signal, onProgress }) =>
       importRows({
         collection,
@@ -82,9 +82,4 @@ async function open(flags: ImportFlags): Promise<Catalogue> {
     defaultModel: flags.model,
     logger: LOGGER,
   });
-}
-
-async function openCollection(catalogue: Catalogue, name: string): Promise<Collection> {
-  const known = catalogue.list().some((info) => info.name === name);
-  return known ? catalogue.collection(name) : catalogue.createCollection({ name });
 }

@@ -2,7 +2,7 @@
 // is there already is neither embedded nor written again, so an import that was stopped is simply run again.
 
 import { readFile } from 'node:fs/promises';
-import type { Collection, ItemInput } from '../catalogue/types.ts';
+import type { Catalogue, Collection, ItemInput } from '../catalogue/types.ts';
 import type { DatasetRow } from '../dataset/row.ts';
 import { AttractorError, asAttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 
@@ -68,6 +68,13 @@ export async function importRows(options: ImportOptions): Promise<ImportReport> 
     onProgress?.({ done, total: Math.max(total, done), failed: failed.length });
   }
   return { ...count, failed };
+}
+
+/** The collection to import into, made with the default model where it does not exist. */
+export async function openCollection(options: { catalogue: Catalogue; name: string }): Promise<Collection> {
+  const { catalogue, name } = options;
+  const known = catalogue.list().some((info) => info.name === name);
+  return known ? catalogue.collection(name) : catalogue.createCollection({ name });
 }
 
 type Outcome = 'created' | 'updated' | 'unchanged' | AttractorError;
