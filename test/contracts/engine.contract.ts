@@ -6,8 +6,8 @@ import { createRng } from '../../src/math/rng.ts';
 import { GraphBuilder } from '../../src/onnx/build.ts';
 import { f32 } from '../../src/onnx/tensor.ts';
 import type { Batch, CreateEngine, EngineState } from '../../training/engine/engine.ts';
-import type { TrainingGraph } from '../../training/graph/head.ts';
 import { OPSET, Ops } from '../../training/graph/ops.ts';
+import type { TrainingGraph } from '../../training/graph/training-graph.ts';
 
 const [ROWS, WIDTH] = [6, 3];
 const OPTIMIZER = { beta1: 0.8, beta2: 0.95, epsilon: 1e-6, weightDecay: 0.1 };
@@ -33,6 +33,7 @@ function leastSquares(): TrainingGraph {
       { name: 'w', dims: [WIDTH, 1], initial: Float32Array.of(0.5, -1, 2), learningRateMultiplier: 1 },
       { name: 'b', dims: [1], initial: Float32Array.of(0.25), learningRateMultiplier: 10 },
     ],
+    buffers: [],
   };
 }
 

@@ -44,7 +44,7 @@ export async function openLoss(loss: Loss, shape: LossShapeCase, type: FloatType
   const declared = loss.parameters({ classes, dimension });
   for (const { name, dims } of declared) ops.builder.input({ name, type, dims });
   const parameters = Object.fromEntries(declared.map(({ name }) => [name, name]));
-  const value = loss.build({
+  const { loss: value } = loss.build({
     ops,
     embeddings: ops.unitRows(x),
     labels,
@@ -52,6 +52,8 @@ export async function openLoss(loss: Loss, shape: LossShapeCase, type: FloatType
     classes,
     dimension,
     parameters,
+    buffers: {},
+    scheduled: {},
   });
   const by = [x, ...Object.keys(parameters)];
   const gradients = addGradients({ builder: ops.builder, loss: value, parameters: by, type });

@@ -3,13 +3,13 @@
 
 import type { Tensor } from '../../src/onnx/model.ts';
 import type { Provider } from '../../src/runtime/session.ts';
-import type { TrainingGraph } from '../graph/head.ts';
+import type { TrainingGraph } from '../graph/training-graph.ts';
 import type { AdamWOptions } from '../optim/adamw.ts';
 
 /** The graph's inputs that are not parameters, by name. */
 export type Batch = Readonly<Record<string, Tensor>>;
 
-/** All that a run needs to go on: parameters by name, moments as `<name>/first` and `<name>/second`. */
+/** All that a run needs to go on: parameters and buffers by name, moments as `<name>/first` and `<name>/second`. */
 export interface EngineState {
   /** Optimiser steps done. */
   readonly step: number;

@@ -5,8 +5,8 @@ import { encodeModel } from '../../src/onnx/codec.ts';
 import { elementCount, f32, scalar } from '../../src/onnx/tensor.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { addGradients } from '../autodiff/gradients.ts';
-import { continueGraph, type TrainingGraph } from '../graph/head.ts';
 import { OPSET, Ops } from '../graph/ops.ts';
+import { continueGraph, type TrainingGraph } from '../graph/training-graph.ts';
 import { type AdamWOptions, addAdamW, clipGradients, corrections } from '../optim/adamw.ts';
 import type { Batch, Engine, EngineOptions, EngineState } from './engine.ts';
 
@@ -21,9 +21,12 @@ export async function createOrtEngine(options: EngineOptions): Promise<Engine> {
 
   const feeds = (batch: Batch, learningRate: number) => {
     const [first, second] = corrections(state.step + 1, optimizer);
-    const tensors = graph.parameters.flatMap(({ name, dims }) =>
-      [name, `${name}/first`, `${name}/second`].map((key) => [key, f32(dims, state.tensors.get(key)!)]),
-    );
+    const tensors = [
+      ...graph.parameters.flatMap(({ name, dims }) =>
+        [name, `${name}/first`, `${name}/second`].map((key) => [key, f32(dims, state.tensors.get(key)!)]),
+      ),
+      ...graph.buffers.map(({ name, dims }) => [name, f32(dims, state.tensors.get(name)!)]),
+    ];
     return {
       ...batch,
       ...Object.fromEntries(tensors),
@@ -83,7 +86,7 @@ function buildStep(graph: TrainingGraph, optimizer: AdamWOptions, clipNorm?: num
   const [correction1, correction2] = [input('correction1'), input('correction2')];
   const next: Record<string, string> = {};
   builder.output(loss, 'float32', []);
-  for (const { name, dims, learningRateMultiplier } of graph.parameters) {
+  for (const { name, dims, learningRateMultiplier, weightDecayMultiplier = 1, touched } of graph.parameters) {
     const updated = addAdamW({
       ops,
       parameter: name,
@@ -93,13 +96,18 @@ function buildStep(graph: TrainingGraph, optimizer: AdamWOptions, clipNorm?: num
       learningRate: learningRateMultiplier === 1 ? rate : ops.mul(rate, learningRateMultiplier),
       correction1,
       correction2,
-      options: optimizer,
+      touched,
+      options: { ...optimizer, weightDecay: optimizer.weightDecay * weightDecayMultiplier },
     });
     next[name] = updated.parameter;
     next[`${name}/first`] = updated.first;
     next[`${name}/second`] = updated.second;
     for (const output of [gradients[name]!, ...Object.values(updated)])
       builder.output(output, 'float32', dims);
+  }
+  for (const { name, dims, next: value } of graph.buffers) {
+    next[name] = value;
+    if (value !== name) builder.output(value, 'float32', dims);
   }
   return { model: encodeModel(builder.build({ name: 'step', opset: OPSET })), loss, next, gradients };
 }
@@ -111,6 +119,7 @@ function initialState(graph: TrainingGraph): EngineState {
     tensors.set(`${name}/first`, new Float32Array(elementCount(dims)));
     tensors.set(`${name}/second`, new Float32Array(elementCount(dims)));
   }
+  for (const { name, initial } of graph.buffers) tensors.set(name, initial);
   return { step: 0, tensors };
 }
 

@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Loss } from '../losses/loss.ts';
 import type { Scores } from '../report/scores.ts';
-import { type StepProgress, trainHead } from '../trainer/trainer.ts';
+import { trainHead } from '../trainer/head.ts';
+import type { StepProgress } from '../trainer/options.ts';
 import type { ClosedForm } from './closed-forms.ts';
 import type { Projection, Space } from './space.ts';
 

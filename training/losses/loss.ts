@@ -19,6 +19,13 @@ export interface LossParameter {
   initial(context: { readonly rng: Rng; classMeans(): Float32Array }): Float32Array;
 }
 
+/** A tensor that the loss carries from step to step and that is not trained: a memory of earlier embeddings, a running mean. */
+export interface LossBuffer {
+  readonly name: string;
+  readonly dims: readonly number[];
+  initial(): Float32Array;
+}
+
 export interface LossInput extends LossShape {
   readonly ops: Ops;
   /** Value of dims [batch, dimension], rows of unit length. */
@@ -26,8 +33,22 @@ export interface LossInput extends LossShape {
   /** int32 value of dims [batch]: class index of every row. */
   readonly labels: string;
   readonly batch: number;
-  /** Values of the declared parameters, by name. */
+  /** Values of the declared parameters, buffers and scheduled numbers (scalars), by name. */
   readonly parameters: Readonly<Record<string, string>>;
+  readonly buffers: Readonly<Record<string, string>>;
+  readonly scheduled: Readonly<Record<string, string>>;
+}
+
+export interface LossOutput {
+  /** Value of one element. */
+  readonly loss: string;
+  /** For every declared buffer the value that it has in the next step. */
+  readonly next?: Readonly<Record<string, string>>;
+  /**
+   * By parameter: a value [rows, 1] of 0 and 1. Where it is 0 the optimiser leaves the row and its moments as they are. A
+   * parameter that is not named is updated everywhere.
+   */
+  readonly touched?: Readonly<Record<string, string>>;
 }
 
 export interface Loss {
@@ -35,6 +56,9 @@ export interface Loss {
   /** Every option with its value, for reports and checkpoints. */
   readonly options: Readonly<Record<string, unknown>>;
   parameters(shape: LossShape): readonly LossParameter[];
-  /** Appends the loss to the graph and returns the name of the scalar. */
-  build(input: LossInput): string;
+  buffers?(shape: LossShape & { readonly batch: number }): readonly LossBuffer[];
+  /** Numbers that change while training, by name: the value at `progress`, 0 for the first step and 1 after the last. */
+  readonly scheduled?: Readonly<Record<string, (progress: number) => number>>;
+  /** Appends the loss to the graph. */
+  build(input: LossInput): LossOutput;
 }

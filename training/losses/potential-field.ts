@@ -4,7 +4,7 @@
 import { invalid, refuseUnknown } from '../../src/errors/error.ts';
 import type { Rng } from '../../src/math/rng.ts';
 import type { Ops } from '../graph/ops.ts';
-import type { Loss, LossInput } from './loss.ts';
+import type { Loss, LossInput, LossOutput } from './loss.ts';
 
 export interface PotentialFieldOptions {
   /** Power of the decay: the force of a charge at distance d is alpha / d^(alpha+1). */
@@ -104,7 +104,7 @@ export function potentialField(
         },
       ];
     },
-    build: (input) => build(input, resolved),
+    build: (input): LossOutput => ({ loss: build(input, resolved) }),
   };
 }
 

@@ -27,6 +27,8 @@ export interface AdamWStep {
   readonly learningRate: string;
   readonly correction1: string;
   readonly correction2: string;
+  /** Value [rows, 1] of 0 and 1: where it is 0, parameter and moments stay as they are. */
+  readonly touched?: string;
   readonly options: AdamWOptions;
 }
 
@@ -42,7 +44,14 @@ export function addAdamW(step: AdamWStep): { parameter: string; first: string; s
   const deviation = ops.add(ops.div(ops.sqrt(second), correction2), epsilon);
   const move = ops.mul(ops.div(learningRate, correction1), ops.div(first, deviation));
   const decayed = ops.mul(parameter, ops.sub(1, ops.mul(weightDecay, learningRate)));
-  return { parameter: ops.sub(decayed, move), first, second };
+  const updated = { parameter: ops.sub(decayed, move), first, second };
+  if (step.touched === undefined) return updated;
+  const where = ops.greater(step.touched, 0);
+  return {
+    parameter: ops.where(where, updated.parameter, parameter),
+    first: ops.where(where, first, step.first),
+    second: ops.where(where, second, step.second),
+  };
 }
 
 /** Appends the scaling of all gradients together to a global norm of at most `limit`; returns the new names. */

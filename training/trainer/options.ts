@@ -1,28 +1,39 @@
-// Options, defaults and results of trainHead, and their check. Not the training itself (trainer.ts).
+// Options, defaults and results of trainNetwork, and their check. Not the training itself (trainer.ts).
 
 import { invalid, refuseUnknown } from '../../src/errors/error.ts';
+import type { Rng } from '../../src/math/rng.ts';
 import type { Provider } from '../../src/runtime/session.ts';
-import type { CreateEngine } from '../engine/engine.ts';
+import type { Batch, CreateEngine } from '../engine/engine.ts';
 import { createOrtEngine } from '../engine/ort.ts';
+import type { Network } from '../graph/network.ts';
 import type { Loss } from '../losses/loss.ts';
 import { ADAMW } from '../optim/adamw.ts';
 
-export interface TrainHeadOptions {
-  /** [samples, dimensionIn], row-major, as they reach the head: any centring or scaling is the caller's. */
-  readonly features: Float32Array;
+/** What is trained on: samples by number, fetched as the network takes them. */
+export interface Samples {
   /** [samples]: class index, 0 to classes - 1 without gaps. */
   readonly labels: Int32Array;
-  readonly dimensionIn: number;
-  readonly dimension: number;
-  /** [dimensionIn, dimension], row-major: an embedding is the unit vector of features · head. */
-  readonly initialHead: Float32Array;
+  /** The network's inputs for these samples, in this order. `rng` is for augmentation and differs from step to step. */
+  batch(samples: Int32Array, rng: Rng): Batch | Promise<Batch>;
+  /** Tells these data from others, for checkpoints. */
+  readonly hash: string;
+}
+
+/** Values by name: the network's parameters and buffers. */
+export type Values = ReadonlyMap<string, Float32Array>;
+
+export interface TrainNetworkOptions {
+  readonly network: Network;
+  readonly samples: Samples;
   readonly loss: Loss;
-  /** Judges a head, higher is better: called with the initial head (epoch 0) and after every epoch. */
-  readonly validate: (head: Float32Array) => Promise<Validation>;
+  /** Unit rows [classes, dimension]: class means under the network's initial values, for losses that start there. */
+  readonly classMeans: () => Float32Array;
+  /** Judges the network's values, higher is better: called with the initial ones (epoch 0) and after every epoch. */
+  readonly validate: (values: Values) => Promise<Validation>;
   readonly epochs?: number;
   readonly classesPerBatch?: number;
   readonly samplesPerClass?: number;
-  /** Peak rate of the head; a loss multiplies it for its own parameters. */
+  /** Peak rate of the network; parameters multiply it. */
   readonly learningRate?: number;
   readonly warmupEpochs?: number;
   readonly weightDecay?: number;
@@ -66,13 +77,13 @@ export interface EpochRecord extends Validation {
   readonly loss?: number;
 }
 
-export interface TrainHeadResult {
-  /** The head with the best score. */
-  readonly head: Float32Array;
+export interface TrainNetworkResult {
+  /** The network's values with the best score. */
+  readonly best: Values;
   readonly bestEpoch: number;
   readonly history: readonly EpochRecord[];
-  /** Final values of head, proxies and whatever else the loss learns. */
-  readonly parameters: ReadonlyMap<string, Float32Array>;
+  /** Final values of everything that is trained or carried: the network's and the loss's. */
+  readonly parameters: Values;
   readonly stoppedEarly: boolean;
 }
 
@@ -92,49 +103,40 @@ export const DEFAULTS = {
   resume: false,
 };
 
-const KNOWN: readonly (keyof TrainHeadOptions)[] = [
+const KNOWN: readonly (keyof TrainNetworkOptions)[] = [
   ...(Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]),
-  'features',
-  'labels',
-  'dimensionIn',
-  'dimension',
-  'initialHead',
+  'network',
+  'samples',
   'loss',
+  'classMeans',
   'validate',
   'checkpointDirectory',
   'signal',
   'onProgress',
 ];
 
-export type TrainHeadConfig = TrainHeadOptions & Required<Pick<TrainHeadOptions, keyof typeof DEFAULTS>>;
+export type TrainNetworkConfig = TrainNetworkOptions &
+  Required<Pick<TrainNetworkOptions, keyof typeof DEFAULTS>>;
 
 /** Options with every default filled in. Throws `unknown_option` and `invalid_argument`. */
-export function checked(options: TrainHeadOptions): TrainHeadConfig {
+export function checked(options: TrainNetworkOptions): TrainNetworkConfig {
   const set = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  refuseUnknown(set, KNOWN, 'trainHead');
-  const config = { ...DEFAULTS, ...set } as TrainHeadConfig;
-  const { features, labels, dimensionIn, dimension, initialHead } = config;
-  const need = (fits: boolean, field: keyof TrainHeadConfig, expected: string) => {
+  refuseUnknown(set, KNOWN, 'training');
+  const config = { ...DEFAULTS, ...set } as TrainNetworkConfig;
+  const need = (fits: boolean, field: keyof TrainNetworkConfig, expected: string) => {
     if (!fits) throw invalid(field, expected, config[field]);
   };
-  const whole = (
-    field: 'dimensionIn' | 'dimension' | 'epochs' | 'warmupEpochs' | 'patience',
-    least: number,
-  ) =>
+  const whole = (field: 'epochs' | 'warmupEpochs' | 'patience', least: number) =>
     need(
       Number.isInteger(config[field]) && config[field] >= least,
       field,
       `a whole number of ${least} or more`,
     );
-  whole('dimensionIn', 1);
-  whole('dimension', 1);
   whole('epochs', 1);
   whole('warmupEpochs', 0);
   whole('patience', 0);
   for (const field of ['learningRate', 'weightDecay', 'clipNorm'] as const) {
     need(config[field] >= 0 && Number.isFinite(config[field]), field, 'a number of 0 or more');
   }
-  need(features.length === labels.length * dimensionIn, 'features', `${labels.length * dimensionIn} numbers`);
-  need(initialHead.length === dimensionIn * dimension, 'initialHead', `${dimensionIn * dimension} numbers`);
   return config;
 }

@@ -19,10 +19,11 @@ export interface RunState {
   rng: RngState;
   history: EpochRecord[];
   bestEpoch: number;
-  bestHead: Float32Array;
+  /** The network's values at the best epoch. */
+  best: ReadonlyMap<string, Float32Array>;
 }
 
-const BEST_HEAD = 'best/head';
+const BEST = 'best/';
 
 export async function saveRun(
   path: string,
@@ -30,10 +31,10 @@ export async function saveRun(
   state: RunState,
   engine: EngineState,
 ): Promise<void> {
-  const { bestHead, ...progress } = state;
+  const { best, ...progress } = state;
   await writeCheckpoint(path, {
     header: { run, step: engine.step, progress },
-    tensors: new Map([...engine.tensors, [BEST_HEAD, bestHead]]),
+    tensors: new Map([...engine.tensors, ...[...best].map(([name, value]) => [BEST + name, value] as const)]),
   });
 }
 
@@ -44,7 +45,7 @@ export async function loadRun(
 ): Promise<{ state: RunState; engine: EngineState } | undefined> {
   const checkpoint = await readCheckpoint(path);
   if (!checkpoint) return undefined;
-  const header = checkpoint.header as { run: string; step: number; progress: Omit<RunState, 'bestHead'> };
+  const header = checkpoint.header as { run: string; step: number; progress: Omit<RunState, 'best'> };
   if (header.run !== run) {
     throw new AttractorError('checkpoint_invalid', `${path} belongs to a run with other data or options`, {
       field: path,
@@ -52,10 +53,13 @@ export async function loadRun(
       received: header.run,
     });
   }
-  const tensors = new Map(checkpoint.tensors);
-  const bestHead = tensors.get(BEST_HEAD)!;
-  tensors.delete(BEST_HEAD);
-  return { state: { ...header.progress, bestHead }, engine: { step: header.step, tensors } };
+  const best = new Map<string, Float32Array>();
+  const tensors = new Map<string, Float32Array>();
+  for (const [name, value] of checkpoint.tensors) {
+    if (name.startsWith(BEST)) best.set(name.slice(BEST.length), value);
+    else tensors.set(name, value);
+  }
+  return { state: { ...header.progress, best }, engine: { step: header.step, tensors } };
 }
 
 /** `sha256:<hex>` over all that decides how a run ends. */

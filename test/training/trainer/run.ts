@@ -1,7 +1,7 @@
 // The run that the tests of resuming share: here, and in a child process that is killed.
 
 import { potentialField } from '../../../training/losses/potential-field.ts';
-import { type TrainHeadOptions, type TrainHeadResult, trainHead } from '../../../training/trainer/trainer.ts';
+import { type TrainHeadOptions, type TrainHeadResult, trainHead } from '../../../training/trainer/head.ts';
 import { DIMENSION_IN, randomHead, recallAt1, syntheticSet } from './synthetic.ts';
 
 const DIMENSION = 8;

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createOrtEngine } from '../../../training/engine/ort.ts';
 import { potentialField } from '../../../training/losses/potential-field.ts';
 import { readCheckpoint } from '../../../training/trainer/checkpoint.ts';
-import { type StepProgress, trainHead } from '../../../training/trainer/trainer.ts';
+import { trainHead } from '../../../training/trainer/head.ts';
+import type { StepProgress } from '../../../training/trainer/options.ts';
 import { bits, train } from './run.ts';
 import { DIMENSION_IN, randomHead, recallAt1, syntheticSet } from './synthetic.ts';
 

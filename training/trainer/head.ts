@@ -1,0 +1,65 @@
+// trainNetwork for the common case: a linear head on features that lie in memory.
+
+import { createHash } from 'node:crypto';
+import { invalid } from '../../src/errors/error.ts';
+import { f32 } from '../../src/onnx/tensor.ts';
+import { headNetwork } from '../graph/head.ts';
+import { classMeans } from './class-means.ts';
+import type { TrainNetworkOptions, TrainNetworkResult, Validation } from './options.ts';
+import { trainNetwork } from './trainer.ts';
+
+export interface TrainHeadOptions
+  extends Omit<TrainNetworkOptions, 'network' | 'samples' | 'classMeans' | 'validate'> {
+  /** [samples, dimensionIn], row-major, as they reach the head: any centring or scaling is the caller's. */
+  readonly features: Float32Array;
+  /** [samples]: class index, 0 to classes - 1 without gaps. */
+  readonly labels: Int32Array;
+  readonly dimensionIn: number;
+  readonly dimension: number;
+  /** [dimensionIn, dimension], row-major: an embedding is the unit vector of features · head. */
+  readonly initialHead: Float32Array;
+  readonly validate: (head: Float32Array) => Promise<Validation>;
+}
+
+export interface TrainHeadResult extends Omit<TrainNetworkResult, 'best'> {
+  /** The head with the best score. */
+  readonly head: Float32Array;
+}
+
+/** Throws what trainNetwork throws. */
+export async function trainHead(options: TrainHeadOptions): Promise<TrainHeadResult> {
+  const { features, labels, dimensionIn, dimension, initialHead, validate, ...rest } = options;
+  for (const [field, size] of Object.entries({ dimensionIn, dimension })) {
+    if (!Number.isInteger(size) || size < 1) throw invalid(field, 'a whole number of 1 or more', size);
+  }
+  const need = (field: string, data: Float32Array, length: number) => {
+    if (data.length !== length) throw invalid(field, `${length} numbers`, data.length);
+  };
+  need('features', features, labels.length * dimensionIn);
+  need('initialHead', initialHead, dimensionIn * dimension);
+  const { best, ...result } = await trainNetwork({
+    ...rest,
+    network: headNetwork({ dimensionIn, dimension, initial: initialHead }),
+    samples: {
+      labels,
+      batch: (samples) => ({
+        features: f32([samples.length, dimensionIn], gather(features, dimensionIn, samples)),
+      }),
+      hash: createHash('sha256').update(features).digest('hex'),
+    },
+    classMeans: () => {
+      const classes = labels.reduce((most, label) => Math.max(most, label + 1), 0);
+      return classMeans({ features, labels, classes, head: initialHead, dimensionIn, dimension });
+    },
+    validate: (values) => validate(values.get('head')!),
+  });
+  return { head: best.get('head')!, ...result };
+}
+
+function gather(features: Float32Array, width: number, samples: Int32Array): Float32Array {
+  const rows = new Float32Array(samples.length * width);
+  for (const [i, sample] of samples.entries()) {
+    rows.set(features.subarray(sample * width, (sample + 1) * width), i * width);
+  }
+  return rows;
+}
