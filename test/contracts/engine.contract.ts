@@ -10,7 +10,7 @@ import { OPSET, Ops } from '../../training/graph/ops.ts';
 import type { TrainingGraph } from '../../training/graph/training-graph.ts';
 
 const [ROWS, WIDTH] = [6, 3];
-const OPTIMIZER = { beta1: 0.8, beta2: 0.95, epsilon: 1e-6, weightDecay: 0.1 };
+const OPTIMIZER = { kind: 'adamw' as const, beta1: 0.8, beta2: 0.95, epsilon: 1e-6, weightDecay: 0.1 };
 const RATES = [0.01, 0.02, 0.005, 0.01, 0.01];
 
 const rng = createRng(5);

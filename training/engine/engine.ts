@@ -4,12 +4,15 @@
 import type { Tensor } from '../../src/onnx/model.ts';
 import type { Provider } from '../../src/runtime/session.ts';
 import type { TrainingGraph } from '../graph/training-graph.ts';
-import type { AdamWOptions } from '../optim/adamw.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
 
 /** The graph's inputs that are not parameters, by name. */
 export type Batch = Readonly<Record<string, Tensor>>;
 
-/** All that a run needs to go on: parameters and buffers by name, moments as `<name>/first` and `<name>/second`. */
+/**
+ * All that a run needs to go on: parameters and buffers by name, the optimiser's tensors as `<parameter>/<slot>` (slotsOf in
+ * ../optim/optimizer.ts), and with `ema` the averages as `<parameter>/average`.
+ */
 export interface EngineState {
   /** Optimiser steps done. */
   readonly step: number;
@@ -30,9 +33,13 @@ export interface Engine {
 
 export interface EngineOptions {
   readonly graph: TrainingGraph;
-  readonly optimizer: AdamWOptions;
+  readonly optimizer: Optimizer;
+  /** Largest size of any one number in a gradient; not limited by default. Comes before clipNorm. */
+  readonly clipValue?: number;
   /** Largest global norm of the gradients; not limited by default. */
   readonly clipNorm?: number;
+  /** Decay of the moving average of every parameter (averageDecay in ../optim/optimizer.ts); none is kept by default. */
+  readonly ema?: number;
   readonly providers?: readonly Provider[];
   /** Threads inside one operator. Equal counts give equal bits. */
   readonly threads?: number;

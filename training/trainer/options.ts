@@ -7,7 +7,7 @@ import type { Batch, CreateEngine } from '../engine/engine.ts';
 import { createOrtEngine } from '../engine/ort.ts';
 import type { Network } from '../graph/network.ts';
 import type { Loss } from '../losses/loss.ts';
-import { ADAMW } from '../optim/adamw.ts';
+import { ADAMW } from '../optim/optimizer.ts';
 
 /** What is trained on: samples by number, fetched as the network takes them. */
 export interface Samples {

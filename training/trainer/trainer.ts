@@ -7,7 +7,7 @@ import { createRng, restoreRng } from '../../src/math/rng.ts';
 import { scalar } from '../../src/onnx/tensor.ts';
 import type { Batch } from '../engine/engine.ts';
 import { buildTrainingGraph } from '../graph/training-graph.ts';
-import { ADAMW } from '../optim/adamw.ts';
+import { ADAMW } from '../optim/optimizer.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import { mPerClass } from '../samplers/m-per-class.ts';
 import {

@@ -1,0 +1,89 @@
+// A training graph with its backward pass, clipping, optimiser and averages: one ONNX graph whose outputs are the inputs
+// of its next run. Runs nothing itself.
+
+import { encodeModel } from '../../src/onnx/codec.ts';
+import { elementCount } from '../../src/onnx/tensor.ts';
+import { addGradients } from '../autodiff/gradients.ts';
+import { OPSET, Ops } from '../graph/ops.ts';
+import { continueGraph } from '../graph/training-graph.ts';
+import { clipGradients } from '../optim/clip.ts';
+import { slotsOf } from '../optim/optimizer.ts';
+import { addUpdate } from '../optim/update.ts';
+import type { EngineOptions } from './engine.ts';
+
+export interface StateTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly initial: Float32Array;
+}
+
+export interface StepProgram {
+  readonly model: Uint8Array;
+  /** Outputs: the loss, the next value of each state tensor, and each parameter's gradient. */
+  readonly loss: string;
+  readonly next: Readonly<Record<string, string>>;
+  readonly gradients: Readonly<Record<string, string>>;
+}
+
+/** Everything that is carried from step to step: parameters, their slots, their averages, buffers. */
+export function stateTensors({ graph, optimizer, ema }: EngineOptions): StateTensor[] {
+  const ofParameters = graph.parameters.flatMap(({ name, dims, initial }) => [
+    { name, dims, initial },
+    ...slotsOf(optimizer).map((slot) => ({
+      name: `${name}/${slot}`,
+      dims,
+      initial: new Float32Array(elementCount(dims)),
+    })),
+    ...(ema === undefined ? [] : [{ name: `${name}/average`, dims, initial }]),
+  ]);
+  return [...ofParameters, ...graph.buffers.map(({ name, dims, initial }) => ({ name, dims, initial }))];
+}
+
+/** Inputs besides the graph's own and the state: scalars learning_rate, correction1, correction2, and stays with `ema`. */
+export function buildStep(options: EngineOptions): StepProgram {
+  const { graph, optimizer, ema } = options;
+  const builder = continueGraph(graph.model);
+  const ops = new Ops(builder);
+  const loss = graph.model.graph.outputs[0]!.name;
+  const names = graph.parameters.map(({ name }) => name);
+  const gradients = addGradients({ builder, loss, parameters: names });
+  const applied = clipGradients(ops, gradients, options);
+
+  const input = (name: string, dims: readonly number[] = []) =>
+    builder.input({ name, type: 'float32', dims });
+  const learningRate = input('learning_rate');
+  const [correction1, correction2] = [input('correction1'), input('correction2')];
+  const stays = ema === undefined ? undefined : input('stays');
+  const next: Record<string, string> = {};
+  builder.output(loss, 'float32', []);
+  for (const { name, dims, learningRateMultiplier, weightDecayMultiplier = 1, touched } of graph.parameters) {
+    const slots = slotsOf(optimizer).map((slot) => [slot, input(`${name}/${slot}`, dims)] as const);
+    const updated = addUpdate(
+      {
+        ...{ ops, parameter: name, gradient: applied[name]!, slots: Object.fromEntries(slots) },
+        learningRate:
+          learningRateMultiplier === 1 ? learningRate : ops.mul(learningRate, learningRateMultiplier),
+        ...{ correction1, correction2, touched },
+      },
+      { ...optimizer, weightDecay: optimizer.weightDecay * weightDecayMultiplier },
+    );
+    next[name] = updated.parameter;
+    for (const [slot, value] of Object.entries(updated.slots)) next[`${name}/${slot}`] = value;
+    if (stays !== undefined) {
+      const average = input(`${name}/average`, dims);
+      next[`${name}/average`] = ops.add(
+        updated.parameter,
+        ops.mul(stays, ops.sub(average, updated.parameter)),
+      );
+    }
+    builder.output(gradients[name]!, 'float32', dims);
+  }
+  for (const { name, next: value } of graph.buffers) next[name] = value;
+  // A tensor that stays as it is, or takes over another's value, is an input and no output.
+  const carried = stateTensors(options);
+  const inputs = new Set(carried.map(({ name }) => name));
+  for (const { name, dims } of carried) {
+    if (!inputs.has(next[name]!)) builder.output(next[name]!, 'float32', dims);
+  }
+  return { model: encodeModel(builder.build({ name: 'step', opset: OPSET })), loss, next, gradients };
+}
