@@ -1,5 +1,6 @@
-// What every engine must do alike: gradients, AdamW with a rate per parameter, clipping, saving and going on. The task is a
-// least-squares fit, whose gradients are written out here.
+// What every engine must do alike: gradients, optimisers with a rate and a decay per parameter, clipping, averages, saving and
+// going on. The task is a least-squares fit, whose gradients are written out here; optimisers are in
+// ../reference/optimizers.ts.
 
 import { describe, expect, test } from 'vitest';
 import { createRng } from '../../src/math/rng.ts';
@@ -8,9 +9,11 @@ import { f32 } from '../../src/onnx/tensor.ts';
 import type { Batch, CreateEngine, EngineState } from '../../training/engine/engine.ts';
 import { OPSET, Ops } from '../../training/graph/ops.ts';
 import type { TrainingGraph } from '../../training/graph/training-graph.ts';
+import type { AdamOptions } from '../../training/optim/optimizer.ts';
+import { type ReferenceOptions, referenceOptimizer } from '../reference/optimizers.ts';
 
 const [ROWS, WIDTH] = [6, 3];
-const OPTIMIZER = { kind: 'adamw' as const, beta1: 0.8, beta2: 0.95, epsilon: 1e-6, weightDecay: 0.1 };
+const OPTIMIZER: AdamOptions = { kind: 'adamw', beta1: 0.8, beta2: 0.95, epsilon: 1e-6, weightDecay: 0.1 };
 const RATES = [0.01, 0.02, 0.005, 0.01, 0.01];
 
 const rng = createRng(5);
@@ -19,7 +22,7 @@ const x = normals(ROWS * WIDTH);
 const y = normals(ROWS);
 const batch: Batch = { x: f32([ROWS, WIDTH], x), y: f32([ROWS, 1], y) };
 
-/** mean((x w + b - y)²), where the rate of b is ten times that of w. */
+/** mean((x w + b - y)²), where the rate of b is ten times that of w, and its decay three times. */
 function leastSquares(): TrainingGraph {
   const ops = new Ops(new GraphBuilder());
   for (const [name, dims] of Object.entries({ x: [ROWS, WIDTH], y: [ROWS, 1], w: [WIDTH, 1], b: [1] })) {
@@ -31,7 +34,13 @@ function leastSquares(): TrainingGraph {
     model: ops.builder.build({ name: 'least-squares', opset: OPSET }),
     parameters: [
       { name: 'w', dims: [WIDTH, 1], initial: Float32Array.of(0.5, -1, 2), learningRateMultiplier: 1 },
-      { name: 'b', dims: [1], initial: Float32Array.of(0.25), learningRateMultiplier: 10 },
+      {
+        name: 'b',
+        dims: [1],
+        initial: Float32Array.of(0.25),
+        learningRateMultiplier: 10,
+        weightDecayMultiplier: 3,
+      },
     ],
     buffers: [],
   };
@@ -49,25 +58,22 @@ function slope(w: readonly number[], b: number): { loss: number; gradient: numbe
   return { loss, gradient };
 }
 
-/** AdamW from the paper's algorithm, in float64. */
-function reference(clipNorm = Number.POSITIVE_INFINITY) {
-  const { beta1, beta2, epsilon, weightDecay } = OPTIMIZER;
-  const p = [0.5, -1, 2, 0.25];
-  const [m, v] = [p.map(() => 0), p.map(() => 0)];
-  const losses = RATES.map((rate, index) => {
-    const t = index + 1;
-    const { loss, gradient } = slope(p.slice(0, 3), p[3]!);
-    const scale = Math.min(1, clipNorm / Math.hypot(...gradient));
-    for (const k of p.keys()) {
-      const g = gradient[k]! * scale;
-      m[k] = beta1 * m[k]! + (1 - beta1) * g;
-      v[k] = beta2 * v[k]! + (1 - beta2) * g * g;
-      const step = m[k]! / (1 - beta1 ** t) / (Math.sqrt(v[k]! / (1 - beta2 ** t)) + epsilon);
-      p[k]! -= rate * (k === 3 ? 10 : 1) * (step + weightDecay * p[k]!);
-    }
+const START = [0.5, -1, 2, 0.25];
+
+/** The same steps in float64. */
+function reference(options: Omit<ReferenceOptions, 'start' | 'learningRates' | 'decays'>) {
+  const optimizer = referenceOptimizer({
+    ...options,
+    start: START,
+    learningRates: [1, 1, 1, 10],
+    decays: [1, 1, 1, 3],
+  });
+  const losses = RATES.map((rate) => {
+    const { loss, gradient } = slope(optimizer.p.slice(0, 3), optimizer.p[3]!);
+    optimizer.step(gradient, rate);
     return loss;
   });
-  return { losses, p };
+  return { losses, ...optimizer };
 }
 
 const close = (got: Iterable<number>, expected: readonly number[], digits = 5) => {
@@ -114,20 +120,39 @@ export function engineContract(name: string, createEngine: CreateEngine): void {
       await engine.close();
     });
 
-    test.each([undefined, 0.5])('steps as AdamW does, with clipNorm %s', async (clipNorm) => {
-      const engine = await open(clipNorm);
+    const sgd = { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0.1 } as const;
+    test.each<[string, Omit<ReferenceOptions, 'start' | 'learningRates' | 'decays'>]>([
+      ['AdamW', { optimizer: OPTIMIZER }],
+      ['AdamW without decay', { optimizer: { ...OPTIMIZER, weightDecay: 0 } }],
+      ['Adam with coupled decay', { optimizer: { ...OPTIMIZER, kind: 'adam' } }],
+      ['SGD', { optimizer: { ...sgd, momentum: 0 } }],
+      ['SGD with momentum', { optimizer: sgd }],
+      ['SGD with Nesterov momentum', { optimizer: { ...sgd, nesterov: true } }],
+      ['a limit on the norm', { optimizer: OPTIMIZER, clipNorm: 0.5 }],
+      ['a limit on values', { optimizer: OPTIMIZER, clipValue: 0.2 }],
+      ['both limits', { optimizer: sgd, clipValue: 0.2, clipNorm: 0.3 }],
+      ['averages', { optimizer: OPTIMIZER, ema: 0.3 }],
+    ])('steps as the reference does: %s', async (_, options) => {
+      const engine = await createEngine({ graph: leastSquares(), threads: 1, ...options });
       const losses: number[] = [];
       for (const rate of RATES) losses.push(await engine.step(batch, rate));
       const { step, tensors } = engine.state();
-      const expected = reference(clipNorm);
+      const expected = reference(options);
+      const both = (slot = '') => [...tensors.get(`w${slot}`)!, ...tensors.get(`b${slot}`)!];
       close(losses, expected.losses);
-      close([...tensors.get('w')!, ...tensors.get('b')!], expected.p);
+      close(both(), expected.p);
+      for (const [slot, values] of Object.entries(expected.slots)) close(both(`/${slot}`), values);
+      expect([...tensors.keys()].filter((key) => key.startsWith('w/'))).toEqual(
+        Object.keys(expected.slots).map((slot) => `w/${slot}`),
+      );
       expect(step).toBe(RATES.length);
       await engine.close();
     });
 
     test('goes on from a saved state to the same bits, and leaves that state alone', async () => {
-      const [first, second] = [await open(), await open()];
+      const ema = () =>
+        createEngine({ graph: leastSquares(), optimizer: OPTIMIZER, ema: 0.9, clipValue: 1, threads: 1 });
+      const [first, second] = [await ema(), await ema()];
       for (const rate of RATES.slice(0, 2)) await first.step(batch, rate);
       const saved = first.state();
       const before = bytes(saved);
