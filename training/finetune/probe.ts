@@ -1,0 +1,119 @@
+// What a graph says when it is run on blank images: the dims of a value, and the numbers in values that do not depend on the
+// image. The runtime computes them, so they are exactly what serving computes.
+
+import { AttractorError } from '../../src/errors/error.ts';
+import { encodeModel } from '../../src/onnx/codec.ts';
+import { cutGraph } from '../../src/onnx/edit.ts';
+import type { Graph, Node, OnnxModel, Tensor, TensorType } from '../../src/onnx/model.ts';
+import { f32 } from '../../src/onnx/tensor.ts';
+import { DATA_TYPE } from '../../src/onnx/tensor-codec.ts';
+import { openSession } from '../../src/runtime/session.ts';
+
+/** Two batch sizes show which numbers of a shape are the batch's. */
+const BATCHES = [2, 3] as const;
+
+export interface Probe {
+  /** Of one row of a float32 value [batch, ...dims]. Throws `onnx_unsupported` where the value is something else. */
+  rowDims(name: string): readonly number[];
+  /** A value that the image does not change, for batches of this size: what grows with the batch grows evenly. */
+  constant(name: string, batch: number): Tensor;
+}
+
+/** Runs `model` on blank images of this size, once per probed batch; `names` are the values to look at. */
+export async function probeValues(options: {
+  model: OnnxModel;
+  names: readonly string[];
+  width: number;
+  height: number;
+}): Promise<Probe> {
+  const { model, names, width, height } = options;
+  const [input] = model.graph.inputs;
+  const typeOf = valueTypes(model.graph);
+  const outputs = names
+    .filter((name) => name !== input!.name)
+    .map((name) => ({ name, type: typeOf(name), dims: ['any'] }));
+  const cut = cutGraph({ model, outputs });
+  const runs: Record<string, Tensor>[] = [];
+  // An input that no value here needs is still fed.
+  const graph = { ...cut.graph, inputs: model.graph.inputs };
+  const session = await openSession({ model: encodeModel({ ...cut, graph }), threads: 1 });
+  try {
+    for (const batch of BATCHES) {
+      const image = f32([batch, 3, height, width], new Float32Array(batch * 3 * height * width));
+      const values = outputs.length > 0 ? await session.run({ [input!.name]: image }) : {};
+      runs.push({ ...values, [input!.name]: image });
+    }
+  } finally {
+    await session.release();
+  }
+  const pair = (name: string) => runs.map((values) => values[name]!) as [Tensor, Tensor];
+  return {
+    rowDims(name) {
+      const [a, b] = pair(name);
+      const [dims, others] = [a.dims.slice(1), b.dims.slice(1)];
+      const rows = a.dims[0] === BATCHES[0] && b.dims[0] === BATCHES[1];
+      if (a.type === 'float32' && rows && dims.join() === others.join()) return dims;
+      throw unsupported(
+        name,
+        `is ${a.type} [${a.dims}] for ${BATCHES[0]} images, not float32 with a row for each`,
+      );
+    },
+    constant(name, batch) {
+      const [a, b] = pair(name);
+      if (a.dims.join() === b.dims.join() && sameNumbers(a, b)) return a;
+      if (
+        !(a.data instanceof BigInt64Array && b.data instanceof BigInt64Array) ||
+        a.data.length !== b.data.length
+      ) {
+        throw unsupported(name, 'is computed from the batch size and is not a shape');
+      }
+      const [from, to] = [a.data, b.data];
+      const data = from.map((x, i) => x + (to[i]! - x) * BigInt(batch - BATCHES[0]));
+      return { type: 'int64', dims: a.dims, data };
+    },
+  };
+}
+
+const sameNumbers = (a: Tensor, b: Tensor) =>
+  a.data.length === b.data.length && a.data.every((x: number | bigint, i: number) => x === b.data[i]);
+
+const unsupported = (name: string, what: string) =>
+  new AttractorError('onnx_unsupported', `the value "${name}" ${what}`, { field: name });
+
+const TYPES = new Map(Object.entries(DATA_TYPE).map(([type, code]) => [code as number, type as TensorType]));
+const COMPARISONS = [
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'And',
+  'Or',
+  'Not',
+  'IsNaN',
+];
+
+/** Element types, which a graph does not say for inner values but wants to be told of its outputs. */
+function valueTypes(graph: Graph): (name: string) => TensorType {
+  const types = new Map<string, TensorType>();
+  for (const { name, type } of graph.inputs) types.set(name, type);
+  for (const [name, { type }] of graph.initializers) types.set(name, type);
+  for (const node of graph.nodes) {
+    const type = outputType(node, (i) => types.get(node.inputs[i] ?? '') ?? 'float32');
+    for (const name of node.outputs) types.set(name, type);
+  }
+  return (name) => types.get(name) ?? 'float32';
+}
+
+function outputType({ op, attributes }: Node, input: (i: number) => TensorType): TensorType {
+  const { to, value } = attributes;
+  if (op === 'Shape' || op === 'Size') return 'int64';
+  if (COMPARISONS.includes(op)) return 'bool';
+  if (op === 'Cast' && to?.kind === 'int') return TYPES.get(to.value) ?? 'float32';
+  if (op === 'Constant' || op === 'ConstantOfShape') {
+    if (value?.kind === 'tensor') return value.value.type;
+    return 'value_int' in attributes || 'value_ints' in attributes ? 'int64' : 'float32';
+  }
+  // The scale of DequantizeLinear and the first choice of Where have the type of what comes out.
+  return input(op === 'DequantizeLinear' || op === 'Where' ? 1 : 0);
+}
