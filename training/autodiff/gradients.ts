@@ -2,9 +2,10 @@
 
 import { AttractorError } from '../../src/errors/error.ts';
 import type { GraphBuilder } from '../../src/onnx/build.ts';
-import type { Graph, Node } from '../../src/onnx/model.ts';
+import type { Graph, Node, Tensor } from '../../src/onnx/model.ts';
 import { type FloatType, Ops } from '../graph/ops.ts';
-import { broadcast, type Dims, type NodeView, sumTo, unsupported } from './rule.ts';
+import { fold } from './fold.ts';
+import { broadcast, type Dims, type NodeView, type Rule, sumTo, unsupported } from './rule.ts';
 import { RULES } from './rules/index.ts';
 
 export interface GradientOptions {
@@ -27,7 +28,8 @@ export function addGradients(options: GradientOptions): Record<string, string> {
   const { builder, loss, parameters, type = 'float32' } = options;
   const { graph } = builder.build({ name: 'forward', opset: 1 });
   const ops = new Ops(builder, type);
-  const dims = inferDims(graph);
+  const facts = inferGraph(graph);
+  const { dims } = facts;
   if (dims.get(loss)?.some((size) => size !== 1) ?? true) {
     throw mismatch('loss', 'a value of one element', `"${loss}" [${dims.get(loss) ?? 'unknown'}]`);
   }
@@ -35,22 +37,23 @@ export function addGradients(options: GradientOptions): Record<string, string> {
   const active = dependants(graph, parameters);
   const gradients = new Map<string, string>([[loss, ops.expand(ops.constant(1), dims.get(loss)!)]]);
   for (const node of graph.nodes.toReversed()) {
-    const output = node.outputs[0]!;
-    const gradient = gradients.get(output);
-    if (gradient === undefined || !active.has(output)) continue;
-    const rule = RULES[node.op];
-    if (!rule) throw unsupported(node, 'has no gradient rule');
-    if (!rule.gradient) continue;
+    const rule = ruleOf(node);
+    const flowing = gradientOutputs(node).some((output) => active.has(output) && gradients.has(output));
+    if (!rule.gradient || !flowing) continue;
     const { inputs } = node;
-    const step = { ...view(node, graph, dims), ops, inputs, output, outputDims: dims.get(output)!, gradient };
-    const parts = rule.gradient(step);
+    const output = node.outputs[0]!;
+    const own = node.outputs.map(
+      (name) => gradients.get(name) ?? (rule.everyOutput ? ops.zeros(dims.get(name)!) : ''),
+    );
+    const step = { inputs, output, outputDims: dims.get(output)!, gradient: own[0]!, gradients: own };
+    const parts = rule.gradient({ ...view(node, facts), ops, ...step });
     for (const [i, input] of inputs.entries()) {
       if (!active.has(input)) continue;
       const part = parts[i]?.();
       if (part === undefined) throw unsupported(node, `has no gradient rule for input ${i} ("${input}")`);
-      const own = rule.dims ? part : sumTo(ops, part, dims.get(output)!, dims.get(input)!);
+      const fitted = rule.dims ? part : sumTo(ops, part, dims.get(output)!, dims.get(input)!);
       const sofar = gradients.get(input);
-      gradients.set(input, sofar === undefined ? own : ops.add(sofar, own));
+      gradients.set(input, sofar === undefined ? fitted : ops.add(sofar, fitted));
     }
   }
   return Object.fromEntries(
@@ -62,9 +65,21 @@ export function addGradients(options: GradientOptions): Record<string, string> {
   );
 }
 
+/** What is known of a graph before it runs. */
+export interface GraphFacts {
+  /** Dims of every value. */
+  readonly dims: ReadonlyMap<string, Dims>;
+  /** Initialisers, and values computed from them and from fixed dims (see fold.ts). */
+  readonly constants: ReadonlyMap<string, Tensor>;
+}
+
 /** Dims of every value of a graph with fixed input dims. Throws `onnx_unsupported` on an operator without a rule. */
-export function inferDims(graph: Graph): Map<string, Dims> {
+export const inferDims = (graph: Graph): ReadonlyMap<string, Dims> => inferGraph(graph).dims;
+
+/** Dims and constants of a graph with fixed input dims. Throws `onnx_unsupported` on an operator without a rule. */
+export function inferGraph(graph: Graph): GraphFacts {
   const dims = new Map<string, Dims>();
+  const constants = new Map<string, Tensor>(graph.initializers);
   for (const [name, tensor] of graph.initializers) dims.set(name, tensor.dims);
   for (const input of graph.inputs) {
     if (!input.dims.every((size) => typeof size === 'number')) {
@@ -73,21 +88,47 @@ export function inferDims(graph: Graph): Map<string, Dims> {
     dims.set(input.name, input.dims as readonly number[]);
   }
   for (const node of graph.nodes) {
-    const rule = RULES[node.op];
-    if (!rule) throw unsupported(node, 'has no gradient rule');
-    const seen = view(node, graph, dims);
-    dims.set(node.outputs[0]!, rule.dims ? rule.dims(seen) : broadcast(node, seen.dims));
+    const rule = ruleOf(node);
+    const seen = view(node, { dims, constants });
+    const folded = fold(seen);
+    const all = folded
+      ? [folded.dims]
+      : [rule.dims ? rule.dims(seen) : broadcast(node, seen.dims), ...(rule.moreDims?.(seen) ?? [])];
+    if (folded) constants.set(node.outputs[0]!, folded);
+    for (const [i, output] of node.outputs.entries()) {
+      if (output === '') continue;
+      const own = all[i];
+      if (!own) throw unsupported(node, `has no rule for output ${i} ("${output}")`);
+      dims.set(output, own);
+    }
   }
-  return dims;
+  return { dims, constants };
 }
 
-function view(node: Node, graph: Graph, dims: ReadonlyMap<string, Dims>): NodeView {
+function ruleOf(node: Node): Rule {
+  const rule = STANDARD_DOMAINS.has(node.domain) ? RULES[node.op] : undefined;
+  if (!rule) throw unsupported(node, 'has no gradient rule');
+  return rule;
+}
+
+const STANDARD_DOMAINS = new Set(['', 'ai.onnx']);
+
+/** The outputs that a gradient can come back through. */
+function gradientOutputs(node: Node): readonly string[] {
+  const rule = ruleOf(node);
+  if (!rule.gradient) return [];
+  return rule.everyOutput ? node.outputs : node.outputs.slice(0, 1);
+}
+
+function view(node: Node, { dims, constants }: GraphFacts): NodeView {
+  const tensor = (i: number) => constants.get(node.inputs[i] ?? '');
   return {
     node,
     dims: node.inputs.map((input) => dims.get(input) ?? []),
+    tensor,
     constant(i) {
-      const tensor = graph.initializers.get(node.inputs[i] ?? '');
-      return tensor && Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+      const found = tensor(i);
+      return found && Array.from(found.data as ArrayLike<number | bigint>, Number);
     },
   };
 }
@@ -96,8 +137,8 @@ function view(node: Node, graph: Graph, dims: ReadonlyMap<string, Dims>): NodeVi
 function dependants(graph: Graph, parameters: readonly string[]): Set<string> {
   const active = new Set(parameters);
   for (const node of graph.nodes) {
-    const flows = RULES[node.op]?.gradient !== undefined;
-    if (flows && node.inputs.some((input) => active.has(input))) active.add(node.outputs[0]!);
+    if (!node.inputs.some((input) => active.has(input))) continue;
+    for (const output of gradientOutputs(node)) active.add(output);
   }
   return active;
 }

@@ -1,7 +1,7 @@
 // What autodiff knows of one ONNX operator: how large its output is, and how a gradient goes back through it.
 
 import { AttractorError } from '../../src/errors/error.ts';
-import type { Node } from '../../src/onnx/model.ts';
+import type { Node, Tensor } from '../../src/onnx/model.ts';
 import type { Ops } from '../graph/ops.ts';
 
 export type Dims = readonly number[];
@@ -9,6 +9,10 @@ export type Dims = readonly number[];
 export interface Rule {
   /** Dims of the first output. Default: the inputs broadcast together, as element by element operators do. */
   readonly dims?: (node: NodeView) => Dims;
+  /** Dims of the outputs after the first, where there may be any; one that the node leaves out is not looked at. */
+  readonly moreDims?: (node: NodeView) => readonly Dims[];
+  /** The gradient of every output is wanted. Otherwise only the first output's is: the others count as constant. */
+  readonly everyOutput?: true;
   /**
    * For each input, how to make dL/d(input) out of dL/d(output); called only where it is needed. An element by
    * element rule gives it with the output's dims: what broadcasting spread is summed again by the caller. No
@@ -22,8 +26,10 @@ export interface NodeView {
   readonly node: Node;
   /** Dims of every input, `[]` for one that is left out. */
   readonly dims: readonly Dims[];
-  /** The numbers in input `i` (axes, a shape) where that input is a constant of the graph. */
+  /** The numbers in input `i` (axes, a shape) where that input is a constant of the graph or computed from such. */
   constant(i: number): readonly number[] | undefined;
+  /** The same with its type and dims. */
+  tensor(i: number): Tensor | undefined;
 }
 
 export interface BackwardStep extends NodeView {
@@ -31,8 +37,10 @@ export interface BackwardStep extends NodeView {
   readonly inputs: readonly string[];
   readonly output: string;
   readonly outputDims: Dims;
-  /** dL/d(output), of the output's dims. */
+  /** dL/d(first output), of its dims. */
   readonly gradient: string;
+  /** dL/d(output) of every output, for a rule with `everyOutput`; zeros where the loss does not use it. */
+  readonly gradients: readonly string[];
 }
 
 export function unsupported(node: Node, what: string): AttractorError {
@@ -81,3 +89,15 @@ export function ints(node: Node, name: string): readonly number[] | undefined {
   const found = node.attributes[name];
   return found?.kind === 'ints' ? found.value : undefined;
 }
+
+/** A text attribute, or its default. */
+export function text(node: Node, name: string, fallback: string): string {
+  const found = node.attributes[name];
+  return found?.kind === 'string' ? found.value : fallback;
+}
+
+/** An axis that may count from the end, as one that counts from the start. */
+export const positive = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis);
+
+/** 0 … count - 1. */
+export const range = (count: number) => Array.from({ length: count }, (_, i) => i);
