@@ -56,7 +56,10 @@ export function groupCounter(options: { galleryLabels: readonly string[] }): Gro
 
       for (const row of rows) isRelevant[row] = 1;
       const lowest = levels[count - 1]!;
+      // Most items score well below every relevant one: spare them the rounding.
+      const floor = (lowest - 1) / GRID;
       for (let j = 0; j < scores.length; j++) {
+        if (scores[j]! < floor) continue;
         const level = Math.round(scores[j]! * GRID);
         if (level < lowest || j === self || isRelevant[j] === 1) continue;
         // The best group that this item does not rank below.

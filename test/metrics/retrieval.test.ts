@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createRng } from '../../src/math/rng.ts';
 import { evaluateRetrieval } from '../../src/metrics/retrieval.ts';
 import { plainScores } from '../../src/metrics/scores.ts';
-import { naiveQuery } from '../reference/retrieval.ts';
+import { naiveQuery, naiveRanking } from '../reference/retrieval.ts';
 
 /** One query against a gallery, by scores alone: dimension 1, query vector [1]. */
 const oneQuery = (scores: number[], labels: string[], ks = [1, 2, 3]) =>
@@ -87,6 +87,40 @@ describe('evaluateRetrieval', () => {
     );
   });
 
+  it('equals sorting a separate gallery that holds some of the queries', async () => {
+    const rng = createRng(8);
+    const dimension = 12;
+    const draw = (rows: number) => ({
+      vectors: Float32Array.from({ length: rows * dimension }, () => rng.normal() / 4),
+      labels: Array.from({ length: rows }, () => `c${rng.int(8)}`),
+    });
+    const gallery = { ...draw(300), ids: Array.from({ length: 300 }, (_, i) => `g${i}`) };
+    const queries = { ...draw(40), ids: Array.from({ length: 40 }, (_, i) => `q${i}`) };
+    const self = queries.ids.map((_, q) => (q % 2 === 0 ? q * 7 : -1));
+    self.forEach((row, q) => {
+      if (row < 0) return;
+      queries.ids[q] = gallery.ids[row]!;
+      queries.labels[q] = gallery.labels[row]!;
+      queries.vectors.set(gallery.vectors.subarray(row * dimension, (row + 1) * dimension), q * dimension);
+    });
+    const ks = [1, 3, 10, 30];
+    const all = plainScores({ queries: queries.vectors, gallery: gallery.vectors, dimension });
+    const naive = naiveRanking({
+      scores: (q, row) => all[q * 300 + row]!,
+      queryLabels: queries.labels,
+      galleryLabels: gallery.labels,
+      self,
+      ks,
+    });
+    const report = await evaluateRetrieval({ dimension, queries, gallery, ks });
+    expect(report.queries).toBe(40);
+    ks.forEach((k, i) => {
+      expect(report.recall.get(k)!.value).toBeCloseTo(naive.recall[i]!, 12);
+    });
+    expect(report.rPrecision.value).toBeCloseTo(naive.rPrecision, 12);
+    expect(report.mapAtR.value).toBeCloseTo(naive.mapAtR, 12);
+  });
+
   // training-anchors section 3: 200 items, 20 classes of 10. Other evaluators report 5 % to 100 % here.
   it('gives a collapsed model its chance level, with the bounds beside it', async () => {
     const labels = Array.from({ length: 200 }, (_, i) => `c${i % 20}`);
@@ -139,14 +173,15 @@ describe('evaluateRetrieval', () => {
     });
     expect(report).toMatchObject({ queries: 2, lone: 1 });
     expect(report.recall.get(1)).toEqual({ value: 1 });
-    expect([...report.perQuery.recall]).toEqual([1, 1, Number.NaN]);
+    expect([...report.perQuery.recall.get(1)!]).toEqual([1, 1, Number.NaN]);
+    expect([...report.perQuery.rPrecision]).toEqual([1, 1, Number.NaN]);
   });
 
   it('gives the same report in one block and in many', async () => {
     const rng = createRng(1);
-    const count = 3000;
+    const count = 6000;
     const vectors = Float32Array.from({ length: count * 4 }, () => rng.normal());
-    const labels = Array.from({ length: count }, () => `c${rng.int(300)}`);
+    const labels = Array.from({ length: count }, () => `c${rng.int(600)}`);
     const calls: number[] = [];
     const blocked = await evaluateRetrieval({
       dimension: 4,
@@ -158,7 +193,7 @@ describe('evaluateRetrieval', () => {
     });
     expect(calls.length).toBeGreaterThan(1);
     const naive = await Promise.all(
-      [0, 1500, 2999].map((q) =>
+      [0, 1500, 5999].map((q) =>
         evaluateRetrieval({
           dimension: 4,
           queries: { vectors: vectors.slice(q * 4, q * 4 + 4), labels: [labels[q]!], ids: [String(q)] },
@@ -166,7 +201,7 @@ describe('evaluateRetrieval', () => {
         }),
       ),
     );
-    [0, 1500, 2999].forEach((q, i) => {
+    [0, 1500, 5999].forEach((q, i) => {
       expect(blocked.perQuery.mapAtR[q]).toBe(naive[i]!.perQuery.mapAtR[0]);
     });
   });

@@ -55,3 +55,29 @@ function permutations(items: number[]): number[][] {
     permutations([...items.slice(0, at), ...items.slice(at + 1)]).map((rest) => [item, ...rest]),
   );
 }
+
+/** All queries of a separate set by sorting the gallery, for scores without ties. `self` is the query's own row, or -1. */
+export function naiveRanking(options: {
+  scores: (query: number, row: number) => number;
+  queryLabels: readonly string[];
+  galleryLabels: readonly string[];
+  self: readonly number[];
+  ks: number[];
+}): Outcome {
+  const outcomes = options.queryLabels.map((label, q) => {
+    const order = options.galleryLabels
+      .map((_, row) => row)
+      .filter((row) => row !== options.self[q])
+      .sort((a, b) => options.scores(q, b) - options.scores(q, a));
+    return outcome(
+      order.map((row) => options.galleryLabels[row] === label),
+      options.ks,
+    );
+  });
+  const mean = (of: (o: Outcome) => number) => outcomes.reduce((sum, o) => sum + of(o), 0) / outcomes.length;
+  return {
+    recall: options.ks.map((_, i) => mean((o) => o.recall[i]!)),
+    rPrecision: mean((o) => o.rPrecision),
+    mapAtR: mean((o) => o.mapAtR),
+  };
+}
