@@ -55,7 +55,10 @@ function counts(step: BackwardStep, w: Windows): number | string {
 }
 
 export const averagePool: Rule = {
-  dims,
+  dims: (view) => {
+    if (ints(view.node, 'dilations')?.some((size) => size !== 1)) throw unsupported(view.node, 'dilations');
+    return dims(view);
+  },
   gradient: (step) => [
     () => {
       const { ops, outputDims } = step;
@@ -63,12 +66,11 @@ export const averagePool: Rule = {
       const area = elementCount(w.kernel);
       const count = counts(step, w);
       const share = typeof count === 'number' && count === area ? step.gradient : scaled(step, count, area);
-      const before = w.kernel.map((size, i) => (size - 1) * w.dilations[i]! - w.before[i]!);
-      const after = w.kernel.map((size, i) => (size - 1) * w.dilations[i]! - w.reach[i]!);
+      const before = w.kernel.map((size, i) => size - 1 - w.before[i]!);
+      const after = w.kernel.map((size, i) => size - 1 - w.reach[i]!);
       const padded = stuff(ops, share, outputDims, { strides: w.strides, before, after });
       return ops.node('AveragePool', [padded], {
         kernel_shape: attr.ints(w.kernel),
-        ...(w.dilations.some((size) => size > 1) ? { dilations: attr.ints(w.dilations) } : {}),
       });
     },
   ],
