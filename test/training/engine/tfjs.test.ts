@@ -1,0 +1,4 @@
+import { createTfjsEngine } from '../../../training/engine/tfjs.ts';
+import { engineContract } from '../../contracts/engine.contract.ts';
+
+engineContract('tfjs', createTfjsEngine);
