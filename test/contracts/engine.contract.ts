@@ -46,6 +46,40 @@ function leastSquares(): TrainingGraph {
   };
 }
 
+/** mean((x p - mean)²) with a running mean of x, and the mean before it. */
+function carrying(): TrainingGraph {
+  const ops = new Ops(new GraphBuilder());
+  for (const [name, dims] of Object.entries({ x: [ROWS, WIDTH], p: [WIDTH], mean: [WIDTH], before: [WIDTH] }))
+    ops.builder.input({ name, type: 'float32', dims });
+  const off = ops.sub(ops.mul('x', 'p'), 'mean');
+  ops.builder.output(ops.mean(ops.mul(off, off)), 'float32', []);
+  const next = ops.add(ops.mul('mean', 0.75), ops.mul(ops.mean('x', [0]), 0.25));
+  const buffer = (name: string, initial: number, value: string) => ({
+    ...{ name, dims: [WIDTH], next: value, initial: new Float32Array(WIDTH).fill(initial) },
+  });
+  return {
+    model: ops.builder.build({ name: 'carrying', opset: OPSET }),
+    parameters: [{ name: 'p', dims: [WIDTH], initial: Float32Array.of(1, 2, 3), learningRateMultiplier: 1 }],
+    buffers: [buffer('mean', 1, next), buffer('before', 9, 'mean')],
+  };
+}
+
+/** Σ (p - 1)² over a table of rows, of which `rows` says which a step may change. */
+function table(masked: boolean): TrainingGraph {
+  const ops = new Ops(new GraphBuilder());
+  for (const [name, dims] of Object.entries({ p: [3, 2], rows: [3, 1] }))
+    ops.builder.input({ name, type: 'float32', dims });
+  const off = ops.mul(ops.sub('p', 1), ops.add(1, ops.mul(0, 'rows')));
+  const touched = ops.mask(ops.greater('rows', 0.5));
+  ops.builder.output(ops.sum(ops.mul(off, off)), 'float32', []);
+  const parameter = { name: 'p', dims: [3, 2], initial: Float32Array.of(1, 2, 3, 4, 5, 6) };
+  return {
+    model: ops.builder.build({ name: 'table', opset: OPSET }),
+    parameters: [{ ...parameter, learningRateMultiplier: 1, touched: masked ? touched : undefined }],
+    buffers: [],
+  };
+}
+
 function slope(w: readonly number[], b: number): { loss: number; gradient: number[] } {
   const gradient = [...w.map(() => 0), 0];
   let loss = 0;
@@ -163,6 +197,62 @@ export function engineContract(name: string, createEngine: CreateEngine): void {
       expect(second.state().step).toBe(RATES.length);
       expect(bytes(saved)).toEqual(before);
       await Promise.all([first.close(), second.close()]);
+    });
+
+    test('carries buffers from step to step, also one that takes the old value of another', async () => {
+      const engine = await createEngine({ graph: carrying(), optimizer: OPTIMIZER, threads: 1 });
+      const columns = [0, 1, 2].map(
+        (k) => x.filter((_, i) => i % WIDTH === k).reduce((sum, value) => sum + value) / ROWS,
+      );
+      let mean = [1, 1, 1];
+      let before = [9, 9, 9];
+      for (const rate of RATES.slice(0, 3)) {
+        const p = [...engine.state().tensors.get('p')!];
+        const squares = x.map((value, i) => (value * p[i % WIDTH]! - mean[i % WIDTH]!) ** 2);
+        const loss = squares.reduce((sum, value) => sum + value) / x.length;
+        await engine.gradients({ x: batch.x! });
+        expect(await engine.step({ x: batch.x! }, rate)).toBeCloseTo(loss, 4);
+        [before, mean] = [mean, mean.map((old, k) => 0.75 * old + 0.25 * columns[k]!)];
+        close(engine.state().tensors.get('mean')!, mean);
+        close(engine.state().tensors.get('before')!, before);
+      }
+      expect([...engine.state().tensors.keys()]).toEqual(['p', 'p/first', 'p/second', 'mean', 'before']);
+      await engine.close();
+    });
+
+    test.each([
+      ['AdamW', OPTIMIZER],
+      ['SGD', sgd],
+    ])('leaves rows that are not touched as they are, with %s', async (_, optimizer) => {
+      const open = (masked: boolean) =>
+        createEngine({ graph: table(masked), optimizer, ema: 0.5, threads: 1 });
+      const [masked, whole] = [await open(true), await open(false)];
+      const rows = { rows: f32([3, 1], [1, 0, 1]) };
+      const start = masked.state().tensors;
+      for (const engine of [masked, whole]) for (const rate of RATES) await engine.step(rows, rate);
+      for (const [name, all] of whole.state().tensors) {
+        const kept = masked.state().tensors.get(name)!;
+        expect([...kept.slice(2, 4)], name).toEqual([...start.get(name)!.slice(2, 4)]);
+        close([...kept.slice(0, 2), ...kept.slice(4)], [...all.slice(0, 2), ...all.slice(4)]);
+        expect([...all.slice(2, 4)], name).not.toEqual([...start.get(name)!.slice(2, 4)]);
+      }
+      await Promise.all([masked.close(), whole.close()]);
+    });
+
+    test('refuses a batch that does not fit, naming the input', async () => {
+      const engine = await open();
+      const { x: features, y: targets } = batch;
+      const wrong = [
+        [{ x: features! }, /feeds\.y: expected float32 \[6,1\], received nothing/],
+        [{ x: features!, y: f32([3, 2], y) }, /feeds\.y: expected float32 \[6,1\], received "float32 \[3,2\]"/],
+        [{ x: features!, y: targets!, z: targets! }, /feeds\.z/],
+      ] as const;
+      for (const [feeds, message] of wrong) {
+        const error = await engine.step(feeds, 0.1).catch((thrown) => thrown);
+        expect(error).toMatchObject({ code: 'invalid_argument', message: expect.stringMatching(message) });
+      }
+      expect(engine.state().step).toBe(0);
+      await engine.close();
     });
 
     test('refuses a state of another graph', async () => {
