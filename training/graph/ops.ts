@@ -110,6 +110,12 @@ export class Ops {
       inputs.map((one) => (typeof one === 'string' ? one : this.#ints(one))),
     );
   }
+  /** Some axes the other way round. */
+  reversed(x: string, axes: readonly number[]): string {
+    if (axes.length === 0) return x;
+    const last = axes.map(() => -1);
+    return this.slices(x, axes, { starts: last, ends: axes.map(() => -(2 ** 31)), steps: last });
+  }
   /** Zeros before and after each axis; a negative count cuts off. */
   pad(x: string, before: readonly number[], after: readonly number[]): string {
     if ([...before, ...after].every((count) => count === 0)) return x;

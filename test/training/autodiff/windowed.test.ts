@@ -1,6 +1,6 @@
 // Convolutions and poolings: float32 kernels and our gradients against the float64 reference, over many attributes.
 
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { attr } from '../../../src/onnx/build.ts';
 import type { Attribute } from '../../../src/onnx/model.ts';
 import { checkFloat32, oneNode } from './float32.ts';
@@ -220,14 +220,77 @@ const POOL: readonly Case[] = [
   ['one axis', [[2, 3, 9]], { kernel_shape: ints(3), strides: ints(2), pads: ints(1, 0) }],
 ];
 
+const TRANSPOSED: readonly Case[] = [
+  ['2x2, stride 2', [[2, 3, 3, 4], [3, 2, 2, 2], [2]], { strides: ints(2, 2) }],
+  ['3x3, padded', [[1, 2, 4, 3], [2, 3, 3, 3], [3]], { pads: ints(1, 1, 1, 1) }],
+  [
+    'output padding',
+    [
+      [1, 2, 3, 3],
+      [2, 3, 3, 3],
+    ],
+    { strides: ints(2, 2), pads: ints(1, 1, 1, 1), output_padding: ints(1, 0) },
+  ],
+  [
+    'dilated, asymmetric',
+    [
+      [1, 2, 4, 4],
+      [2, 2, 2, 3],
+    ],
+    { dilations: ints(2, 1), pads: ints(0, 1, 1, 0) },
+  ],
+  ['grouped', [[2, 4, 3, 3], [4, 2, 3, 3], [4]], { group: attr.int(2), strides: ints(2, 2) }],
+  [
+    'depthwise',
+    [
+      [2, 3, 3, 3],
+      [3, 1, 3, 3],
+    ],
+    { group: attr.int(3), strides: ints(2, 2), pads: ints(1, 1, 1, 1) },
+  ],
+  [
+    'output shape',
+    [
+      [1, 2, 3, 3],
+      [2, 2, 3, 3],
+    ],
+    { strides: ints(2, 2), output_shape: ints(6, 6) },
+  ],
+  [
+    'same upper',
+    [
+      [1, 2, 3, 3],
+      [2, 2, 3, 3],
+    ],
+    { strides: ints(2, 2), ...same('SAME_UPPER') },
+  ],
+  [
+    'same lower',
+    [
+      [1, 2, 3, 3],
+      [2, 2, 3, 3],
+    ],
+    { strides: ints(2, 2), ...same('SAME_LOWER') },
+  ],
+  [
+    'one axis',
+    [
+      [2, 3, 4],
+      [3, 2, 3],
+    ],
+    { strides: ints(2) },
+  ],
+];
+
 const suite = (op: string, cases: readonly Case[]) =>
   describe(op, () => {
     test.each(cases)('%s', async (_, inputs, attributes) => {
-      await checkFloat32(oneNode({ op, inputs, attributes }));
+      await checkFloat32({ ...oneNode({ op, inputs, attributes }), samples: 60 });
     });
   });
 
 suite('Conv', CONV);
+suite('ConvTranspose', TRANSPOSED);
 suite('MaxPool', POOL);
 /** Dilated averages came with opset 19. */
 const AVERAGE = POOL.filter(([about]) => about !== 'dilated');

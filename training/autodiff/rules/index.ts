@@ -6,6 +6,7 @@ import { batchNormalization } from './batch-normalization.ts';
 import { clip } from './clip.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
+import { convTranspose } from './conv-transpose.ts';
 import { div } from './div.ts';
 import { exp } from './exp.ts';
 import { expand } from './expand.ts';
@@ -53,6 +54,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   Constant: folded,
   ConstantOfShape: folded,
   Conv: conv,
+  ConvTranspose: convTranspose,
   DequantizeLinear: stored,
   Div: div,
   Dropout: dropout,
