@@ -14,6 +14,9 @@ export const OPSET = 18;
 /** float64 is for checking gradients; training runs in float32. */
 export type FloatType = 'float32' | 'float64';
 
+/** For the Scatter operators: what is put somewhere is added to what is there. */
+export const ADDING = { reduction: attr.string('add') };
+
 export class Ops {
   readonly builder: GraphBuilder;
   readonly type: FloatType;
@@ -127,10 +130,7 @@ export class Ops {
     this.node('Gather', [x, indices], { axis: attr.int(axis) });
   /** x with `updates` added at `indices` along `axis`; indices may repeat. */
   scatterAdd = (x: string, indices: string, updates: string, axis = 0) =>
-    this.node('ScatterElements', [x, indices, updates], {
-      axis: attr.int(axis),
-      reduction: attr.string('add'),
-    });
+    this.node('ScatterElements', [x, indices, updates], { axis: attr.int(axis), ...ADDING });
 
   #ints = (values: readonly number[]) => this.builder.constant(i64(values));
 

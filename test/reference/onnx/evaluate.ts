@@ -166,7 +166,9 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
       return Math.exp(value - top) / total(values.map((other) => Math.exp(other - top)));
     }),
   Relu: map((x) => Math.max(x, 0)),
-  Clip: map((x, low, high) => Math.min(Math.max(x, low!), high!)),
+  Clip: map((x, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY) =>
+    Math.min(Math.max(x, low), high),
+  ),
   Sigmoid: map((x) => 1 / (1 + Math.exp(-x))),
   HardSigmoid: (node, [x]) =>
     elementwise((v) => Math.min(Math.max(one(node, 'alpha', 0.2) * v + one(node, 'beta', 0.5), 0), 1), [x!]),

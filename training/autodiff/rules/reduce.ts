@@ -1,6 +1,16 @@
-// y = Σ x or the mean of x, over some axes or all. The gradient is spread over what was summed; divided by its count for the mean.
+// y = Σ x, the mean, the largest, the smallest or the length of x, over some axes or all. The gradient is spread over what was
+// reduced: as it is, divided by the count, to the extreme numbers (shared where several are equal), or along x / y.
 import { elementCount } from '../../../src/onnx/tensor.ts';
-import { type Dims, ints, type NodeView, number, type Rule, unsupported } from '../rule.ts';
+import {
+  type BackwardStep,
+  type Dims,
+  ints,
+  type NodeView,
+  number,
+  type Rule,
+  range,
+  unsupported,
+} from '../rule.ts';
 
 /** Which axes are summed: an input since opset 13 (Sum) and 18 (Mean), an attribute before. */
 function reducedAxes({ node, dims, constant }: NodeView): ReadonlySet<number> {
@@ -24,17 +34,48 @@ const dims = (view: NodeView): Dims => {
     : view.dims[0]!.filter((_, axis) => !axes.has(axis));
 };
 
-const reduce = (mean: boolean): Rule => ({
+/** A rule out of dL/dx, given g and y spread to x. */
+const reduce = (gradient: (step: BackwardStep, g: string, y: () => string) => string): Rule => ({
   dims,
   gradient: (step) => [
     () => {
-      const { ops, gradient: g, outputDims } = step;
-      const from = step.dims[0]!;
-      const spread = ops.expand(ops.reshape(g, keptDims(step)), from);
-      return mean ? ops.div(spread, elementCount(from) / elementCount(outputDims)) : spread;
+      const { ops, output } = step;
+      const kept = keptDims(step);
+      const g = ops.reshape(step.gradient, kept);
+      return gradient(step, g, () => ops.reshape(output, kept));
     },
   ],
 });
 
-export const reduceSum = reduce(false);
-export const reduceMean = reduce(true);
+const count = ({ dims, outputDims }: BackwardStep) => elementCount(dims[0]!) / elementCount(outputDims);
+
+export const reduceSum = reduce(({ ops, dims: [x] }, g) => ops.expand(g, x!));
+export const reduceMean = reduce((step, g) => {
+  const { ops, dims } = step;
+  return ops.expand(ops.div(g, count(step)), dims[0]!);
+});
+export const reduceExtreme = reduce((step, g, y) => {
+  const { ops, inputs } = step;
+  const hit = ops.mask(ops.equal(inputs[0]!, y()));
+  const ties = ops.sum(hit, [...reducedAxes(step)], true);
+  return ops.mul(hit, ops.div(g, ties));
+});
+/** A zero length has no direction: its gradient is 0. */
+export const reduceL2 = reduce(({ ops, inputs }, g, y) => {
+  const length = y();
+  const safe = ops.where(ops.greater(length, 0), length, 1);
+  return ops.mul(inputs[0]!, ops.div(g, safe));
+});
+export const reduceSumSquare = reduce(({ ops, inputs }, g) => ops.mul(ops.mul(2, inputs[0]!), g));
+
+/** The largest number of a whole map. */
+export const globalMaxPool: Rule = {
+  dims: ({ dims: [x] }) => x!.map((size, axis) => (axis < 2 ? size : 1)),
+  gradient: ({ ops, inputs: [x], output: y, dims: [from], gradient: g }) => [
+    () => {
+      const hit = ops.mask(ops.equal(x!, y));
+      const ties = ops.sum(hit, range(from!.length).slice(2), true);
+      return ops.mul(hit, ops.div(g, ties));
+    },
+  ],
+};
