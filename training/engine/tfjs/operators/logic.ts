@@ -34,6 +34,7 @@ export const LOGIC: Readonly<Record<string, Operator>> = {
   Equal: compare((tf, a, b) => tf.equal(a, b)),
   Greater: compare((tf, a, b) => tf.greater(a, b)),
   GreaterOrEqual: compare((tf, a, b) => tf.greaterEqual(a, b)),
+  IsInf: flat(any(({ tf, inputs: [x] }) => tf.isInf(x!))),
   IsNaN: flat(any(({ tf, inputs: [x] }) => tf.isNaN(x!))),
   Less: compare((tf, a, b) => tf.less(a, b)),
   LessOrEqual: compare((tf, a, b) => tf.lessEqual(a, b)),

@@ -24,6 +24,17 @@ const batchNormalization: Compute = (step) => {
   return [apply(middle, spread), running(mean, middle), running(variance, spread)];
 };
 
+/** Over every map for itself, then scale and bias per channel. */
+const instanceNormalization: Compute = (step) => {
+  const { tf, node } = step;
+  const [x, scale, bias] = step.inputs as [Tensor, Tensor, Tensor];
+  if (x.rank !== 4) throw refused(step, `an input of rank ${x.rank}`);
+  const middle = tf.sub(x, tf.mean(x, [1, 2], true));
+  const spread = tf.mean(tf.square(middle), [1, 2], true);
+  const normal = tf.div(middle, tf.sqrt(tf.add(spread, number(node, 'epsilon', 1e-5))));
+  return tf.add(tf.mul(normal, scale), bias);
+};
+
 /** Over the axes from `axis` on, with scale and bias of these dims. */
 const layerNormalization: Compute = (step) => {
   const { tf, node } = step;
@@ -72,6 +83,7 @@ const dequantize: Compute = (step: Step) => {
 export const NORMALISE: Readonly<Record<string, Operator>> = {
   BatchNormalization: maps(batchNormalization),
   DequantizeLinear: plain(dequantize),
+  InstanceNormalization: maps(instanceNormalization),
   LayerNormalization: plain(layerNormalization),
   LogSoftmax: softmax((tf, x) => tf.logSoftmax(x)),
   Softmax: softmax((tf, x) => tf.softmax(x)),

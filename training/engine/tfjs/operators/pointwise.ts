@@ -64,6 +64,7 @@ export const POINTWISE: Readonly<Record<string, Operator>> = {
   Abs: one(absolute),
   Ceil: flat(one((tf, x) => tf.ceil(x))),
   Clip: any(clip),
+  Cos: one((tf, x) => tf.cos(x)),
   Dropout: any(dropout),
   Elu: one((tf, x, step) => {
     const alpha = number(step.node, 'alpha', 1);
@@ -84,11 +85,13 @@ export const POINTWISE: Readonly<Record<string, Operator>> = {
   }),
   Log: one((tf, x) => tf.log(x)),
   Neg: one((tf, x) => tf.neg(x)),
+  PRelu: any(({ tf, inputs: [x, slope] }) => tf.sub(tf.relu(x!), tf.mul(tf.relu(tf.neg(x!)), slope!))),
   Reciprocal: one((tf, x) => tf.div(1, x)),
   Relu: one((tf, x) => tf.relu(x)),
   Round: flat(one((tf, x) => tf.round(x))),
   Sigmoid: one((tf, x) => tf.sigmoid(x)),
   Sign: flat(one((tf, x) => tf.sign(x))),
+  Sin: one((tf, x) => tf.sin(x)),
   Softplus: one((tf, x) => tf.softplus(x)),
   Sqrt: one((tf, x) => tf.sqrt(x)),
   Tanh: one((tf, x) => tf.tanh(x)),

@@ -5,6 +5,7 @@ import { type Windows, windows } from '../../../autodiff/window.ts';
 import type { Tensor } from '../load.ts';
 import { type Compute, differentiable, maps, type Operator, refused, type Step } from '../operator.ts';
 import { addTaps, eachTap, type Grid, type Pair } from '../taps.ts';
+import { extreme } from './reduce.ts';
 import { padded } from './shape.ts';
 
 type Images = import('@tensorflow/tfjs').Tensor4D;
@@ -79,6 +80,6 @@ const averagePool: Compute = (step) => {
 export const POOL: Readonly<Record<string, Operator>> = {
   AveragePool: maps(averagePool),
   GlobalAveragePool: maps(({ tf, inputs: [x] }) => tf.mean(x!, [1, 2], true)),
-  GlobalMaxPool: maps(({ tf, inputs: [x] }) => tf.max(x!, [1, 2], true)),
+  GlobalMaxPool: maps((step) => extreme(step, step.inputs[0]!, [1, 2], 'max')),
   MaxPool: maps(maxPool),
 };

@@ -1,8 +1,8 @@
-// Sums, means, maxima and norms over some axes or all.
+// Sums, means, extremes and norms over some axes or all.
 
 import { ints, number, positive, range } from '../../../autodiff/rule.ts';
 import type { Tensor, Tf } from '../load.ts';
-import { flat, type Operator, plain, refused, type Step } from '../operator.ts';
+import { differentiable, flat, type Operator, plain, refused, type Step } from '../operator.ts';
 import { absolute } from './pointwise.ts';
 
 /** An input since opset 13 (Sum) or 18 (the others), an attribute before. */
@@ -15,20 +15,47 @@ function axesOf(step: Step): number[] {
   return number(node, 'noop_with_empty_axes', 0) === 1 ? [] : range(rank);
 }
 
-const reduce = (compute: (tf: Tf, x: Tensor, axes: number[], keep: boolean) => Tensor): Operator =>
+/** Computes with the reduced axes kept; `axes` is never empty. */
+const reduce = (compute: (step: Step, x: Tensor, axes: number[]) => Tensor): Operator =>
   plain((step) => {
     const axes = axesOf(step);
     const x = step.inputs[0]!;
-    // Without axes the library would take all of them; its operators over none are the identity up to squares and roots.
-    const over = axes.length === 0 ? step.tf.expandDims(x, 0) : x;
-    const result = compute(
-      step.tf,
-      over,
-      axes.length === 0 ? [0] : axes,
-      number(step.node, 'keepdims', 1) === 1,
-    );
+    // Over no axes the library would take all of them; a new one of a single entry changes nothing.
+    const result = axes.length === 0 ? compute(step, step.tf.expandDims(x, 0), [0]) : compute(step, x, axes);
     return step.tf.reshape(result, [...step.outputDims[0]!]);
   });
+
+/** The largest or smallest, axes kept. Its gradient is shared by all that are equal to it; the library gives each the whole. */
+export function extreme(step: Step, x: Tensor, axes: number[], which: 'max' | 'min'): Tensor {
+  const { tf } = step;
+  return differentiable(step, {
+    inputs: [x],
+    active: [step.active[0]!],
+    forward: () => tf[which](x, axes, true),
+    backward: (gradient, [input, found]) => [
+      () => {
+        const hit = tf.equal(input!, found!).toFloat();
+        return tf.mul(hit, tf.div(gradient, tf.sum(hit, axes, true)));
+      },
+    ],
+  });
+}
+
+/** √Σx², whose gradient is 0 where it is 0. */
+function length(step: Step, x: Tensor, axes: number[]): Tensor {
+  const { tf } = step;
+  return differentiable(step, {
+    inputs: [x],
+    active: [step.active[0]!],
+    forward: () => tf.sqrt(tf.sum(tf.square(x), axes, true)),
+    backward: (gradient, [input, found]) => [
+      () => {
+        const safe = tf.where(tf.greater(found!, 0), found!, tf.onesLike(found!));
+        return tf.mul(input!, tf.div(gradient, safe));
+      },
+    ],
+  });
+}
 
 const index = (compute: (tf: Tf, x: Tensor, axis: number) => Tensor): Operator =>
   flat(
@@ -43,12 +70,12 @@ const index = (compute: (tf: Tf, x: Tensor, axis: number) => Tensor): Operator =
 export const REDUCE: Readonly<Record<string, Operator>> = {
   ArgMax: index((tf, x, axis) => tf.argMax(x, axis)),
   ArgMin: index((tf, x, axis) => tf.argMin(x, axis)),
-  ReduceL1: reduce((tf, x, axes, keep) => tf.sum(absolute(tf, x), axes, keep)),
-  ReduceL2: reduce((tf, x, axes, keep) => tf.sqrt(tf.sum(tf.square(x), axes, keep))),
-  ReduceLogSumExp: reduce((tf, x, axes, keep) => tf.logSumExp(x, axes, keep)),
-  ReduceMax: reduce((tf, x, axes, keep) => tf.max(x, axes, keep)),
-  ReduceMean: reduce((tf, x, axes, keep) => tf.mean(x, axes, keep)),
-  ReduceMin: reduce((tf, x, axes, keep) => tf.min(x, axes, keep)),
-  ReduceSum: reduce((tf, x, axes, keep) => tf.sum(x, axes, keep)),
-  ReduceSumSquare: reduce((tf, x, axes, keep) => tf.sum(tf.square(x), axes, keep)),
+  ReduceL1: reduce(({ tf }, x, axes) => tf.sum(absolute(tf, x), axes, true)),
+  ReduceL2: reduce(length),
+  ReduceLogSumExp: reduce(({ tf }, x, axes) => tf.logSumExp(x, axes, true)),
+  ReduceMax: reduce((step, x, axes) => extreme(step, x, axes, 'max')),
+  ReduceMean: reduce(({ tf }, x, axes) => tf.mean(x, axes, true)),
+  ReduceMin: reduce((step, x, axes) => extreme(step, x, axes, 'min')),
+  ReduceSum: reduce(({ tf }, x, axes) => tf.sum(x, axes, true)),
+  ReduceSumSquare: reduce(({ tf }, x, axes) => tf.sum(tf.square(x), axes, true)),
 };

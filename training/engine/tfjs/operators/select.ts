@@ -85,34 +85,52 @@ const gatherElements: Compute = (step) => {
   return elementsAt(step, x, indices, positive(number(step.node, 'axis', 0), x.rank));
 };
 
-const scatterElements: Compute = (step) => {
+/** x [n, width] with rows replaced or added to. */
+function scattered(step: Step, x: Tensor, rows: Tensor, updates: Tensor): Tensor {
   const { tf, node, active } = step;
-  const [x, indices, updates] = step.inputs as [Tensor, Tensor, Tensor];
   const reduction = text(node, 'reduction', 'none');
   if (reduction !== 'none' && reduction !== 'add') throw refused(step, `reduction "${reduction}"`);
-  const where = flatIndices(step, indices, x.shape, positive(number(node, 'axis', 0), x.rank));
-  const column = tf.reshape(updates, [-1, 1]);
-  const added = tf.reshape(addRows(step, where, column, [x.size, 1], active[2]!), x.shape);
+  const added = addRows(step, rows, updates, x.shape, active[2]!);
   if (reduction === 'add') return tf.add(x, added);
-  const ones = tf.ones([indices.size, 1]);
-  const hit = tf.reshape(scatter(step, where, ones, [x.size, 1]), x.shape);
+  const hit = scatter(step, rows, tf.ones([rows.size, 1]), [x.shape[0]!, 1]);
   return tf.add(tf.where(tf.greater(hit, 0), tf.zerosLike(x), x), added);
+}
+
+const scatterElements: Compute = (step) => {
+  const { tf, node } = step;
+  const [x, indices, updates] = step.inputs as [Tensor, Tensor, Tensor];
+  const where = flatIndices(step, indices, x.shape, positive(number(node, 'axis', 0), x.rank));
+  const result = scattered(step, tf.reshape(x, [-1, 1]), where, tf.reshape(updates, [-1, 1]));
+  return tf.reshape(result, x.shape);
 };
 
-const gatherNd: Compute = (step) => {
-  const { tf, node, outputDims } = step;
-  const [x, indices] = step.inputs as [Tensor, Tensor];
-  if (number(node, 'batch_dims', 0) !== 0) throw refused(step, 'batch_dims above 0');
+/** For GatherND and ScatterND: the first axes of `x` as one of rows, and which of them `indices` [..., depth] name. */
+function rowsOf(step: Step, x: Tensor, indices: Tensor): { matrix: Tensor; rows: Tensor } {
+  const { tf } = step;
   const depth = indices.shape.at(-1)!;
   const lead = x.shape.slice(0, depth);
   const parts = tf.split(tf.reshape(indices, [-1, depth]), depth, 1);
-  const flatRows = parts.reduce<Tensor | undefined>((sum, part, i) => {
+  const rows = parts.reduce<Tensor | undefined>((sum, part, i) => {
     const own = wrapped(step, part, lead[i]!);
     return sum ? tf.add(tf.mul(sum, tf.scalar(lead[i]!, 'int32')), own) : own;
   }, undefined)!;
-  const rows = lead.reduce((product, size) => product * size, 1);
-  const taken = takeRows(step, tf.reshape(x, [rows, -1]), tf.reshape(flatRows, [-1]));
-  return tf.reshape(taken, [...outputDims[0]!]);
+  const count = lead.reduce((product, size) => product * size, 1);
+  return { matrix: tf.reshape(x, [count, -1]), rows: tf.reshape(rows, [-1]) };
+}
+
+const gatherNd: Compute = (step) => {
+  const [x, indices] = step.inputs as [Tensor, Tensor];
+  if (number(step.node, 'batch_dims', 0) !== 0) throw refused(step, 'batch_dims above 0');
+  const { matrix, rows } = rowsOf(step, x, indices);
+  return step.tf.reshape(takeRows(step, matrix, rows), [...step.outputDims[0]!]);
+};
+
+const scatterNd: Compute = (step) => {
+  const { tf } = step;
+  const [x, indices, updates] = step.inputs as [Tensor, Tensor, Tensor];
+  const { matrix, rows } = rowsOf(step, x, indices);
+  const wide = tf.reshape(updates, [-1, matrix.shape[1]!]);
+  return tf.reshape(scattered(step, matrix, rows, wide), x.shape);
 };
 
 /** Values and indices, sorted. Equal values: the one that comes first. */
@@ -145,5 +163,6 @@ export const SELECT: Readonly<Record<string, Operator>> = {
   GatherND: plain(gatherNd),
   NonZero: flat(plain(nonZero)),
   ScatterElements: plain(scatterElements),
+  ScatterND: plain(scatterNd),
   TopK: plain(topK),
 };
