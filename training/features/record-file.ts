@@ -73,6 +73,7 @@ export function openRecordFile(options: { path: string; header: Buffer; payloadB
 function scan(file: number, start: number, bytesEach: number) {
   const records = Math.floor((fstatSync(file).size - start) / bytesEach);
   const index = new Map<string, number>();
+  if (records <= 0) return { index, records: 0 };
   const perRead = Math.max(1, Math.floor(SCAN_BYTES / bytesEach));
   const buffer = Buffer.alloc(perRead * bytesEach);
   for (let first = 0; first < records; first += perRead) {

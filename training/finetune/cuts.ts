@@ -3,7 +3,7 @@
 
 import { invalid } from '../../src/errors/error.ts';
 import type { Graph, Node } from '../../src/onnx/model.ts';
-import { constantsOf, roughSizes, weightsOf } from './trainable.ts';
+import { constantsOf, isLayer, roughSizes, weightsOf } from './trainable.ts';
 
 export interface Block {
   /** The value that the block begins with: cut here and the block is the first that is trained. */
@@ -14,8 +14,8 @@ export interface Block {
 
 /**
  * Blocks in order, the first from the graph's input: the shortest pieces with weights between two values that everything
- * flows through. An Inception block, a residual block, or a single layer of a plain chain; what has no weights (pooling, an
- * activation) belongs to the block before it.
+ * flows through. An Inception block, a residual block, or a single layer of a plain chain; what is no layer of its own (pooling,
+ * an activation, a bias, a scale) belongs to the block before it.
  */
 export function blocksOf(graph: Graph): readonly Block[] {
   const nodes = onTheWay(graph);
@@ -25,21 +25,25 @@ export function blocksOf(graph: Graph): readonly Block[] {
   lastUse.set(graph.outputs[0]!.name, nodes.length);
 
   const input = graph.inputs[0]!.name;
-  const blocks: Block[] = [];
+  const blocks: (Block & { weighted: string[] })[] = [];
   let cut = input;
   let weighted: string[] = [];
+  let founds = false;
   const live = new Set([input]);
   for (const [i, node] of nodes.entries()) {
-    if (weightsOf(node, sizeOf).length > 0) weighted.push(node.name);
+    if (weightsOf(node, sizeOf).length > 0) {
+      weighted.push(node.name);
+      founds ||= isLayer(node);
+    }
     for (const name of node.outputs) if (lastUse.has(name)) live.add(name);
     for (const name of node.inputs) if (lastUse.get(name) === i) live.delete(name);
     if (live.size !== 1) continue;
     // Everything before this node and after it meets in one value.
     const [value] = live;
-    if (weighted.length > 0) {
-      blocks.push({ from: cut, weighted });
-      weighted = [];
-    }
+    if (founds) blocks.push({ from: cut, weighted });
+    else blocks.at(-1)?.weighted.push(...weighted);
+    if (founds || blocks.length > 0) weighted = [];
+    founds = false;
     cut = value!;
   }
   return blocks;

@@ -19,6 +19,10 @@ const WEIGHTS: Readonly<Record<string, readonly number[]>> = {
   Mul: [0, 1],
 };
 const ARITHMETIC: readonly string[] = ['Add', 'Mul'];
+const LAYERS: readonly string[] = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'];
+
+/** True for operators that mix channels, false for those that only shift and scale them. */
+export const isLayer = ({ op }: Node): boolean => LAYERS.includes(op);
 
 /** Names of the constants that are weights of this node. `sizeOf`: elements of a constant, undefined where it is none. */
 export function weightsOf(node: Node, sizeOf: (name: string) => number | undefined): string[] {

@@ -1,0 +1,164 @@
+// One training run of the last part of a backbone on cached activations, and embeddings under what came out of it. Which
+// classes, rates and epochs are tried is fine-tune.ts's to say.
+
+import { invalid } from '../../src/errors/error.ts';
+import { evaluateRetrieval } from '../../src/metrics/retrieval.ts';
+import type { Provider } from '../../src/runtime/session.ts';
+import type { LinearMap } from '../baselines/linear-map.ts';
+import type { Matmul } from '../baselines/matmul.ts';
+import type { Activations } from '../features/activations.ts';
+import type { Network } from '../graph/network.ts';
+import type { TrainNetworkOptions, TrainNetworkResult, Validation, Values } from '../trainer/options.ts';
+import { trainNetwork } from '../trainer/trainer.ts';
+import { openNetworkEmbedder } from './embedder.ts';
+import { ACTIVATIONS, suffixNetwork, type Tuned, tunedOf } from './network.ts';
+import type { SplitBackbone } from './suffix.ts';
+
+/** What every run on one cut of one data set shares. */
+export interface Tuning {
+  readonly split: SplitBackbone;
+  readonly activations: Activations;
+  readonly matmul: Matmul;
+  readonly threads?: number;
+  readonly providers?: readonly Provider[];
+}
+
+/** What the trainer is told as it is. */
+export type TunePace = Omit<
+  TrainNetworkOptions,
+  'network' | 'samples' | 'loss' | 'classMeans' | 'validate' | 'threads' | 'providers'
+>;
+
+export interface TuneOptions extends TunePace {
+  readonly tuning: Tuning;
+  readonly loss: TrainNetworkOptions['loss'];
+  /** By number, as `activations.rows` has them: those that are trained on. */
+  readonly samples: readonly number[];
+  /** Class of every row of `activations.rows`; only those of `samples` and `held` are read. */
+  readonly labels: readonly (string | undefined)[];
+  /** Samples that judge every epoch by MAP@R, of other classes. */
+  readonly held?: readonly number[];
+  /** Without `held`: training stops after this epoch of the schedule and gives its values. */
+  readonly stopAfter?: number;
+  readonly head: LinearMap;
+  readonly headRate: number;
+}
+
+export interface TuneResult {
+  readonly tuned: Tuned;
+  readonly bestEpoch: number;
+  readonly history: TrainNetworkResult['history'];
+}
+
+/** Throws what trainNetwork throws. */
+export async function tune(options: TuneOptions): Promise<TuneResult> {
+  const { tuning, loss, samples, labels, held, stopAfter, head, headRate, ...pace } = options;
+  const { activations, threads, providers } = tuning;
+  if ((held === undefined) === (stopAfter === undefined)) throw invalid('held', 'it or stopAfter', held);
+  const network = suffixNetwork({ ...tuning.split, head, headRate });
+  const classOf = new Map<string, number>();
+  const classes = Int32Array.from(samples, (sample) => {
+    const label = labels[sample];
+    if (label === undefined)
+      throw invalid(`labels[${sample}]`, 'the class of a sample that is trained on', label);
+    if (!classOf.has(label)) classOf.set(label, classOf.size);
+    return classOf.get(label)!;
+  });
+  const embedder = await openEmbedder(tuning, network, pace.signal);
+  try {
+    const rows = Int32Array.from(samples);
+    const start = await embedder.embed(initialValues(network), rows);
+    let epoch = 0;
+    const judged = Int32Array.from(held ?? []);
+    const validate = async (values: Values): Promise<Validation> => {
+      // No class is left to ask: the score rises up to the epoch that was chosen, and training stops after it.
+      if (stopAfter !== undefined) return { score: epoch <= stopAfter ? epoch : -1 };
+      const vectors = await embedder.embed(values, judged);
+      return judgeRows({ tuning, vectors, labels: held!.map((sample) => labels[sample]!), network });
+    };
+    const { best, bestEpoch, history } = await trainNetwork({
+      ...pace,
+      ...(stopAfter === undefined ? {} : { patience: 1 }),
+      ...{ network, loss, threads, providers, validate },
+      samples: {
+        labels: classes,
+        hash: `${activations.hash} ${samples.join()}`,
+        batch: (drawn, rng) => {
+          const views = drawn.map(() => (activations.views > 1 ? rng.int(activations.views) : 0));
+          return {
+            [ACTIVATIONS]: activations.read(
+              drawn.map((sample) => rows[sample]!),
+              views,
+            ),
+          };
+        },
+      },
+      classMeans: () => meansOf(start, classes, classOf.size, network.dimension),
+      onProgress: (progress) => {
+        epoch = progress.epoch;
+        pace.onProgress?.(progress);
+      },
+    });
+    return { tuned: tunedOf(best, head), bestEpoch, history };
+  } finally {
+    await embedder.close();
+  }
+}
+
+/** Unit rows [samples.length, tuned.head.outputs] of what serving would see. */
+export async function embedTuned(options: {
+  tuning: Tuning;
+  tuned: Tuned;
+  samples: readonly number[];
+  signal?: AbortSignal;
+}): Promise<Float32Array> {
+  const { tuning, tuned, samples, signal } = options;
+  const { prefix, suffix } = tuning.split;
+  const weights = suffix.weights.map((weight) => ({
+    ...weight,
+    data: tuned.weights.get(weight.name) ?? weight.data,
+  }));
+  const network = suffixNetwork({ prefix, suffix: { ...suffix, weights }, head: tuned.head, headRate: 1 });
+  const embedder = await openEmbedder(tuning, network, signal);
+  try {
+    return await embedder.embed(initialValues(network), Int32Array.from(samples));
+  } finally {
+    await embedder.close();
+  }
+}
+
+const openEmbedder = ({ activations, threads, providers }: Tuning, network: Network, signal?: AbortSignal) =>
+  openNetworkEmbedder({
+    ...{ network, threads, providers, signal },
+    read: (samples) => ({ [ACTIVATIONS]: activations.read(samples) }),
+  });
+
+const initialValues = (network: Network) =>
+  new Map(network.parameters.map(({ name, initial }) => [name, initial]));
+
+async function judgeRows(options: {
+  tuning: Tuning;
+  vectors: Float32Array;
+  labels: readonly string[];
+  network: Network;
+}): Promise<Validation> {
+  const { tuning, vectors, labels, network } = options;
+  const { scores } = tuning.matmul;
+  const { dimension } = network;
+  const report = await evaluateRetrieval({ dimension, queries: { vectors, labels }, ks: [1], scores });
+  return { score: report.mapAtR.value, metrics: { recallAt1: report.recall.get(1)!.value } };
+}
+
+/** Unit rows [classes, dimension]. */
+function meansOf(rows: Float32Array, labels: Int32Array, classes: number, dimension: number): Float32Array {
+  const means = new Float32Array(classes * dimension);
+  for (const [i, label] of labels.entries()) {
+    for (let d = 0; d < dimension; d++) means[label * dimension + d]! += rows[i * dimension + d]!;
+  }
+  for (let label = 0; label < classes; label++) {
+    const row = means.subarray(label * dimension, (label + 1) * dimension);
+    const norm = Math.hypot(...row) || 1;
+    for (let d = 0; d < dimension; d++) row[d]! /= norm;
+  }
+  return means;
+}
