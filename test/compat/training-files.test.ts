@@ -1,12 +1,21 @@
-// Checkpoints and feature caches that released versions wrote are read by this one.
+// Checkpoints and caches that released versions wrote are read by this one.
 
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openActivationCache } from '../../training/features/activation-cache.ts';
 import { openFeatureCache } from '../../training/features/cache.ts';
 import { readCheckpoint } from '../../training/trainer/checkpoint.ts';
-import { CHECKPOINT, DIMENSION, FINGERPRINT, HASHES, ROWS } from './training-files.ts';
+import {
+  ACTIVATION_SHAPE,
+  ACTIVATIONS,
+  CHECKPOINT,
+  DIMENSION,
+  FINGERPRINT,
+  HASHES,
+  ROWS,
+} from './training-files.ts';
 
 const versions = readdirSync(import.meta.dirname).filter((name) => name.startsWith('v'));
 let folder: string;
@@ -31,5 +40,12 @@ describe.each(versions)('%s', (version) => {
     });
     cache.close();
     expect(rows).toEqual(ROWS);
+  });
+
+  test('activation cache', () => {
+    const cache = openActivationCache({ folder, shape: ACTIVATION_SHAPE });
+    expect(cache.size).toBe(HASHES.length);
+    expect(cache.read(HASHES)).toEqual(ACTIVATIONS);
+    cache.close();
   });
 });

@@ -7,7 +7,8 @@ import type { DatasetRow } from '../../src/dataset/row.ts';
 import { preprocess } from '../../src/image/preprocess.ts';
 import { createRng } from '../../src/math/rng.ts';
 import { type LoadedModel, loadModel } from '../../src/model/load.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
+import { decodeModel, encodeModel } from '../../src/onnx/codec.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
 import { f32 } from '../../src/onnx/tensor.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { embed, type LinearMap, normaliseRows } from '../../training/baselines/linear-map.ts';
@@ -40,8 +41,8 @@ const randomMap = (inputs: number, outputs: number): LinearMap => ({
   projection: normals(inputs * outputs),
 });
 
-async function features(): Promise<Float32Array> {
-  const session = await openSession({ model: backbone.graph });
+async function features(model = backbone.graph): Promise<Float32Array> {
+  const session = await openSession({ model });
   const out = new Float32Array(rows.length * 32);
   for (const [i, row] of rows.entries()) {
     const pixels = await preprocess({
@@ -78,9 +79,13 @@ describe('headGraph', () => {
 });
 
 describe('exportModel', () => {
-  const exported = async (name: string, extra: { linkBackbone?: boolean; spoil?: number } = {}) => {
+  const exported = async (
+    name: string,
+    extra: { linkBackbone?: boolean; spoil?: number; tuned?: OnnxModel } = {},
+  ) => {
     const map = { ...randomMap(32, 8), mean: new Float32Array(32).fill(0.1) };
-    const embeddings = await embed({ map, features: await features(), matmul });
+    const graph = extra.tuned && encodeModel(extra.tuned);
+    const embeddings = await embed({ map, features: await features(graph), matmul });
     if (extra.spoil !== undefined) embeddings[5]! += extra.spoil;
     const directory = join(folder, name);
     const result = await exportModel({
@@ -90,6 +95,7 @@ describe('exportModel', () => {
       map,
       check: { rows, embeddings },
       linkBackbone: extra.linkBackbone,
+      tuned: extra.tuned,
       provenance: { seed: 1 },
       quality: { map_at_r: { value: 0.5, on: 'a test' } },
       card: (parity) => `# ${name}\n\n${parity.images} images\n`,
@@ -114,6 +120,21 @@ describe('exportModel', () => {
     const model = await loadModel({ directory });
     expect(model.fingerprint).toBe(result.fingerprint);
     expect(model.manifest.graph).toMatchObject({ backbone: '../tiny', head: 'head.onnx' });
+  });
+
+  it('writes a trained backbone in place of its own, whole', async () => {
+    const own = decodeModel(backbone.graph);
+    const w2 = own.graph.initializers.get('w2')!;
+    const trained = f32(w2.dims, normals(w2.data.length));
+    const initializers = new Map(own.graph.initializers).set('w2', trained);
+    const tuned = { ...own, graph: { ...own.graph, initializers } };
+    const { directory } = await exported('tuned', { tuned });
+    const model = await loadModel({ directory });
+    expect(decodeModel(model.graph).graph.initializers.get('w2')).toEqual(trained);
+    await expect(exported('linked', { tuned, linkBackbone: true })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      field: 'linkBackbone',
+    });
   });
 
   it.each([0.001, Number.NaN])(

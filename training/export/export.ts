@@ -1,5 +1,5 @@
-// From a trained linear map to a model folder: head on backbone in one graph, checked against the trainer on real images
-// before anything is written.
+// From what was trained to a model folder: head on backbone, as it was or fine-tuned, in one graph, checked against the trainer
+// on real images before anything is written.
 
 import { readFile } from 'node:fs/promises';
 import type { DatasetRow } from '../../src/dataset/row.ts';
@@ -9,6 +9,7 @@ import type { LoadedModel } from '../../src/model/load.ts';
 import type { ModelManifest } from '../../src/model/manifest.ts';
 import { saveModel } from '../../src/model/save.ts';
 import { decodeModel } from '../../src/onnx/codec.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
 import type { LinearMap } from '../baselines/linear-map.ts';
 import { headGraph } from './head.ts';
 import { checkParity, type Parity } from './parity.ts';
@@ -17,6 +18,8 @@ export interface ExportOptions {
   readonly directory: string;
   readonly name: string;
   readonly backbone: LoadedModel;
+  /** The backbone's graph with trained weights (`fineTune().graph`), which takes the place of its own. */
+  readonly tuned?: OnnxModel;
   readonly map: LinearMap;
   /** Images to check the graph on, with the trainer's embeddings of them, [check.rows.length, map.outputs]. */
   readonly check: { readonly rows: readonly DatasetRow[]; readonly embeddings: Float32Array };
@@ -30,9 +33,12 @@ export interface ExportOptions {
 
 /** Throws `parity_failed`, and what saveModel throws; nothing is written then. */
 export async function exportModel(options: ExportOptions): Promise<{ fingerprint: string; parity: Parity }> {
-  const { backbone, map, check } = options;
+  const { backbone, tuned, map, check } = options;
+  if (tuned && options.linkBackbone) {
+    throw invalid('linkBackbone', 'false where the backbone was trained: it is another one now', true);
+  }
   if (check.rows.length === 0) throw invalid('check.rows', 'at least one image', check.rows.length);
-  const base = decodeModel(backbone.graph);
+  const base = tuned ?? decodeModel(backbone.graph);
   const head = headGraph({ map, opset: base.opset });
   const graph = composeGraph({ backbone: base, head }).bytes;
   const output = head.graph.outputs[0]!.name;
