@@ -2,12 +2,14 @@
 
 import { createRng } from '../../../src/math/rng.ts';
 import { GraphBuilder } from '../../../src/onnx/build.ts';
-import { elementCount } from '../../../src/onnx/tensor.ts';
+import type { OnnxModel } from '../../../src/onnx/model.ts';
+import { elementCount, f32 } from '../../../src/onnx/tensor.ts';
+import { inferDims } from '../../../training/autodiff/gradients.ts';
 import type { Batch, CreateEngine } from '../../../training/engine/engine.ts';
 import { createOrtEngine } from '../../../training/engine/ort.ts';
 import { createTfjsEngine } from '../../../training/engine/tfjs.ts';
 import { OPSET, Ops } from '../../../training/graph/ops.ts';
-import type { TrainingGraph } from '../../../training/graph/training-graph.ts';
+import { continueGraph, type TrainingGraph } from '../../../training/graph/training-graph.ts';
 import { ADAMW } from '../../../training/optim/optimizer.ts';
 
 export interface Difference {
@@ -71,4 +73,33 @@ export function pieceGraph({ inputs, range: [low, high] = [-1, 1], y }: Piece): 
   const output = y(ops, ...parameters.map(({ name }) => name));
   ops.builder.output(ops.sum(ops.mul(output, ops.add(ops.mul(output, output), 0.3))), 'float32', []);
   return { model: ops.builder.build({ name: 'piece', opset: OPSET }), parameters, buffers: [] };
+}
+
+/** Σ c · y / size with a random c for every number of the model's output, by some of its initialisers. Dims are fixed. */
+export function modelGraph(model: OnnxModel, parameters: readonly string[]): TrainingGraph {
+  const { graph } = model;
+  const rng = createRng(9);
+  const initial = (name: string) => graph.initializers.get(name)!;
+  const fed = parameters.map((name) => ({ name, type: 'float32' as const, dims: initial(name).dims }));
+  const builder = continueGraph({
+    ...model,
+    graph: {
+      ...graph,
+      inputs: [...graph.inputs, ...fed],
+      initializers: new Map([...graph.initializers].filter(([name]) => !parameters.includes(name))),
+    },
+  });
+  const y = graph.outputs[0]!.name;
+  const dims = inferDims(graph).get(y)!;
+  const c = Float32Array.from({ length: elementCount(dims) }, () => rng.normal());
+  const ops = new Ops(builder);
+  builder.output(ops.mean(ops.mul(y, builder.constant(f32(dims, c)))), 'float32', []);
+  return {
+    model: builder.build({ name: graph.name, opset: model.opset }),
+    parameters: fed.map(({ name, dims: shape }) => ({
+      ...{ name, dims: shape, learningRateMultiplier: 1 },
+      initial: initial(name).data as Float32Array,
+    })),
+    buffers: [],
+  };
 }

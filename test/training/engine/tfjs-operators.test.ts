@@ -263,6 +263,30 @@ const SELECTIONS: readonly Case[] = [
       ops.scatterAdd(x, ops.builder.constant(i64([0, 2, 2, 1, 0, 0, 2, 1], [2, 4])), updates),
   ),
   built(
+    'ScatterElements',
+    'replacing',
+    [
+      [3, 4],
+      [2, 4],
+    ],
+    (ops, x, updates) =>
+      ops.node('ScatterElements', [x, ops.builder.constant(i64([0, 2, 2, 1, 1, 0, 0, 2], [2, 4])), updates]),
+  ),
+  built(
+    'ScatterND',
+    'replacing rows',
+    [
+      [4, 3],
+      [2, 3],
+    ],
+    (ops, x, updates) => ops.node('ScatterND', [x, ops.builder.constant(i64([2, 0], [2, 1])), updates]),
+  ),
+  built('ScatterND', 'adding', [[4, 3], [3]], (ops, x, updates) =>
+    ops.node('ScatterND', [x, ops.builder.constant(i64([2, 0, 1, 1, 2, 0], [3, 2])), updates], {
+      reduction: attr.string('add'),
+    }),
+  ),
+  built(
     'TopK',
     'largest',
     [[3, 7]],
