@@ -10,6 +10,7 @@ import { clipGradients } from '../optim/clip.ts';
 import { slotsOf } from '../optim/optimizer.ts';
 import { addUpdate } from '../optim/update.ts';
 import type { EngineOptions } from './engine.ts';
+import { lazyExpand } from './lazy-expand.ts';
 
 export interface StateTensor {
   readonly name: string;
@@ -85,5 +86,10 @@ export function buildStep(options: EngineOptions): StepProgram {
   for (const { name, dims } of carried) {
     if (!inputs.has(next[name]!)) builder.output(next[name]!, 'float32', dims);
   }
-  return { model: encodeModel(builder.build({ name: 'step', opset: OPSET })), loss, next, gradients };
+  return {
+    model: encodeModel(lazyExpand(builder.build({ name: 'step', opset: OPSET }))),
+    loss,
+    next,
+    gradients,
+  };
 }

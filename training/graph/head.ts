@@ -15,7 +15,9 @@ export function headNetwork({ dimensionIn, dimension, initial }: HeadNetworkOpti
     name: 'head',
     dimension,
     inputs: (batch) => [{ name: 'features', type: 'float32', dims: [batch, dimensionIn] }],
-    parameters: [{ name: 'head', dims: [dimensionIn, dimension], initial, learningRateMultiplier: 1 }],
+    parameters: [
+      { name: 'head', dims: [dimensionIn, dimension], initial, learningRateMultiplier: 1, isNew: true },
+    ],
     build: (ops) => ({ embeddings: ops.unitRows(ops.matmul('features', 'head')) }),
   };
 }

@@ -11,6 +11,8 @@ export interface Parameter {
   readonly learningRateMultiplier: number;
   /** The run's weight decay times this; 1 by default. */
   readonly weightDecayMultiplier?: number;
+  /** Starts from nothing learned, as a head on a backbone does: a warm-up of new parameters trains it. */
+  readonly isNew?: boolean;
 }
 
 /** A tensor that is carried from step to step and not trained: running statistics, a memory. */

@@ -39,8 +39,8 @@ export interface TrainingGraphOptions {
 export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
   const { network, loss, batch, classes, initialLoss } = options;
   const shape = { classes, dimension: network.dimension };
-  const ofLoss = loss.parameters(shape).map(({ name, dims, learningRateMultiplier }) => {
-    return { name, dims, initial: initialLoss[name]!, learningRateMultiplier };
+  const ofLoss = loss.parameters(shape).map(({ initial: _, ...declared }) => {
+    return { ...declared, initial: initialLoss[declared.name]!, isNew: true };
   });
   const carriedByLoss = (loss.buffers?.({ ...shape, batch }) ?? []).map(({ name, dims, initial }) => {
     return { name, dims, initial: initial() };

@@ -15,6 +15,8 @@ export interface LossParameter {
   readonly dims: readonly number[];
   /** Its learning rate is the head's times this. */
   readonly learningRateMultiplier: number;
+  /** The run's weight decay times this; 1 by default. */
+  readonly weightDecayMultiplier?: number;
   /** Start values. `classMeans`: unit rows [classes, dimension], the mean of each class under the head that training starts from. */
   initial(context: { readonly rng: Rng; classMeans(): Float32Array }): Float32Array;
 }

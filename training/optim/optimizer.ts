@@ -1,6 +1,8 @@
 // What an optimiser is to an engine: its kind and numbers, the tensors it keeps for each parameter, and what it needs to
 // know of each step. The update itself, as graph nodes, is in update.ts.
 
+import { invalid, refuseUnknown } from '../../src/errors/error.ts';
+
 export interface AdamOptions {
   /** `adamw` decays parameters apart from the gradient, `adam` adds weightDecay · p to it, so that loss scale matters. */
   readonly kind: 'adamw' | 'adam';
@@ -20,6 +22,11 @@ export interface SgdOptions {
 }
 
 export type Optimizer = AdamOptions | SgdOptions;
+
+/** An optimiser by its kind and the numbers that differ from its defaults; the decay is the run's. */
+export type OptimizerChoice =
+  | ({ readonly kind: AdamOptions['kind'] } & Partial<Omit<AdamOptions, 'kind' | 'weightDecay'>>)
+  | ({ readonly kind: 'sgd' } & Partial<Omit<SgdOptions, 'kind' | 'weightDecay'>>);
 
 export const ADAMW: AdamOptions = {
   kind: 'adamw',
@@ -47,3 +54,25 @@ export function corrections(step: number, { beta1, beta2 }: AdamOptions): [numbe
  * Rises to `ema`, so that the initial values are soon forgotten (tf.train.ExponentialMovingAverage with num_updates).
  */
 export const averageDecay = (step: number, ema: number) => Math.min(ema, (1 + step) / (10 + step));
+
+/** Fills in the defaults of the kind. Throws `invalid_argument` and `unknown_option`. */
+export function chooseOptimizer(choice: OptimizerChoice, weightDecay: number): Optimizer {
+  const defaults = { adamw: ADAMW, adam: ADAM, sgd: SGD }[choice.kind];
+  if (!defaults) throw invalid('optimizer.kind', 'adamw, adam or sgd', choice.kind);
+  const { weightDecay: _, ...known } = defaults;
+  refuseUnknown(choice, Object.keys(known), 'optimizer');
+  const chosen = { ...defaults, ...choice, weightDecay } as Optimizer;
+  const need = (field: string, fits: boolean, expected: string) => {
+    if (!fits) throw invalid(`optimizer.${field}`, expected, (chosen as never)[field]);
+  };
+  const share = (value: number) => value >= 0 && value < 1;
+  if (chosen.kind === 'sgd') {
+    need('momentum', share(chosen.momentum), 'a number from 0 to below 1');
+    need('nesterov', !chosen.nesterov || chosen.momentum > 0, 'false without momentum');
+  } else {
+    need('beta1', share(chosen.beta1), 'a number from 0 to below 1');
+    need('beta2', share(chosen.beta2), 'a number from 0 to below 1');
+    need('epsilon', chosen.epsilon > 0, 'a number above 0');
+  }
+  return chosen;
+}

@@ -36,21 +36,22 @@ export function addUpdate(input: UpdateInput, optimizer: Optimizer): Updated {
   return { parameter: ops.where(where, updated.parameter, parameter), slots: Object.fromEntries(kept) };
 }
 
-/** m' = β₁m + (1-β₁)g, v' = β₂v + (1-β₂)g², p' = p - lr (m'/c₁ / (√v'/c₂ + ε)), and lr λ p off p (adamw) or λp onto g (adam). */
+/**
+ * m' = β₁m + (1-β₁)g, v' = β₂v + (1-β₂)g², p' = p - lr m'/c₁ / (√v'/c₂ + ε), and lr λp off p (adamw) or λp onto g (adam).
+ * Written with as few passes over the tensors as there are: lr c₂/c₁ · m' / (√v' + ε c₂) is the same step.
+ */
 function adam(input: UpdateInput, { kind, beta1, beta2, epsilon, weightDecay }: AdamOptions): Updated {
   const { ops, parameter, slots, learningRate, correction1, correction2 } = input;
-  const decays = weightDecay > 0;
-  const coupled = decays && kind === 'adam';
+  const coupled = weightDecay > 0 && kind === 'adam';
+  const decoupled = weightDecay > 0 && kind === 'adamw';
   const gradient = coupled ? ops.add(input.gradient, ops.mul(weightDecay, parameter)) : input.gradient;
   const first = ops.add(ops.mul(beta1, slots.first!), ops.mul(1 - beta1, gradient));
   const second = ops.add(ops.mul(beta2, slots.second!), ops.mul(1 - beta2, ops.mul(gradient, gradient)));
-  const deviation = ops.add(ops.div(ops.sqrt(second), correction2), epsilon);
-  const move = ops.mul(ops.div(learningRate, correction1), ops.div(first, deviation));
-  const from =
-    decays && kind === 'adamw'
-      ? ops.mul(parameter, ops.sub(1, ops.mul(weightDecay, learningRate)))
-      : parameter;
-  return { parameter: ops.sub(from, move), slots: { first, second } };
+  const rate = ops.mul(learningRate, ops.div(correction2, correction1));
+  const deviation = ops.add(ops.sqrt(second), ops.mul(epsilon, correction2));
+  const from = decoupled ? ops.mul(parameter, ops.sub(1, ops.mul(weightDecay, learningRate))) : parameter;
+  const moved = ops.sub(from, ops.mul(rate, ops.div(first, deviation)));
+  return { parameter: moved, slots: { first, second } };
 }
 
 function sgd(input: UpdateInput, { momentum, nesterov, weightDecay }: SgdOptions): Updated {

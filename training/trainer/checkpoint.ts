@@ -57,7 +57,14 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | undefin
     throw error;
   }
   const bad = (expected: string) =>
-    new AttractorError('checkpoint_invalid', `${path}: expected ${expected}`, { field: path, expected });
+    new AttractorError(
+      'checkpoint_invalid',
+      `${path}: expected ${expected}; it cannot be resumed, only trained anew`,
+      {
+        field: path,
+        expected,
+      },
+    );
   if (bytes.length < PREFIX + CHECKSUM || bytes.toString('latin1', 0, 8) !== MAGIC)
     throw bad(`a file that begins with ${MAGIC}`);
   if (bytes.readUInt32LE(8) !== VERSION) throw bad(`version ${VERSION}, found ${bytes.readUInt32LE(8)}`);
