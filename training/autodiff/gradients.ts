@@ -116,7 +116,7 @@ const STANDARD_DOMAINS = new Set(['', 'ai.onnx']);
 /** The outputs that a gradient can come back through. */
 function gradientOutputs(node: Node): readonly string[] {
   const rule = ruleOf(node);
-  if (!rule.gradient) return [];
+  if (!rule.gradient || rule.flows?.(node) === false) return [];
   return rule.everyOutput ? node.outputs : node.outputs.slice(0, 1);
 }
 

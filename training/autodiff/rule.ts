@@ -11,6 +11,8 @@ export interface Rule {
   readonly dims?: (node: NodeView) => Dims;
   /** Dims of the outputs after the first, where there may be any; one that the node leaves out is not looked at. */
   readonly moreDims?: (node: NodeView) => readonly Dims[];
+  /** Whether this node has a gradient at all, where that hangs on its attributes. Default: it has. */
+  readonly flows?: (node: Node) => boolean;
   /** The gradient of every output is wanted. Otherwise only the first output's is: the others count as constant. */
   readonly everyOutput?: true;
   /**

@@ -7,6 +7,6 @@ import { checkFloat32 } from './float32.ts';
 test.each(Object.entries(BLOCKS))('%s', async (_, block) => {
   const { model, inputs, parameters } = block();
   const names = Object.keys(inputs);
-  const errors = await checkFloat32({ model, inputs, parameters: [...parameters, ...names], samples: 10 });
+  const errors = await checkFloat32({ model, inputs, parameters: [...parameters, ...names], samples: 6 });
   expect(errors.gradient).toBeGreaterThan(0);
 });

@@ -19,6 +19,7 @@ import {
 } from './activations.ts';
 import { add } from './add.ts';
 import { batchNormalization } from './batch-normalization.ts';
+import { cast } from './cast.ts';
 import { clip } from './clip.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
@@ -55,7 +56,7 @@ import { tile } from './tile.ts';
 import { transpose } from './transpose.ts';
 import { where } from './where.ts';
 
-/** Comparisons, logic and casts to them: constant almost everywhere, so no gradient goes through. */
+/** Comparisons, logic, rounding: constant almost everywhere, so no gradient goes through. */
 const flat: Rule = {};
 /** Weights stored in 8 bits are not trained as they are: they count as constants of the input's dims. */
 const stored: Rule = { dims: ({ dims: [x] }) => x! };
@@ -72,7 +73,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   And: flat,
   AveragePool: averagePool,
   BatchNormalization: batchNormalization,
-  Cast: flat,
+  Cast: cast,
   Ceil: flat,
   Clip: clip,
   Concat: concat,

@@ -1,5 +1,5 @@
 // y = eˣ / Σ eˣ along an axis, or its logarithm. dL/dx = y (g - Σ g y); for the logarithm g - e^y Σ g.
-// As of opset 13: older graphs, which flatten everything from `axis` on, are rewritten by ../upgrade.ts.
+// As of opset 13: one axis. Before, everything from `axis` on was flattened; finetune/opset.ts refuses what differs.
 import { type BackwardStep, number, positive, type Rule } from '../rule.ts';
 
 const axes = ({ node, dims: [x] }: BackwardStep) => [positive(number(node, 'axis', -1), x!.length)];

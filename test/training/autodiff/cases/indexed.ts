@@ -1,0 +1,79 @@
+// Numbers taken from, and put to, places given by indices.
+import { attr } from '../../../../src/onnx/build.ts';
+import { i64 } from '../../../../src/onnx/tensor.ts';
+import { ADDING, type Ops } from '../../../../training/graph/ops.ts';
+import { type Case, node } from './case.ts';
+
+const at = (ops: Ops, values: readonly number[], dims?: readonly number[]) =>
+  ops.builder.constant(i64(values, dims ?? [values.length]));
+const axis = (value: number) => ({ axis: attr.int(value) });
+
+export const INDEXED: readonly Case[] = [
+  {
+    op: 'Gather',
+    about: 'rows, twice the same',
+    inputs: [[4, 3]],
+    y: (ops, x) => ops.gather(x, at(ops, [2, 0, 2])),
+  },
+  {
+    op: 'Gather',
+    about: 'a table of indices, middle axis',
+    inputs: [[2, 4, 3]],
+    y: (ops, x) => ops.gather(x, at(ops, [1, -1, 1, 0], [2, 2]), 1),
+  },
+  {
+    op: 'Gather',
+    about: 'last axis',
+    inputs: [[2, 4]],
+    y: (ops, x) => ops.gather(x, at(ops, [3, 3, 1]), -1),
+  },
+  {
+    op: 'Gather',
+    about: 'the class token',
+    inputs: [[2, 4, 3]],
+    y: (ops, x) => ops.gather(x, at(ops, [0], []), 1),
+  },
+  {
+    op: 'Gather',
+    about: 'one from the end',
+    inputs: [[2, 4, 3]],
+    y: (ops, x) => ops.gather(x, at(ops, [-1]), 1),
+  },
+  {
+    op: 'GatherElements',
+    inputs: [[3, 4]],
+    y: (ops, x) => node('GatherElements', axis(1))(ops, x, at(ops, [0, 0, 3, 2, -1, 2], [3, 2])),
+  },
+  {
+    op: 'GatherND',
+    inputs: [[3, 4, 2]],
+    y: (ops, x) => node('GatherND')(ops, x, at(ops, [0, 1, 2, 3, 0, 1], [3, 2])),
+  },
+  ...[{}, ADDING].flatMap((mode): Case[] => {
+    const about = 'reduction' in mode ? 'adding' : 'replacing';
+    return [
+      {
+        op: 'ScatterElements',
+        about,
+        inputs: [
+          [3, 4],
+          [3, 2],
+        ],
+        y: (ops, x, updates) =>
+          ops.node('ScatterElements', [x, at(ops, [0, 1, 3, 2, 1, -1], [3, 2]), updates], {
+            ...axis(1),
+            ...mode,
+          }),
+      },
+      {
+        op: 'ScatterND',
+        about,
+        inputs: [
+          [3, 4],
+          [2, 4],
+        ],
+        y: (ops, x, updates) => ops.node('ScatterND', [x, at(ops, [2, 0], [2, 1]), updates], mode),
+      },
+    ];
+  }),
+];
