@@ -49,10 +49,6 @@ class TfjsEngine implements Engine {
     this.#hold(new Map(stateTensors(options).map(({ name, initial }) => [name, initial])));
   }
 
-  get steps(): number {
-    return this.#steps;
-  }
-
   async step(batch: Batch, learningRate: number): Promise<number> {
     await this.#ready(batch);
     const { tf } = this.#backend;
