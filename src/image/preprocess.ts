@@ -12,11 +12,18 @@ import { sharp } from './libvips.ts';
  * @throws `image_unsupported`, `image_too_large` (see `inspect`), `image_undecodable` where the pixel data is
  * truncated or corrupt. Damage that decoders repair with a warning is accepted, as browsers do.
  */
-export async function preprocess(options: {
-  bytes: Uint8Array;
-  contract: PreprocessContract;
-  limits?: Partial<ImageLimits>;
-}): Promise<Float32Array> {
+export async function preprocess(options: PreprocessOptions): Promise<Float32Array> {
+  return toChw(await decodePixels(options), options.contract);
+}
+
+export interface PreprocessOptions {
+  readonly bytes: Uint8Array;
+  readonly contract: PreprocessContract;
+  readonly limits?: Partial<ImageLimits>;
+}
+
+/** The first half of `preprocess`: RGB bytes `[height, width, 3]` as the contract lays them out, before normalising. */
+export async function decodePixels(options: PreprocessOptions): Promise<Uint8Array> {
   const { bytes, contract, limits } = options;
   const header = await inspect({ bytes, limits });
   const [r, g, b] = contract.background;
@@ -41,17 +48,16 @@ export async function preprocess(options: {
   // sharp takes 16-bit RGB with a profile to Display P3 and stops there; this brings it to sRGB.
   if (header.deepWithProfile) pipeline.withIccProfile('srgb');
 
-  const pixels = await pipeline
+  return pipeline
     .raw()
     .toBuffer()
     .catch((cause: unknown) => {
       throw undecodable(header.mime, cause);
     });
-  return toChw(pixels, contract);
 }
 
-/** HWC bytes to normalised CHW floats. */
-function toChw(pixels: Uint8Array, { width, height, mean, std }: PreprocessContract): Float32Array {
+/** The second half: HWC bytes to normalised CHW floats. */
+export function toChw(pixels: Uint8Array, { width, height, mean, std }: PreprocessContract): Float32Array {
   const area = width * height;
   if (pixels.length !== 3 * area)
     throw new RangeError(`decoder gave ${pixels.length} bytes, not ${3 * area}`);

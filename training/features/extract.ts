@@ -17,6 +17,8 @@ export interface ExtractOptions {
   readonly dimension: number;
   /** Called at most once, and only where something is not cached; closed before this function returns. */
   readonly openEmbedder: () => Promise<Embedder>;
+  /** Cache key (64 hex digits) by image hash, where the embedder embeds another picture than the image. Default: the hash. */
+  readonly keyOf?: (hash: string) => string;
   readonly onProgress?: (progress: FeatureProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -49,7 +51,7 @@ const IMAGE_ERRORS: readonly string[] = ['image_undecodable', 'image_unsupported
  * whatever the embedder throws that is not about one image.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Features> {
-  const { rows, dimension, fingerprint, signal } = options;
+  const { rows, dimension, fingerprint, keyOf = (hash) => hash, signal } = options;
   const cache = openFeatureCache({ folder: options.cache, fingerprint, dimension });
   let opened: Promise<Embedder> | undefined;
   const embedder = () => {
@@ -66,7 +68,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Features
     const missing = new Map<string, Uint8Array>();
     const hashes = images.map((image) => {
       if (image instanceof Error) return undefined;
-      const hash = createHash('sha256').update(image).digest('hex');
+      const hash = keyOf(createHash('sha256').update(image).digest('hex'));
       if (cache.has(hash)) counts.cached++;
       else missing.set(hash, image);
       return hash;
