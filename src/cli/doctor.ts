@@ -42,7 +42,7 @@ async function examine(options: { models: string }): Promise<Finding[]> {
     { what: 'cores', found: String(availableParallelism()), fine: true },
     await images(),
     await onnxruntime(),
-    await tensorflow(),
+    ...(await training()),
     ...(await models(options.models)),
   ];
 }
@@ -61,25 +61,24 @@ async function onnxruntime(): Promise<Finding> {
   try {
     const { listProviders } = await import('../runtime/session.ts');
     const providers = await listProviders();
-    const cuda = providers.includes('cuda') ? '' : '; for an NVIDIA GPU: npm run gpu:ort';
-    return { what, found: `providers ${providers.join(', ')}${cuda}`, fine: providers.includes('cpu') };
+    return { what, found: `providers ${providers.join(', ')}`, fine: providers.includes('cpu') };
   } catch (error) {
     return { what, found: `does not load: ${firstLine(error)}`, fine: false };
   }
 }
 
-async function tensorflow(): Promise<Finding> {
-  // A variable, so that nothing tries to resolve a package that is not meant to be there.
-  const name = '@tensorflow/tfjs-node-gpu';
+/** What training can run on, and what it does run on where nothing else is asked for. */
+async function training(): Promise<Finding[]> {
   try {
-    const { version } = (await import(name)) as { version: Record<string, string> };
-    return { what: name, found: version['tfjs-core'] ?? 'installed', fine: true };
+    const { chooseEngine, listDevices } = await import('../../training/engine/devices.ts');
+    const devices = (await listDevices()).map(({ name, found, install }): Finding => {
+      const missing = install ? `${found}; optional: ${install}` : found;
+      return { what: `train on ${name}`, found: missing, fine: true };
+    });
+    const { description } = await chooseEngine();
+    return [...devices, { what: 'train by default', found: description, fine: true }];
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
-    const found = missing
-      ? 'not installed (optional; npm run gpu:tf)'
-      : `installed, but does not load: ${firstLine(error)}`;
-    return { what: name, found, fine: true };
+    return [{ what: 'train', found: firstLine(error), fine: false }];
   }
 }
 

@@ -26,6 +26,8 @@ const HOMES: Record<string, readonly string[]> = {
   sharp: ['src/image'],
   'hnswlib-node': ['src/index'],
   'better-sqlite3': ['src/store'],
+  '@tensorflow/tfjs': ['training/engine/tfjs'],
+  '@tensorflow/tfjs-backend-wasm': ['training/engine/tfjs'],
   express: ['server'],
   multer: ['server'],
   helmet: ['server'],

@@ -146,7 +146,14 @@ describe('attractor doctor', () => {
   it('says what is there, and fails on a model that is not whole', async () => {
     const whole = await attractor(['doctor', '--models', 'models']);
     expect(whole.out).toMatch(/node .*\n.*cores .*\n.*sharp +\d.*\n.*onnxruntime +providers .*cpu/);
-    expect(whole.out).toMatch(/tfjs-node-gpu/);
+    expect(whole.out).toMatch(/train on onnxruntime, cpu +works/);
+    expect(whole.out).toMatch(/train on onnxruntime, cuda +(works|.*npm run gpu:ort)/);
+    expect(whole.out).toMatch(
+      /train on @tensorflow\/tfjs-node-gpu +(4\.|installed|not installed .*npm run gpu:tf)/,
+    );
+    expect(whole.out).toMatch(/train on TensorFlow.js, wasm +4\.\d+\.\d+, works/);
+    expect(whole.out).toMatch(/train by default +(onnxruntime|TensorFlow) on /);
+    expect(whole.err).toBe('');
     expect(whole.out).toMatch(/model tiny +backbone, 32 numbers, sha256:/);
     expect(whole.code).toBe(0);
     await tinyBackbone({ directory: join(folder, 'others/tiny') });
