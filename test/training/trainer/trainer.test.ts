@@ -1,16 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createOrtEngine } from '../../../training/engine/ort.ts';
 import { potentialField } from '../../../training/losses/potential-field.ts';
 import { readCheckpoint } from '../../../training/trainer/checkpoint.ts';
 import { trainHead } from '../../../training/trainer/head.ts';
 import type { StepProgress } from '../../../training/trainer/options.ts';
+import { killedAt } from './killed.ts';
 import { bits, train } from './run.ts';
 import { DIMENSION_IN, randomHead, recallAt1, syntheticSet } from './synthetic.ts';
 
@@ -116,15 +113,7 @@ describe('trainHead', () => {
 describe('resuming', () => {
   test('killed in the third epoch, it ends in the same bits', async () => {
     const checkpointDirectory = join(folder, 'killed');
-    const script = fileURLToPath(new URL('./train-child.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', 'tsx', script, checkpointDirectory], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const exited = once(child, 'exit');
-    for await (const line of createInterface({ input: child.stdout })) {
-      if (Number(line) >= 19) child.kill('SIGKILL');
-    }
-    expect(await exited).toEqual([null, 'SIGKILL']);
+    await killedAt('plain', checkpointDirectory, 19);
     const { header } = (await readCheckpoint(join(checkpointDirectory, 'training.ckpt')))!;
     expect(header).toMatchObject({ step: 16, progress: { epoch: 3, batch: 0 } });
 
