@@ -30,7 +30,7 @@ export async function judge(
 }
 
 function look(
-  { network }: TrainNetworkConfig,
+  { network, loss: { options } }: TrainNetworkConfig,
   { embeddings, classes }: Pick<Validation, 'embeddings' | 'classes'>,
   { loss }: Pick<EpochRecord, 'loss'>,
   first: EpochRecord | undefined,
@@ -40,6 +40,7 @@ function look(
   const { effectiveRank, meanCosine, advice } = diagnose({
     ...{ embeddings, dimension, loss },
     ...(classes === undefined ? {} : { classes }),
+    ...(typeof options.margin === 'number' ? { margin: options.margin } : {}),
     ...(first?.spread === undefined ? {} : { before: first.spread }),
   });
   const warnings = advice.length > 0 ? { warnings: advice } : {};

@@ -59,8 +59,11 @@ function withMemory(): Loss {
 }
 
 /** Four epochs of eight steps. */
-export function trainRich(options: Partial<TrainNetworkOptions> = {}): Promise<TrainNetworkResult> {
-  return trainNetwork({
+export const trainRich = (options: Partial<TrainNetworkOptions> = {}): Promise<TrainNetworkResult> =>
+  trainNetwork({ ...optionsOf(), ...options });
+
+export function optionsOf(): TrainNetworkOptions {
+  return {
     network: twoLayers(),
     loss: withMemory(),
     samples: {
@@ -89,8 +92,7 @@ export function trainRich(options: Partial<TrainNetworkOptions> = {}): Promise<T
     clipValue: 0.5,
     clipNorm: 1,
     ema: 0.9,
-    ...options,
-  });
+  };
 }
 
 /** Recall of unseen classes, in plain arithmetic. */
