@@ -149,7 +149,7 @@ describe('attractor doctor', () => {
     expect(whole.out).toMatch(/train on onnxruntime, cpu +works/);
     expect(whole.out).toMatch(/train on onnxruntime, cuda +(works|.*npm run gpu:ort)/);
     expect(whole.out).toMatch(
-      /train on @tensorflow\/tfjs-node-gpu +(4\.|installed|not installed .*npm run gpu:tf)/,
+      /train on @tensorflow\/tfjs-node-gpu +(4\.|installed|not installed;.*npm run gpu:tf)/,
     );
     expect(whole.out).toMatch(/train on TensorFlow.js, wasm +4\.\d+\.\d+, works/);
     expect(whole.out).toMatch(/train by default +(onnxruntime|TensorFlow) on /);
