@@ -46,10 +46,12 @@ function leastSquares(): TrainingGraph {
   };
 }
 
-/** mean((x p - mean)²) with a running mean of x, and the mean before it. */
+/** mean((x p - mean)²) with a running mean of x, the mean before it, and a number that stands still. */
 function carrying(): TrainingGraph {
   const ops = new Ops(new GraphBuilder());
-  for (const [name, dims] of Object.entries({ x: [ROWS, WIDTH], p: [WIDTH], mean: [WIDTH], before: [WIDTH] }))
+  for (const [name, dims] of Object.entries({
+    ...{ x: [ROWS, WIDTH], p: [WIDTH], mean: [WIDTH], before: [WIDTH], still: [WIDTH] },
+  }))
     ops.builder.input({ name, type: 'float32', dims });
   const off = ops.sub(ops.mul('x', 'p'), 'mean');
   ops.builder.output(ops.mean(ops.mul(off, off)), 'float32', []);
@@ -60,7 +62,7 @@ function carrying(): TrainingGraph {
   return {
     model: ops.builder.build({ name: 'carrying', opset: OPSET }),
     parameters: [{ name: 'p', dims: [WIDTH], initial: Float32Array.of(1, 2, 3), learningRateMultiplier: 1 }],
-    buffers: [buffer('mean', 1, next), buffer('before', 9, 'mean')],
+    buffers: [buffer('mean', 1, next), buffer('before', 9, 'mean'), buffer('still', 5, 'still')],
   };
 }
 
@@ -216,7 +218,9 @@ export function engineContract(name: string, createEngine: CreateEngine): void {
         close(engine.state().tensors.get('mean')!, mean);
         close(engine.state().tensors.get('before')!, before);
       }
-      expect([...engine.state().tensors.keys()]).toEqual(['p', 'p/first', 'p/second', 'mean', 'before']);
+      const names = ['p', 'p/first', 'p/second', 'mean', 'before', 'still'];
+      expect([...engine.state().tensors.keys()]).toEqual(names);
+      close(engine.state().tensors.get('still')!, [5, 5, 5]);
       await engine.close();
     });
 
@@ -244,7 +248,10 @@ export function engineContract(name: string, createEngine: CreateEngine): void {
       const { x: features, y: targets } = batch;
       const wrong = [
         [{ x: features! }, /feeds\.y: expected float32 \[6,1\], received nothing/],
-        [{ x: features!, y: f32([3, 2], y) }, /feeds\.y: expected float32 \[6,1\], received "float32 \[3,2\]"/],
+        [
+          { x: features!, y: f32([3, 2], y) },
+          /feeds\.y: expected float32 \[6,1\], received "float32 \[3,2\]"/,
+        ],
         [{ x: features!, y: targets!, z: targets! }, /feeds\.z/],
       ] as const;
       for (const [feeds, message] of wrong) {

@@ -61,7 +61,7 @@ export function lazyExpand(model: OnnxModel): OnnxModel {
         node,
         sources.map((source) => source.dims),
       );
-      const full = sizeOf(own) === sizeOf(dims.get(output)!);
+      const full = own.join() === dims.get(output)!.join();
       const name = full ? output : `${output}/small`;
       nodes.push({ ...node, inputs: sources.map((source) => source.name), outputs: [name] });
       if (!full) small.set(output, { name, dims: own });

@@ -47,7 +47,14 @@ test.each<[string, number, (ops: Ops) => string[]]>([
   ['meets one of its own', 1, (ops) => [ops.add(rowSums(ops), ops.mul(rowSums(ops), 3))]],
   ['is an output', 1, (ops) => [rowSums(ops)]],
   ['is summed again', 1, (ops) => [ops.sum(ops.mul(2, rowSums(ops)), [0, 1], true)]],
-  ['is used in both ways', 1, (ops) => [rowSums(ops), ops.mul(ops.expand('x', FULL), rowSums(ops))]],
+  [
+    'is used in both ways',
+    1,
+    (ops) => {
+      const sums = rowSums(ops);
+      return [sums, ops.mul('x', sums)];
+    },
+  ],
   [
     'has a lower rank',
     1,
