@@ -2,27 +2,31 @@
 // the next step's inputs.
 
 import { f32, scalar } from '../../src/onnx/tensor.ts';
-import { openSession } from '../../src/runtime/session.ts';
+import { openSession, type Session } from '../../src/runtime/session.ts';
 import { averageDecay, corrections } from '../optim/optimizer.ts';
 import { checkState } from './check-state.ts';
 import type { Batch, Engine, EngineOptions, EngineState } from './engine.ts';
-import { buildStep, stateTensors } from './step-program.ts';
+import { buildGradients, buildStep, type GradientProgram, stateTensors } from './step-program.ts';
 
 /** Opens the session and starts at the graph's initial parameters with empty slots. */
 export async function createOrtEngine(options: EngineOptions): Promise<Engine> {
-  const { optimizer, ema, providers, threads } = options;
+  const { graph, optimizer, ema, providers, threads } = options;
   const program = buildStep(options);
   const session = await openSession({ model: program.model, providers, threads });
   const carried = stateTensors(options);
   const names = new Set(carried.map(({ name }) => name));
+  const outputs = [...new Set(Object.values(program.next))].filter((value) => !names.has(value));
+  let slopes: Promise<{ program: GradientProgram; session: Session }> | undefined;
   let state: EngineState = { step: 0, tensors: new Map(carried.map(({ name, initial }) => [name, initial])) };
 
+  const tensorsOf = (named: readonly { name: string; dims: readonly number[] }[]) =>
+    Object.fromEntries(named.map(({ name, dims }) => [name, f32(dims, state.tensors.get(name)!)]));
   const feeds = (batch: Batch, learningRate: number) => {
     const next = state.step + 1;
     const [correction1, correction2] = optimizer.kind === 'sgd' ? [1, 1] : corrections(next, optimizer);
     return {
       ...batch,
-      ...Object.fromEntries(carried.map(({ name, dims }) => [name, f32(dims, state.tensors.get(name)!)])),
+      ...tensorsOf(carried),
       learning_rate: scalar(learningRate),
       correction1: scalar(correction1),
       correction2: scalar(correction2),
@@ -30,9 +34,13 @@ export async function createOrtEngine(options: EngineOptions): Promise<Engine> {
     };
   };
 
+  const openGradients = async () => {
+    const program = buildGradients(options);
+    return { program, session: await openSession({ model: program.model, providers, threads }) };
+  };
+
   return {
     async step(batch, learningRate) {
-      const outputs = carried.map(({ name }) => program.next[name]!).filter((value) => !names.has(value));
       const results = await session.run(feeds(batch, learningRate), [program.loss, ...outputs]);
       const tensors = carried.map(({ name }) => {
         const value = program.next[name]!;
@@ -42,16 +50,22 @@ export async function createOrtEngine(options: EngineOptions): Promise<Engine> {
       return Number(results[program.loss]!.data[0]);
     },
     async gradients(batch) {
-      const wanted = Object.entries(program.gradients);
-      const results = await session.run(feeds(batch, 0), [program.loss, ...wanted.map(([, value]) => value)]);
-      const gradients = new Map(wanted.map(([name, value]) => [name, results[value]!.data as Float32Array]));
-      return { loss: Number(results[program.loss]!.data[0]), gradients };
+      slopes ??= openGradients();
+      const { program, session } = await slopes;
+      const present = { ...batch, ...tensorsOf([...graph.parameters, ...graph.buffers]) };
+      const results = await session.run(present);
+      const gradients = Object.entries(program.gradients).map(
+        ([name, value]) => [name, results[value]!.data as Float32Array] as const,
+      );
+      return { loss: Number(results[program.loss]!.data[0]), gradients: new Map(gradients) };
     },
     state: () => state,
     restore(saved) {
       checkState(carried, saved);
       state = saved;
     },
-    close: () => session.release(),
+    async close() {
+      await Promise.all([session.release(), slopes?.then(({ session }) => session.release())]);
+    },
   };
 }

@@ -1,6 +1,7 @@
 // A training graph with its backward pass, clipping, optimiser and averages: one ONNX graph whose outputs are the inputs
 // of its next run. Runs nothing itself.
 
+import type { GraphBuilder } from '../../src/onnx/build.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { elementCount } from '../../src/onnx/tensor.ts';
 import { addGradients } from '../autodiff/gradients.ts';
@@ -20,9 +21,15 @@ export interface StateTensor {
 
 export interface StepProgram {
   readonly model: Uint8Array;
-  /** Outputs: the loss, the next value of each state tensor, and each parameter's gradient. */
+  /** Outputs: the loss, and the next value of each state tensor. */
   readonly loss: string;
   readonly next: Readonly<Record<string, string>>;
+}
+
+export interface GradientProgram {
+  readonly model: Uint8Array;
+  /** Outputs: the loss, and each parameter's gradient. */
+  readonly loss: string;
   readonly gradients: Readonly<Record<string, string>>;
 }
 
@@ -40,7 +47,7 @@ export function stateTensors({ graph, optimizer, ema }: EngineOptions): StateTen
   return [...ofParameters, ...graph.buffers.map(({ name, dims, initial }) => ({ name, dims, initial }))];
 }
 
-/** Inputs besides the graph's own and the state: scalars learning_rate, correction1, correction2, and stays with `ema`. */
+/** A whole step. Inputs besides the graph's own and the state: scalars learning_rate, correction1, correction2, and stays with `ema`. */
 export function buildStep(options: EngineOptions): StepProgram {
   const { graph, optimizer, ema } = options;
   const builder = continueGraph(graph.model);
@@ -77,19 +84,30 @@ export function buildStep(options: EngineOptions): StepProgram {
         ops.mul(stays, ops.sub(average, updated.parameter)),
       );
     }
-    builder.output(gradients[name]!, 'float32', dims);
   }
   for (const { name, next: value } of graph.buffers) next[name] = value;
-  // A tensor that stays as it is, or takes over another's value, is an input and no output.
   const carried = stateTensors(options);
-  const inputs = new Set(carried.map(({ name }) => name));
+  // A tensor that stays as it is, or takes over another's value, is an input and no output.
+  const known = new Set(carried.map(({ name }) => name));
   for (const { name, dims } of carried) {
-    if (!inputs.has(next[name]!)) builder.output(next[name]!, 'float32', dims);
+    const value = next[name]!;
+    if (!known.has(value)) builder.output(value, 'float32', dims);
+    known.add(value);
   }
-  return {
-    model: encodeModel(lazyExpand(builder.build({ name: 'step', opset: OPSET }))),
-    loss,
-    next,
-    gradients,
-  };
+  return { model: encode(builder), loss, next };
 }
+
+/** Forward and backward alone: a step that had the gradients among its outputs would have to keep them all. */
+export function buildGradients({ graph }: EngineOptions): GradientProgram {
+  const builder = continueGraph(graph.model);
+  const loss = graph.model.graph.outputs[0]!.name;
+  const names = graph.parameters.map(({ name }) => name);
+  const gradients = addGradients({ builder, loss, parameters: names });
+  builder.output(loss, 'float32', []);
+  const dimsOf = new Map(graph.parameters.map(({ name, dims }) => [gradients[name]!, dims]));
+  for (const [gradient, dims] of dimsOf) builder.output(gradient, 'float32', dims);
+  return { model: encode(builder), loss, gradients };
+}
+
+const encode = (builder: GraphBuilder) =>
+  encodeModel(lazyExpand(builder.build({ name: 'step', opset: OPSET })));
