@@ -146,7 +146,8 @@ async function judgeRows(options: {
   const { scores } = tuning.matmul;
   const { dimension } = network;
   const report = await evaluateRetrieval({ dimension, queries: { vectors, labels }, ks: [1], scores });
-  return { score: report.mapAtR.value, metrics: { recallAt1: report.recall.get(1)!.value } };
+  const metrics = { recallAt1: report.recall.get(1)!.value };
+  return { score: report.mapAtR.value, metrics, embeddings: vectors, classes: new Set(labels).size };
 }
 
 /** Unit rows [classes, dimension]. */
