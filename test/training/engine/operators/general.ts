@@ -22,6 +22,16 @@ const ELEMENTWISE: readonly Case[] = [
     POSITIVE,
   ),
   node('Max', 'broadcast', [[12], [1]]),
+  built('Max', 'with a number', [[12]], (ops, x) => ops.max(x, 0.2)),
+  built(
+    'Min',
+    'of a row, a column and a number',
+    [
+      [1, 4],
+      [3, 1],
+    ],
+    (ops, a, b) => ops.min(ops.min(a, b), 0.1),
+  ),
   node('Min', 'broadcast', [[3, 4], [4]]),
   node('Sum', 'of three', [[3, 4], [4], []]),
   node('Mean', 'of three', [[3, 4], [4], [3, 1]]),
@@ -67,6 +77,34 @@ const ELEMENTWISE: readonly Case[] = [
     built(op, 'as a mask', [[3, 4], [4]], (ops, a, b) =>
       ops.mul(ops.mask(ops.node(op, [a, b])), ops.add(a, b)),
     ),
+  ),
+  built(
+    'Where',
+    'with numbers and a mask of rows',
+    [
+      [3, 4],
+      [3, 1],
+    ],
+    (ops, a, b) => ops.mul(b, ops.where(ops.greater(b, 0), a, 0.5)),
+  ),
+  ...[0, 2 ** 30].map((offset) =>
+    built('Equal', `of a column and a row of whole numbers from ${offset}`, [[4, 4]], (ops, x) => {
+      const values = [0, 1, 2, 1].map((value) => value + offset);
+      const [column, row] = [
+        [4, 1],
+        [1, 4],
+      ].map((dims) => ops.builder.constant(i64(values, dims)));
+      return ops.mul(x, ops.mask(ops.equal(column!, row!)));
+    }),
+  ),
+  built(
+    'Or',
+    'of rows and columns',
+    [
+      [3, 1],
+      [1, 4],
+    ],
+    (ops, a, b) => ops.mul(ops.mask(ops.node('Or', [ops.greater(a, 0), ops.less(b, 0.1)])), ops.add(a, b)),
   ),
   built('And', 'with Or, Not', [[3, 4], [4]], (ops, a, b) => {
     const [up, down] = [ops.greater(a, 0.2), ops.less(b, 0.4)];

@@ -1,6 +1,7 @@
 // Sums, products and powers, element by element with numpy's broadcasting.
 
 import { number } from '../../../autodiff/rule.ts';
+import { broadcastShape, spread } from '../broadcast.ts';
 import type { Tensor } from '../load.ts';
 import { any, type Operator, refused, type Step } from '../operator.ts';
 
@@ -12,20 +13,20 @@ const two = (compute: (step: Step, a: Tensor, b: Tensor) => Tensor): Operator =>
 const many = (compute: (step: Step, a: Tensor, b: Tensor) => Tensor): Operator =>
   any((step) => (step.inputs as Tensor[]).reduce((sofar, next) => compute(step, sofar, next)));
 
-/** The library's gradient of Maximum and Minimum does not undo broadcasting, so that is done first. */
-function alike({ tf }: Step, a: Tensor, b: Tensor): [Tensor, Tensor] {
-  const shape = broadcastShape(a.shape, b.shape);
-  const spread = (x: Tensor) => (String(x.shape) === String(shape) ? x : tf.broadcastTo(x, shape));
-  return [spread(a), spread(b)];
-}
-
-export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, axis) => {
-    const [left, right] = [a[axis - rank + a.length] ?? 1, b[axis - rank + b.length] ?? 1];
-    return left === 1 ? right : left;
+/**
+ * The library's gradient of an extreme does not undo broadcasting, so that is done first. A lone number that no gradient is
+ * wanted of can stay as it is.
+ */
+const extreme = (which: 'maximum' | 'minimum') =>
+  many((step, a, b) => {
+    const shape = broadcastShape(a.shape, b.shape);
+    const still = !step.active.some((active) => active);
+    const ready = (x: Tensor, input: number) =>
+      x.size === 1 && (still || (step.inputs.length === 2 && !step.active[input]))
+        ? x
+        : spread(step, x, shape);
+    return step.tf[which](ready(a, 0), ready(b, 1));
   });
-}
 
 function power(step: Step, x: Tensor, exponent: Tensor): Tensor {
   const { tf } = step;
@@ -55,8 +56,8 @@ export const ARITHMETIC: Readonly<Record<string, Operator>> = {
     return step.tf.mod(a, b);
   }),
   Pow: two(power),
-  Max: many((step, a, b) => step.tf.maximum(...alike(step, a, b))),
-  Min: many((step, a, b) => step.tf.minimum(...alike(step, a, b))),
+  Max: extreme('maximum'),
+  Min: extreme('minimum'),
   Sum: many(({ tf }, a, b) => tf.add(a, b)),
   Mean: any((step) => {
     const { tf } = step;

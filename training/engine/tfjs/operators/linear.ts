@@ -1,9 +1,9 @@
 // Products of matrices, also many at once.
 
 import { number } from '../../../autodiff/rule.ts';
+import { broadcastShape, spread } from '../broadcast.ts';
 import type { Tensor } from '../load.ts';
 import { differentiable, type Operator, plain, type Step } from '../operator.ts';
-import { broadcastShape } from './arithmetic.ts';
 
 const swapped = (rank: number) => [...Array(rank - 2).keys(), rank - 1, rank - 2];
 
@@ -34,12 +34,11 @@ function matmul(step: Step): Tensor {
     result = product(step, tf.reshape(a, [-1, a.shape.at(-1)!]), b);
   } else {
     const batch = broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-    const spread = (x: Tensor) => {
-      const shape = [...batch, ...x.shape.slice(-2)];
-      return String(shape) === String(x.shape) ? x : tf.broadcastTo(x, shape);
+    const stacked = (x: Tensor) => {
+      const own = x.shape.slice(-2);
+      return tf.reshape(spread(step, x, [...batch, ...own]), [-1, ...own]);
     };
-    const flat = (x: Tensor) => tf.reshape(x, [-1, ...x.shape.slice(-2)]);
-    result = product(step, flat(spread(a)), flat(spread(b)));
+    result = product(step, stacked(a), stacked(b));
   }
   return tf.reshape(result, [...outputDims[0]!]);
 }

@@ -2,16 +2,14 @@
 
 import { ints, number, positive, range, text } from '../../../autodiff/rule.ts';
 import { cutsOf } from '../../../autodiff/rules/slice.ts';
+import { spread } from '../broadcast.ts';
 import type { Tensor, Tf } from '../load.ts';
 import { any, type Compute, type Operator, plain, refused, type Step } from '../operator.ts';
 
 /** Every operator that only renames positions: the dims say all. */
 const reshape: Compute = ({ tf, inputs: [x], outputDims: [dims] }) => tf.reshape(x!, [...dims!]);
 
-const expand: Compute = ({ tf, inputs: [x], outputDims: [dims] }) => {
-  const x1 = x!;
-  return String(x1.shape) === String(dims) ? x1 : tf.broadcastTo(x1, [...dims!]);
-};
+const expand: Compute = (step) => spread(step, step.inputs[0]!, step.outputDims[0]!);
 
 const transpose: Compute = ({ tf, node, inputs: [x] }) =>
   tf.transpose(x!, [...(ints(node, 'perm') ?? range(x!.rank).reverse())]);
