@@ -5,8 +5,10 @@ import { splitClasses } from '../src/dataset/split.ts';
 import { invalid, refuseUnknown } from '../src/errors/error.ts';
 import { createMatmul } from './baselines/matmul.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
-import { fitHeads, pickRows } from './fit/fit.ts';
-import { type DataOptions, type Prepared, type Progress, prepare, stepProgress } from './prepare.ts';
+import { fitHeads } from './fit/fit.ts';
+import { pickRows } from './fit/space.ts';
+import { methodTrials } from './methods.ts';
+import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
 import type { MethodScores } from './report/scores.ts';
 
@@ -45,15 +47,13 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     for (const seed of seeds) {
       const split = splitClasses({ labels: data.labels, fraction: testClasses, seed });
       const recipe = resolveRecipe({ ...options, seed });
-      const onStep = stepProgress(
-        onProgress && ((p) => onProgress({ ...p, phase: `seed ${seed} ${p.phase}` })),
-      );
       const { heads } = await fitHeads({
         ...recipe,
         data: pickRows(data, split.kept, inputs),
-        inputs,
-        matmul,
-        recipe: { ...recipe, signal, onStep },
+        methods: methodTrials({ recipe, matmul }),
+        run: { seed, signal },
+        ...{ inputs, matmul },
+        onProgress: onProgress && ((p) => onProgress({ ...p, phase: `seed ${seed} ${p.phase}` })),
       });
       const unseen = pickRows(data, split.held, inputs);
       runs.push({ seed, results: await evaluateHeads({ heads, data: unseen, inputs, matmul, signal }) });

@@ -20,7 +20,7 @@ export interface DataOptions {
 }
 
 export interface Progress {
-  /** What is under way: `features`, then the stages of fitting. */
+  /** What is under way: `features`, `audit`, a method in the race, then `refit <method>`. */
   readonly phase: string;
   readonly done: number;
   readonly total: number;
@@ -74,10 +74,4 @@ export async function prepare(
     classes: sizes.size,
     problems: [...dataset.problems, ...problems],
   };
-}
-
-/** Steps of the trainer as progress of the stage that they belong to. */
-export function stepProgress(onProgress: ((progress: Progress) => void) | undefined) {
-  return ({ stage, step, steps }: { stage: string; step: number; steps: number }): void =>
-    onProgress?.({ phase: stage, done: step, total: steps });
 }

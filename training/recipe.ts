@@ -1,22 +1,22 @@
 // The options of training that decide its result, with their defaults: what a card and a manifest have to state.
 
 import { invalid } from '../src/errors/error.ts';
-import type { Loss } from './losses/loss.ts';
-import { potentialField } from './losses/potential-field.ts';
-
-/** The losses that `--loss` names, each with the preset for heads on frozen features. */
-export const LOSSES: Readonly<Record<string, () => Loss>> = {
-  pfml: () => potentialField({ preset: 'frozen-features' }),
-};
+import { METHODS, methodTitle } from './methods.ts';
 
 export interface RecipeOptions {
-  /** One of LOSSES. Default pfml. */
+  /** A closed form (pca, lda, whitening), one of LOSSES, or `auto`, the default: all of them race. */
   readonly loss?: string;
   /** Length of an embedding. Default 128. */
   readonly dimension?: number;
-  /** Share of the classes that choose start, shrinkage and epoch. Default 0.2. */
+  /** Share of the classes that each fold holds out to choose with. Default 0.2. */
   readonly holdoutClasses?: number;
-  /** Default: 30 from PCA, 20 from LDA. */
+  /** Class splits that a race runs over, at most 1 / holdoutClasses. Default 3. */
+  readonly folds?: number;
+  /** Trials of each loss; closed forms have at most 4. Default 8. */
+  readonly trials?: number;
+  /** Field audit of the labels: `auto` (the default) uses it where it helps on the validation classes. */
+  readonly audit?: Audit;
+  /** Default 20. */
   readonly epochs?: number;
   /** Default: 0.003 from PCA, 0.001 from LDA. */
   readonly learningRate?: number;
@@ -30,10 +30,17 @@ export interface RecipeOptions {
   readonly refit?: boolean;
 }
 
+export type Audit = (typeof AUDITS)[number];
+
+const AUDITS = ['auto', 'on', 'off'] as const;
+
 export const RECIPE_OPTIONS: readonly (keyof RecipeOptions)[] = [
   'loss',
   'dimension',
   'holdoutClasses',
+  'folds',
+  'trials',
+  'audit',
   'epochs',
   'learningRate',
   'classesPerBatch',
@@ -42,36 +49,41 @@ export const RECIPE_OPTIONS: readonly (keyof RecipeOptions)[] = [
   'refit',
 ];
 
-export interface Recipe extends Omit<RecipeOptions, 'loss'> {
-  readonly loss: Loss;
-  readonly dimension: number;
-  readonly holdoutClasses: number;
-  readonly seed: number;
-  readonly refit: boolean;
-  readonly classesPerBatch: number;
-  readonly samplesPerClass: number;
-}
+const DEFAULTS = {
+  loss: 'auto',
+  dimension: 128,
+  holdoutClasses: 0.2,
+  folds: 3,
+  trials: 8,
+  audit: 'auto' as Audit,
+  classesPerBatch: 25,
+  samplesPerClass: 4,
+  seed: 1,
+  refit: true,
+};
+
+export type Recipe = RecipeOptions &
+  Required<Pick<RecipeOptions, keyof typeof DEFAULTS>> & {
+    /** Names of what is fitted: all methods, or the closed forms and the one that is asked for. */
+    readonly methods: readonly string[];
+  };
 
 /**
  * The recipe's options out of any that hold them, with defaults. Throws `invalid_argument` where the loss is unknown or
  * nothing would be held out to choose with; what depends on the data is checked where it is known.
  */
 export function resolveRecipe(options: RecipeOptions): Recipe {
-  const { loss = 'pfml', dimension = 128, holdoutClasses = 0.2, seed = 1, refit = true } = options;
+  const given = RECIPE_OPTIONS.filter((name) => options[name] !== undefined);
+  const recipe = { ...DEFAULTS, ...Object.fromEntries(given.map((name) => [name, options[name]])) };
+  const { loss, holdoutClasses, folds, trials, audit } = recipe;
   if (!(holdoutClasses > 0 && holdoutClasses < 1)) {
     throw invalid('holdoutClasses', 'a share between 0 and 1', holdoutClasses);
   }
-  const { epochs, learningRate, classesPerBatch = 25, samplesPerClass = 4 } = options;
-  if (!Object.hasOwn(LOSSES, loss)) throw invalid('loss', `one of ${Object.keys(LOSSES).join(', ')}`, loss);
-  return {
-    loss: LOSSES[loss]!(),
-    dimension,
-    holdoutClasses,
-    seed,
-    refit,
-    epochs,
-    learningRate,
-    classesPerBatch,
-    samplesPerClass,
-  };
+  for (const [field, value] of Object.entries({ folds, trials })) {
+    if (!Number.isInteger(value) || value < 1) throw invalid(field, 'a whole number of 1 or more', value);
+  }
+  if (!AUDITS.includes(audit)) throw invalid('audit', `one of ${AUDITS.join(', ')}`, audit);
+  if (loss === 'auto') return { ...recipe, methods: METHODS };
+  methodTitle(loss);
+  return { ...recipe, methods: [...new Set(['pca', 'lda', 'whitening', loss])] };
 }

@@ -10,8 +10,10 @@ import { createMatmul } from './baselines/matmul.ts';
 import { exportModel } from './export/export.ts';
 import type { Parity } from './export/parity.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
-import { fitHeads, pickRows } from './fit/fit.ts';
-import { type DataOptions, type Prepared, type Progress, prepare, stepProgress } from './prepare.ts';
+import { type Fit, fitHeads } from './fit/fit.ts';
+import { pickRows } from './fit/space.ts';
+import { methodTitle, methodTrials } from './methods.ts';
+import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
 import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
 
@@ -82,14 +84,15 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     const fit = await fitHeads({
       ...recipe,
       data: pickRows(data, split.kept, inputs),
-      inputs,
-      matmul,
-      recipe: { ...recipe, run, resume, signal, onStep: stepProgress(onProgress) },
+      methods: methodTrials({ recipe, matmul }),
+      run: { seed: recipe.seed, run, resume, signal },
+      ...{ inputs, matmul, onProgress },
     });
-    const trained = fit.heads.find(({ method }) => method === 'PFML')!;
+    const method = recipe.loss === 'auto' ? fit.winner : methodTitle(recipe.loss);
+    const trained = fit.heads.find((head) => head.method === method)!;
     const test = { heads: fit.heads, data: pickRows(data, split.held, inputs), inputs, matmul, signal };
     const facts: RunFacts = {
-      ...recipe,
+      recipe,
       name,
       date: options.date,
       dataset: {
@@ -101,8 +104,13 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       classes,
       backbone: { name: backbone.name, fingerprint: backbone.fingerprint },
       testClasses,
+      method,
+      dimension: trained.map.outputs,
       chosen: trained.chosen,
+      winner: fit.winner,
       validation: fit.validation,
+      margins: fit.margins,
+      audit: fit.audit && { used: fit.audit.used, gain: fit.audit.gain, ...counts(fit.audit) },
       test: split.held.length > 0 ? await evaluateHeads(test) : undefined,
     };
     onProgress?.({ phase: 'export', done: 0, total: 1 });
@@ -127,6 +135,11 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   } finally {
     await matmul.release();
   }
+}
+
+function counts({ decisions }: NonNullable<Fit['audit']>) {
+  const relabelled = decisions.filter(({ verdict }) => verdict === 'relabelled').length;
+  return { relabelled, dropped: decisions.length - relabelled };
 }
 
 /** At most `count` of the numbers below `total`, evenly spread. */

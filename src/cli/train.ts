@@ -15,6 +15,9 @@ interface SharedFlags {
   backbone: string;
   cache: string;
   loss: string;
+  folds: number;
+  trials: number;
+  audit: 'auto' | 'on' | 'off';
   dimension: number;
   epochs?: number;
   rate?: number;
@@ -28,7 +31,7 @@ export function addTrain(program: Command): void {
   const command = program
     .command('train')
     .description(
-      'Train an embedding on labelled images and write it as a model folder. A class is all images with one label; classes held out for validation choose start and epoch.',
+      'Train an embedding on labelled images and write it as a model folder. A class is all images with one label; classes held out for validation choose the method, its settings and the epoch.',
     )
     .requiredOption('--out <folder>', 'model folder to write, e.g. models/shop');
   addShared(command)
@@ -54,6 +57,7 @@ interface TrainFlags extends SharedFlags {
 
 async function runTrain(flags: TrainFlags): Promise<void> {
   const { train } = await import('../../training/train.ts');
+  const { auditLines, marginLines } = await import('../../training/report/card.ts');
   const { alignedTable, scoreRows } = await import('../../training/report/scores.ts');
   const report = await watched('--resume', (watch) =>
     train({
@@ -70,12 +74,13 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   const { facts } = report;
   printProblems(report.problems);
   console.log(`${facts.images} images in ${facts.classes} classes\n`);
-  console.log('Validation classes, which chose start and epoch:');
+  for (const line of auditLines(facts)) console.log(`${line}\n`);
+  console.log('Validation classes, which chose method, settings and epoch:');
   console.log(alignedTable(scoreRows(facts.validation)));
   if (facts.test) console.log(`\nTest classes, seen by nothing:\n${alignedTable(scoreRows(facts.test))}`);
-  const { start, epoch } = facts.chosen;
-  const improved = epoch === 0 ? 'training did not improve on its start' : `after ${epoch} epochs`;
-  console.log(`\nThe trained head started from ${start}: ${improved}.`);
+  console.log(`\n${marginLines(facts).join('\n')}`);
+  const settings = Object.entries(facts.chosen).map(([name, value]) => `${name} ${value}`);
+  console.log(`\n${facts.method}${settings.length > 0 ? ` with ${settings.join(', ')}` : ''}`);
   console.log(`${flags.out}: ${facts.dimension} numbers per image, ${report.fingerprint}`);
 }
 
@@ -83,7 +88,7 @@ export function addCompare(program: Command): void {
   const command = program
     .command('compare')
     .description(
-      'Compare the frozen backbone, PCA, LDA, within-class whitening and the trained head on classes that none has seen, over several splits. Writes no model.',
+      'Compare the frozen backbone, the closed forms and the losses on classes that none has seen, over several splits. Writes no model.',
     );
   addShared(command)
     .option('--test-classes <share>', 'share of the classes that are unseen', number, 0.5)
@@ -115,9 +120,19 @@ function addShared(command: Command): Command {
     )
     .option('--backbone <folder>', 'model folder of the frozen backbone', join(MODELS, 'inception-v3'))
     .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
-    .option('--loss <name>', 'loss of the trained head: pfml', 'pfml')
+    .option('--loss <name>', 'pca, lda, whitening or a loss; auto lets all of them race', 'auto')
+    .option('--trials <count>', 'settings that each loss may try on the validation classes', number, 8)
+    .option('--folds <count>', 'class splits that the choice is made over', number, 3)
+    .addOption(
+      new Option(
+        '--audit <mode>',
+        'drop or relabel labels that sit in the field of another class; auto: where it helps',
+      )
+        .choices(['auto', 'on', 'off'])
+        .default('auto'),
+    )
     .option('--dimension <number>', 'length of an embedding', number, 128)
-    .option('--epochs <number>', 'passes over the images (default: 30 from PCA, 20 from LDA)', number)
+    .option('--epochs <number>', 'passes over the images (default: 20)', number)
     .option('--rate <number>', 'learning rate (default: 0.003 from PCA, 0.001 from LDA)', number)
     .addOption(
       new Option('--batch <classesximages>', 'classes per batch x images of each')
@@ -132,12 +147,13 @@ function shared(flags: SharedFlags) {
   const [classesPerBatch, samplesPerClass] = flags.batch;
   const { label, image, backbone, cache, loss, dimension, epochs, holdoutClasses, refit, testClasses } =
     flags;
+  const { trials, folds, audit } = flags;
   return {
     data: { path: flags.data, label, image },
     where: [...flags.where, ...flags.whereNot],
     learningRate: flags.rate,
     ...{ backbone, cache, loss, dimension, epochs, holdoutClasses, refit, testClasses },
-    ...{ classesPerBatch, samplesPerClass },
+    ...{ classesPerBatch, samplesPerClass, trials, folds, audit },
   };
 }
 

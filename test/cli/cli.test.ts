@@ -34,10 +34,11 @@ function attractor(args: readonly string[], onStart?: (child: ChildProcess) => v
 }
 
 const TRAIN = ['train', '--data', 'catalogue.csv', '--backbone', 'models/tiny', '--dimension', '8'];
+const QUICK = ['--loss', 'pfml', '--trials', '2'];
 
 describe('attractor train', () => {
   it('makes a model that loads, says how good it is, and reads the shop only once', async () => {
-    const args = [...TRAIN, '--label', 'product_id', '--test-classes', '0.25', '--epochs', '3'];
+    const args = [...TRAIN, '--label', 'product_id', '--test-classes', '0.25', '--epochs', '3', ...QUICK];
     const run = await attractor([...args, '--out', 'models/shop']);
     expect(run).toMatchObject({ code: 0, err: '' });
     expect(run.out).toMatch(/120 images in 20 classes/);
@@ -59,8 +60,8 @@ describe('attractor train', () => {
   });
 
   it('stops on Ctrl-C with 130 and the command to go on, which ends in the same model', async () => {
-    const args = [...TRAIN, '--epochs', '60'];
-    const checkpoint = join(folder, 'runs/stopped/from-pca/training.ckpt');
+    const args = [...TRAIN, '--epochs', '40', ...QUICK];
+    const checkpoint = join(folder, 'runs/stopped/pfml/training.ckpt');
     const stopped = await attractor([...args, '--out', 'models/stopped'], async (child) => {
       while (
         child.exitCode === null &&
@@ -91,6 +92,7 @@ describe('attractor train', () => {
     await writeFile(join(folder, 'bad.csv'), `${csv}p0,images/none.png,9\np0,images/broken.png,9\n`);
     const args = [
       ...TRAIN,
+      ...QUICK,
       '--epochs',
       '1',
       '--data',
@@ -116,7 +118,7 @@ describe('attractor train', () => {
     ],
     [['--where', 'view=0'], /error: Training needs 5 classes with two images or more; catalogue.csv has 0/],
     [['--where', 'colour=red'], /error: where: expected one of the columns/],
-    [['--loss', 'hinge'], /error: loss: expected one of pfml, received "hinge"/],
+    [['--loss', 'hinge'], /error: loss: expected auto or one of pca, lda, .*pfml.*, received "hinge"/],
     [['--dimension', '64'], /error: dimension: expected 1 to 32/],
     [['--test-classes', '1'], /error: testClasses: expected a share/],
     [['--batch', '25'], /expected classes x images/],
@@ -133,7 +135,7 @@ describe('attractor train', () => {
 
 describe('attractor compare', () => {
   it('puts the trained head beside frozen and LDA, over seeds', async () => {
-    const run = await attractor(['compare', ...TRAIN.slice(1), '--epochs', '2', '--seeds', '2']);
+    const run = await attractor(['compare', ...TRAIN.slice(1), '--epochs', '2', '--seeds', '2', ...QUICK]);
     expect(run).toMatchObject({ code: 0, err: '' });
     expect(run.out).toMatch(/50 % of the classes unseen, mean ± standard deviation over seeds 1 to 2/);
     for (const method of ['frozen +32', 'PCA +8', 'LDA +8', 'whitening +32', 'PFML +8']) {

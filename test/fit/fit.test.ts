@@ -1,61 +1,52 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { createRng } from '../../src/math/rng.ts';
-import { normaliseRows } from '../../training/baselines/linear-map.ts';
 import { createMatmul } from '../../training/baselines/matmul.ts';
-import { chooseClosedForms } from '../../training/fit/closed-forms.ts';
+import { closedFormTrials } from '../../training/fit/closed-forms.ts';
 import { evaluateHeads } from '../../training/fit/evaluate.ts';
-import { fitHeads, pickRows } from '../../training/fit/fit.ts';
-import { createJudge, type Labelled, openSpace } from '../../training/fit/space.ts';
-import { retrain, trainFromBestStart } from '../../training/fit/trained-head.ts';
+import { type FitOptions, fitHeads } from '../../training/fit/fit.ts';
+import { splitFolds } from '../../training/fit/folds.ts';
+import { createJudge, openSpace, type Projection } from '../../training/fit/space.ts';
+import { trainedTrials } from '../../training/fit/trained-head.ts';
 import { potentialField } from '../../training/losses/potential-field.ts';
+import { clouds, INPUTS, mislabelled, part } from './clouds.ts';
 
 const matmul = createMatmul();
 afterAll(() => matmul.release());
 
-const INPUTS = 40;
-const recipe = { loss: potentialField(), seed: 3, epochs: 6, classesPerBatch: 8 };
+const all = clouds({ classes: 60, each: 6, seed: 4 });
+const seen = part(all, (label) => label < 40);
+const unseen = part(all, (label) => label >= 40);
 
-/** 60 classes of 6: their means differ in 10 directions, louder noise lies in the others. */
-const all: Labelled = (() => {
-  const rng = createRng(4);
-  const [classes, each] = [60, 6];
-  const means = Float32Array.from({ length: classes * 10 }, () => rng.normal());
-  const features = new Float32Array(classes * each * INPUTS);
-  const labels: string[] = [];
-  for (let i = 0; i < classes * each; i++) {
-    const c = i % classes;
-    labels.push(`c${c}`);
-    for (let d = 0; d < INPUTS; d++) {
-      features[i * INPUTS + d] = d < 10 ? means[c * 10 + d]! + 0.4 * rng.normal() : 1.2 * rng.normal();
-    }
-  }
-  return { features: normaliseRows(features, INPUTS), labels };
-})();
-const isSeen = (label: string) => Number(label.slice(1)) < 40;
-const rowsWhere = (keep: (label: string) => boolean) =>
-  pickRows(
-    all,
-    all.labels.flatMap((label, i) => (keep(label) ? [i] : [])),
-    INPUTS,
-  );
-const seen = rowsWhere(isSeen);
-const unseen = rowsWhere((label) => !isSeen(label));
+const DIMENSION = 10;
+const pfml = (count: number) =>
+  trainedTrials({
+    method: 'PFML',
+    losses: [
+      { settings: {}, loss: potentialField() },
+      { settings: { deltaRepulsion: 0.9 }, loss: potentialField({ deltaRepulsion: 0.9 }) },
+    ],
+    ...{ dimension: DIMENSION, count, epochs: 4, classesPerBatch: 8, matmul },
+  });
+const form = (name: 'PCA' | 'LDA' | 'whitening', count = 2) =>
+  closedFormTrials({ form: name, dimension: DIMENSION, count, matmul });
 
-const run = (options: Partial<Parameters<typeof fitHeads>[0]> = {}) =>
+const run = (options: Partial<FitOptions> = {}) =>
   fitHeads({
     data: seen,
     inputs: INPUTS,
-    dimension: 10,
+    dimension: DIMENSION,
+    methods: [form('PCA'), form('LDA'), form('whitening'), pfml(2)],
     holdoutClasses: 0.25,
+    folds: 2,
+    audit: 'off',
     refit: true,
-    recipe,
+    run: { seed: 3 },
     matmul,
     ...options,
   });
 
 describe('fitHeads', () => {
   it('fits heads that carry over to classes that nothing has seen', async () => {
-    const { heads, validation } = await run();
+    const { heads, validation, winner, margins } = await run();
     const results = await evaluateHeads({ heads, data: unseen, inputs: INPUTS, matmul });
     expect(results.map(({ method, dimension }) => [method, dimension])).toEqual([
       ['frozen', 40],
@@ -65,25 +56,58 @@ describe('fitHeads', () => {
       ['PFML', 10],
     ]);
     expect(validation.map(({ method }) => method)).toEqual(results.map(({ method }) => method));
-    const [frozen, , lda, , pfml] = results.map(({ scores }) => scores.mapAtR.value);
+    const [frozen, , lda, , trained] = results.map(({ scores }) => scores.mapAtR.value);
     expect(lda).toBeGreaterThan(frozen! + 0.2);
-    expect(pfml).toBeGreaterThan(frozen! + 0.2);
-    expect(validation[0]!.scores.queries).toBe(10 * 6);
-    expect(results[0]!.scores.queries).toBe(20 * 6);
+    expect(trained).toBeGreaterThan(frozen! + 0.2);
+    // Two folds of ten classes of six.
+    for (const { scores } of validation) expect(scores.queries).toBe(2 * 10 * 6);
+    // Whitening keeps all 40 directions; it is shown, and does not win among lengths of 10.
+    const asked = validation.filter(({ dimension }) => dimension === DIMENSION);
+    const best = asked.reduce((a, b) => (b.scores.mapAtR.value > a.scores.mapAtR.value ? b : a));
+    expect(winner).toBe(best.method);
+    expect(margins.map(({ method }) => method)).not.toContain(winner);
+    for (const { method, margin } of margins) {
+      const other = validation.find((one) => one.method === method)!;
+      expect(margin.difference).toBeCloseTo(best.scores.mapAtR.value - other.scores.mapAtR.value, 9);
+      expect(margin.low).toBeLessThanOrEqual(margin.difference);
+      expect(margin.high).toBeGreaterThanOrEqual(margin.difference);
+    }
   });
 
   it('gives the same bits for the same seed, and other validation classes for another', async () => {
     const [first, second] = [await run(), await run()];
     expect(second).toEqual(first);
-    const other = await run({ recipe: { ...recipe, seed: 4 } });
+    const other = await run({ run: { seed: 4 } });
     expect(other.validation[0]!.scores).not.toEqual(first.validation[0]!.scores);
   });
 
   it('keeps the validation classes out of everything but the choices unless it refits', async () => {
     const plain = await run({ refit: false });
-    const refitted = await run({ refit: true });
+    const refitted = await run();
     expect(refitted.validation).toEqual(plain.validation);
     expect(refitted.heads[0]!.map.mean).not.toEqual(plain.heads[0]!.map.mean);
+  });
+
+  it('audits wrong labels, says that it helped, and comes near the heads of right labels', async () => {
+    const easy = clouds({ classes: 60, each: 8, seed: 4, spread: [0.2, 0.4] });
+    const data = part(easy, (label) => label < 40);
+    const others = part(easy, (label) => label >= 40);
+    const { labels, wrong } = mislabelled(data.labels, 0.3, 1);
+    const noisy = { features: data.features, labels };
+    const methods = [form('LDA')];
+    const score = async (options: Partial<FitOptions>) => {
+      const fit = await run({ data, methods, ...options });
+      const results = await evaluateHeads({ heads: fit.heads, data: others, inputs: INPUTS, matmul });
+      return { audit: fit.audit, mapAtR: results[1]!.scores.mapAtR.value };
+    };
+    const clean = await score({});
+    const blind = await score({ data: noisy });
+    const audited = await score({ data: noisy, audit: 'auto' });
+    expect(audited.audit).toMatchObject({ used: true });
+    expect(audited.audit!.gain.difference).toBeGreaterThan(0);
+    const right = audited.audit!.labels.filter((label, row) => label === data.labels[row]).length;
+    expect(right).toBeGreaterThan(data.labels.length - wrong.size);
+    expect(clean.mapAtR - audited.mapAtR).toBeLessThan((clean.mapAtR - blind.mapAtR) / 2);
   });
 
   it('refuses lengths that the data cannot fill, and shares that leave a side empty', async () => {
@@ -92,15 +116,50 @@ describe('fitHeads', () => {
   });
 });
 
-describe('retrain', () => {
-  it('repeats the chosen training to the bit where the space is the same', async () => {
+describe('trials', () => {
+  it('of a loss come from LDA and PCA in turn, equally many for any loss', () => {
+    expect(pfml(3).map(({ settings }) => [settings.deltaRepulsion, settings.start])).toEqual([
+      [undefined, 'LDA'],
+      [undefined, 'PCA'],
+      [0.9, 'LDA'],
+    ]);
+  });
+
+  it('repeat the chosen training to the bit where the space is the same', async () => {
     const space = await openSpace({ data: seen, inputs: INPUTS, matmul });
     const judge = await createJudge({ space, data: unseen, matmul });
-    const forms = await chooseClosedForms({ space, dimension: 10, judge, matmul });
-    for (const start of [forms.pca, forms.lda]) {
-      const candidate = await trainFromBestStart({ space, starts: [start], judge, recipe });
-      if (start === forms.pca) expect(candidate.epoch).toBeGreaterThan(0);
-      expect(await retrain({ space, candidate, recipe })).toEqual(candidate.head);
+    for (const trial of pfml(2)) {
+      const points: Projection[] = [];
+      await trial.explore(
+        space,
+        (projection) => {
+          points.push(projection);
+          return judge(projection);
+        },
+        { seed: 3 },
+      );
+      expect(points).toHaveLength(5);
+      for (const point of [0, 2, 4]) {
+        expect((await trial.fit(space, point, { seed: 3 })).data).toEqual(points[point]!.data);
+      }
+    }
+  });
+});
+
+describe('splitFolds', () => {
+  const labels = all.labels;
+  const options = { labels, holdoutClasses: 0.3, seed: 1 };
+
+  it('holds out every class at most once, the same number each time', () => {
+    const folds = splitFolds({ ...options, folds: 9 });
+    expect(folds).toHaveLength(3);
+    const held = folds.map((fold) => new Set(fold.held.map((row) => labels[row]!)));
+    expect(held.map(({ size }) => size)).toEqual([18, 18, 18]);
+    expect(new Set(held.flatMap((classes) => [...classes])).size).toBe(54);
+    for (const { kept, held } of folds) {
+      expect([...kept, ...held].sort((a, b) => a - b)).toEqual([...labels.keys()]);
+      const classes = new Set(held.map((row) => labels[row]));
+      expect(kept.some((row) => classes.has(labels[row]))).toBe(false);
     }
   });
 });

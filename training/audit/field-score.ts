@@ -13,6 +13,10 @@ export interface FieldScoreOptions {
   readonly embeddings: Float32Array;
   /** [samples]: 0 to classes - 1. */
   readonly labels: Int32Array;
+  /** [samples]: the class that each sample is a charge of, -1 for none. Default: `labels`. */
+  readonly charges?: Int32Array;
+  /** The samples to score. Default: all, in order. */
+  readonly rows?: Int32Array;
   readonly classes: number;
   readonly dimension: number;
   /** Power of the decay. */
@@ -25,20 +29,32 @@ export interface FieldScoreOptions {
 }
 
 export interface FieldScores {
-  /** [samples]: field of the own class; 0 where the class has no other member. */
+  /** [rows]: field of the own class; 0 where the class has no other member. */
   readonly own: Float32Array;
-  /** [samples], 0 to 1: `own` as a part of the sum over all classes. Low where a label does not fit. 0 where there is no field. */
+  /** [rows], 0 to 1: `own` as a part of the sum over all classes. Low where a label does not fit. 0 where there is no field. */
   readonly share: Float32Array;
-  /** [samples]: the other class with the strongest field, the lowest of equal ones; -1 where there is none. */
+  /** [rows]: the other class with the strongest field, the lowest of equal ones; -1 where there is none. */
   readonly best: Int32Array;
-  /** [samples]: the field of that class. A label is in another's well where bestField > own. */
+  /** [rows]: the field of that class. A label is in another's well where bestField > own. */
   readonly bestField: Float32Array;
+  /** [rows]: the strongest field of the classes that are left, 0 where none is. */
+  readonly secondField: Float32Array;
 }
 
 /** The setting that found planted wrong labels best (share, alpha 6, delta 0.5; docs/training.md). */
 const DEFAULTS = { alpha: 6, delta: 0.5 };
-const KNOWN = [
-  ...['embeddings', 'labels', 'classes', 'dimension', 'alpha', 'delta', 'threads', 'signal', 'onProgress'],
+const KNOWN: readonly (keyof FieldScoreOptions)[] = [
+  'embeddings',
+  'labels',
+  'charges',
+  'rows',
+  'classes',
+  'dimension',
+  'alpha',
+  'delta',
+  'threads',
+  'signal',
+  'onProgress',
 ];
 
 /** Largest block of distances held at a time, in numbers. */
@@ -51,36 +67,39 @@ const BLOCK = 2 ** 23;
  */
 export async function fieldScores(options: FieldScoreOptions): Promise<FieldScores> {
   refuseUnknown(options, KNOWN, 'fieldScores');
-  const { embeddings, labels, classes, dimension, threads, signal, onProgress } = options;
+  const { embeddings, labels, charges = labels, classes, dimension, threads, signal, onProgress } = options;
   const { alpha = DEFAULTS.alpha, delta = DEFAULTS.delta } = options;
-  check({ embeddings, labels, classes, dimension, alpha, delta });
+  check({ embeddings, labels, charges, classes, dimension, alpha, delta });
   const samples = labels.length;
+  const wanted = options.rows ?? Int32Array.from(labels.keys());
+  const outside = wanted.find((row) => row < 0 || row >= samples);
+  if (outside !== undefined) throw invalid('rows', `numbers of 0 to ${samples - 1}`, outside);
   const scores = {
-    own: new Float32Array(samples),
-    share: new Float32Array(samples),
-    best: new Int32Array(samples).fill(-1),
-    bestField: new Float32Array(samples),
+    own: new Float32Array(wanted.length),
+    share: new Float32Array(wanted.length),
+    best: new Int32Array(wanted.length).fill(-1),
+    bestField: new Float32Array(wanted.length),
+    secondField: new Float32Array(wanted.length),
   };
   const sizes = new Int32Array(classes);
-  for (const label of labels) sizes[label]!++;
+  for (const charge of charges) if (charge >= 0) sizes[charge]!++;
   const session = await openSession({ model: potentials(dimension, alpha, delta), threads });
   const all = f32([samples, dimension], embeddings);
   const rows = Math.max(1, Math.min(512, Math.floor(BLOCK / samples)));
   const fields = new Float64Array(classes);
   try {
-    for (let from = 0; from < samples; from += rows) {
+    for (let from = 0; from < wanted.length; from += rows) {
       if (signal?.aborted) throw new AttractorError('aborted', 'Scoring of labels was stopped');
-      const to = Math.min(from + rows, samples);
-      const block = f32([to - from, dimension], embeddings.subarray(from * dimension, to * dimension));
-      const potential = (await session.run({ block, all })).potential!.data as Float32Array;
-      for (let i = from; i < to; i++) {
+      const some = wanted.subarray(from, from + rows);
+      const potential = (await session.run({ block: gather(embeddings, dimension, some), all })).potential!;
+      for (const [at, sample] of some.entries()) {
         fields.fill(0);
-        const row = potential.subarray((i - from) * samples, (i - from + 1) * samples);
-        row[i] = 0;
-        for (let j = 0; j < samples; j++) fields[labels[j]!]! += row[j]!;
-        judge(scores, i, labels[i]!, fields, sizes);
+        const row = (potential.data as Float32Array).subarray(at * samples, (at + 1) * samples);
+        row[sample] = 0;
+        for (let j = 0; j < samples; j++) if (charges[j]! >= 0) fields[charges[j]!]! += row[j]!;
+        judge(scores, from + at, labels[sample]!, fields, sizes);
       }
-      onProgress?.({ done: to, samples });
+      onProgress?.({ done: from + some.length, samples: wanted.length });
     }
   } finally {
     await session.release();
@@ -88,9 +107,17 @@ export async function fieldScores(options: FieldScoreOptions): Promise<FieldScor
   return scores;
 }
 
-/** Writes the scores of sample `i` from the fields of all classes at it. */
+function gather(embeddings: Float32Array, dimension: number, rows: Int32Array) {
+  const block = new Float32Array(rows.length * dimension);
+  for (const [at, row] of rows.entries()) {
+    block.set(embeddings.subarray(row * dimension, (row + 1) * dimension), at * dimension);
+  }
+  return f32([rows.length, dimension], block);
+}
+
+/** Writes the scores of row `i` from the fields of all classes at it. */
 function judge(
-  { own, share, best, bestField }: FieldScores,
+  { own, share, best, bestField, secondField }: FieldScores,
   i: number,
   label: number,
   fields: Float64Array,
@@ -98,15 +125,21 @@ function judge(
 ): void {
   let total = 0;
   let strongest = -1;
+  let second = 0;
   for (let c = 0; c < fields.length; c++) {
     const field = fields[c]!;
     total += field;
-    if (c !== label && sizes[c]! > 0 && (strongest < 0 || field > fields[strongest]!)) strongest = c;
+    if (c === label || sizes[c] === 0) continue;
+    if (strongest < 0 || field > fields[strongest]!) {
+      if (strongest >= 0) second = fields[strongest]!;
+      strongest = c;
+    } else if (field > second) second = field;
   }
   own[i] = fields[label]!;
   share[i] = total > 0 ? fields[label]! / total : 0;
   best[i] = strongest;
   bestField[i] = strongest < 0 ? 0 : fields[strongest]!;
+  secondField[i] = second;
 }
 
 /** max(d, delta)^-alpha of every row of `block` to every row of `all`, as exp(-alpha/2 ln max(d², delta²)). */
@@ -122,7 +155,7 @@ function potentials(dimension: number, alpha: number, delta: number): Uint8Array
   return encodeModel(builder.build({ name: 'potentials', opset: OPSET }));
 }
 
-function check(o: Required<Omit<FieldScoreOptions, 'threads' | 'signal' | 'onProgress'>>): void {
+function check(o: Required<Omit<FieldScoreOptions, 'rows' | 'threads' | 'signal' | 'onProgress'>>): void {
   for (const field of ['classes', 'dimension'] as const) {
     if (!Number.isInteger(o[field]) || o[field] < 1)
       throw invalid(field, 'a whole number of 1 or more', o[field]);
@@ -130,7 +163,7 @@ function check(o: Required<Omit<FieldScoreOptions, 'threads' | 'signal' | 'onPro
   // Closer than 0.01, float32 dot products do not tell distances apart; beyond 16 the field overflows float32.
   if (!(o.delta >= 0.01 && o.delta <= 2)) throw invalid('delta', 'a distance of 0.01 to 2', o.delta);
   if (!(o.alpha > 0 && o.alpha <= 16)) throw invalid('alpha', 'a number above 0 and up to 16', o.alpha);
-  const { embeddings, labels, classes, dimension } = o;
+  const { embeddings, labels, charges, classes, dimension } = o;
   if (labels.length === 0) throw invalid('labels', 'one sample or more', 'none');
   if (embeddings.length !== labels.length * dimension) {
     throw invalid('embeddings', `${labels.length * dimension} numbers`, embeddings.length);
@@ -142,4 +175,7 @@ function check(o: Required<Omit<FieldScoreOptions, 'threads' | 'signal' | 'onPro
     if (!(Math.abs(squares - 1) < 1e-3))
       throw invalid(`embeddings row ${i}`, 'unit length', Math.sqrt(squares));
   }
+  if (charges.length !== labels.length) throw invalid('charges', `${labels.length} classes`, charges.length);
+  const wild = charges.findIndex((charge) => charge < -1 || charge >= classes);
+  if (wild >= 0) throw invalid(`charges[${wild}]`, `a class of 0 to ${classes - 1}, or -1`, charges[wild]);
 }

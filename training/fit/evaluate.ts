@@ -8,7 +8,7 @@ import type { Labelled } from './space.ts';
 
 /** `data` are rows of classes that no head was fitted on. */
 export async function evaluateHeads(options: {
-  heads: readonly FittedHead[];
+  heads: readonly Pick<FittedHead, 'method' | 'map'>[];
   data: Labelled;
   inputs: number;
   matmul: Matmul;
@@ -16,8 +16,8 @@ export async function evaluateHeads(options: {
 }): Promise<MethodScores[]> {
   const { heads, data, inputs, matmul, signal } = options;
   const { features, labels } = data;
-  const score = (embeddings: Float32Array, dimension: number) =>
-    scoreEmbeddings({ embeddings, labels, dimension, scores: matmul.scores, signal });
+  const score = async (embeddings: Float32Array, dimension: number) =>
+    (await scoreEmbeddings({ embeddings, labels, dimension, scores: matmul.scores, signal })).scores;
   const results: MethodScores[] = [
     { method: 'frozen', dimension: inputs, scores: await score(features, inputs) },
   ];

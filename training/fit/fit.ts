@@ -1,15 +1,21 @@
-// Fits every head that training offers on one set of features: the closed forms and the trained one, each with its choices
-// made on classes that it was not fitted on. Knows features and labels; not images, files or models.
+// Fits heads on one set of features: audits the labels, lets the methods race on classes that they were not fitted on, and fits the
+// best trial of each once more. Knows features and labels; not images, files or models.
 
-import { splitClasses } from '../../src/dataset/split.ts';
+import { join } from 'node:path';
+import type { ClassSplit } from '../../src/dataset/split.ts';
 import { invalid } from '../../src/errors/error.ts';
+import type { PairedBootstrap } from '../../src/metrics/bootstrap.ts';
+import { type Audit, auditLabels } from '../audit/audit.ts';
 import type { LinearMap } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
-import type { Method, MethodScores } from '../report/scores.ts';
-import { chooseClosedForms } from './closed-forms.ts';
+import type { Pca } from '../baselines/pca.ts';
+import type { MethodScores, Scores } from '../report/scores.ts';
+import { closedFormTrials } from './closed-forms.ts';
 import { evaluateHeads } from './evaluate.ts';
-import { createJudge, type Labelled, openSpace, toMap } from './space.ts';
-import { type HeadRecipe, retrain, trainFromBestStart } from './trained-head.ts';
+import { type OpenFold, openFold, splitFolds } from './folds.ts';
+import { type Entry, margin, pooled, race, winner } from './race.ts';
+import { fitComponents, type Labelled, openSpace, pickRows, toMap } from './space.ts';
+import type { Settings, Trial, TrialRun } from './trial.ts';
 
 export interface FitOptions {
   readonly data: Labelled;
@@ -17,68 +23,149 @@ export interface FitOptions {
   readonly inputs: number;
   /** Length of an embedding. */
   readonly dimension: number;
-  /** Share of the classes that choose start, shrinkage and epoch. */
+  /** The trials of each method that races; those of one are fitted the same way, so that the race is fair. */
+  readonly methods: readonly (readonly Trial[])[];
+  /** Share of the classes that each fold holds out. */
   readonly holdoutClasses: number;
+  /** Class splits that the race runs over, as many as there are classes for: at most 1 / holdoutClasses. */
+  readonly folds: number;
+  /** `auto`: the audited labels are used where an LDA fitted on them is the better one on the validation classes. */
+  readonly audit: 'auto' | 'on' | 'off';
   /** True: what was chosen is fitted once more on all classes, the validation classes among them. */
   readonly refit: boolean;
-  readonly recipe: HeadRecipe;
+  readonly run: TrialRun;
   readonly matmul: Matmul;
+  /** What is under way: `audit`, the name of a method in the race, or `refit <method>`. */
+  readonly onProgress?: (progress: { readonly phase: string; done: number; total: number }) => void;
 }
 
 export interface FittedHead {
-  readonly method: Exclude<Method, 'frozen'>;
+  readonly method: string;
   readonly map: LinearMap;
   /** What the validation classes chose. */
-  readonly chosen: Readonly<Record<string, string | number>>;
+  readonly chosen: Settings;
 }
 
 export interface Fit {
-  /** PCA, LDA, within-class whitening and the trained head, in this order. */
+  /** In the order of the methods. */
   readonly heads: readonly FittedHead[];
+  /** The method with the highest MAP@R on the validation classes, of those with embeddings of `dimension`. */
+  readonly winner: string;
+  /** The winner against each other method on the validation classes, the closest first. */
+  readonly margins: readonly { readonly method: string; readonly margin: PairedBootstrap }[];
   /** The frozen features and each head on the validation classes, before the refit. */
   readonly validation: readonly MethodScores[];
+  readonly audit?: AuditOutcome;
 }
 
-/** The seed of the recipe decides the validation classes too. Throws `invalid_argument`, and what trainHead throws. */
+export interface AuditOutcome extends Audit {
+  readonly used: boolean;
+  /** LDA on audited labels minus LDA on given ones, MAP@R on validation classes with their given labels. */
+  readonly gain: PairedBootstrap;
+}
+
+/** The seed of the run decides the validation classes too. Throws `invalid_argument`, `aborted`, and what trials throw. */
 export async function fitHeads(options: FitOptions): Promise<Fit> {
-  const { data, inputs, dimension, recipe, matmul } = options;
-  const split = splitClasses({ labels: data.labels, fraction: options.holdoutClasses, seed: recipe.seed });
-  const held = pickRows(data, split.held, inputs);
-  const space = await openSpace({ data: pickRows(data, split.kept, inputs), inputs, matmul });
-  if (!(Number.isInteger(dimension) && dimension >= 1 && dimension <= space.dimension)) {
-    throw invalid('dimension', `1 to ${space.dimension} for this data set`, dimension);
+  const { data, inputs, dimension, methods, matmul, run, onProgress } = options;
+  const { seed, signal } = run;
+  const splits = splitFolds({ ...options, labels: data.labels, seed });
+  const pcas: Pca[] = [];
+  for (const { kept } of splits) {
+    pcas.push(await fitComponents({ features: pickRows(data, kept, inputs).features, inputs, matmul }));
   }
-  const judge = await createJudge({ space, data: held, matmul, signal: recipe.signal });
-  const forms = await chooseClosedForms({ space, dimension, judge, matmul });
-  const candidate = await trainFromBestStart({ space, starts: [forms.pca, forms.lda], judge, recipe });
+  const all = await fitComponents({ features: data.features, inputs, matmul });
+  const audit = options.audit === 'off' ? undefined : await tryAudit(options, splits, pcas, all);
+  const labels = audit?.used ? audit.labels : data.labels;
+  const folds = await openFolds(options, splits, pcas, labels, labels);
+  const longest = Math.min(...folds.map(({ space }) => space.dimension));
+  if (!(Number.isInteger(dimension) && dimension >= 1 && dimension <= longest)) {
+    throw invalid('dimension', `1 to ${longest} for this data set`, dimension);
+  }
 
-  const final = options.refit ? await openSpace({ data, inputs, matmul }) : space;
-  const heads: FittedHead[] = [];
-  for (const { method, chosen, project } of Object.values(forms)) {
-    heads.push({ method, chosen, map: await toMap(final, await project(final), matmul) });
-  }
-  const { start, epoch, epochs, learningRate } = candidate;
-  heads.push({
-    method: 'PFML',
-    chosen: { start: start.method, ...start.chosen, epoch, epochs, learningRate },
-    map: await toMap(
-      final,
-      options.refit ? await retrain({ space: final, candidate, recipe }) : candidate.head,
-      matmul,
-    ),
+  const entries = await race({
+    ...{ methods, folds, seed, signal },
+    onProgress: ({ method, done, total }) => onProgress?.({ phase: method, done, total }),
   });
-  const scores = [...Object.values(forms), candidate].map(({ validation }) => validation);
-  const validation = [
-    ...(await evaluateHeads({ heads: [], data: held, inputs, matmul })),
-    ...heads.map(({ method, map }, i) => ({ method, dimension: map.outputs, scores: scores[i]! })),
-  ];
-  return { heads, validation };
+  const best = winner(entries);
+
+  const used = labels.flatMap((label, row) => (label === undefined ? [] : [row]));
+  const { features } = pickRows(data, used, inputs);
+  const audited = { features, labels: used.map((row) => labels[row]!) };
+  const final = options.refit
+    ? await openSpace({ data: audited, inputs, matmul, pca: all })
+    : folds[0]!.space;
+  const heads: FittedHead[] = [];
+  for (const entry of entries) {
+    const { method } = entry.trial;
+    const stage: TrialRun = {
+      ...run,
+      run: run.run && join(run.run, method.toLowerCase().replace(/[^a-z0-9]+/g, '-')),
+      onStep: ({ step, steps }) => onProgress?.({ phase: `refit ${method}`, done: step, total: steps }),
+    };
+    const projection = await entry.trial.fit(final, entry.point, stage);
+    heads.push({ method, chosen: chosen(entry), map: await toMap(final, projection, matmul) });
+  }
+  const frozen: Scores[] = [];
+  for (const { judged } of folds) {
+    const held = { ...pickRows(data, judged, inputs), labels: judged.map((row) => labels[row]!) };
+    frozen.push((await evaluateHeads({ heads: [], data: held, inputs, matmul, signal }))[0]!.scores);
+  }
+  return {
+    heads,
+    winner: best.trial.method,
+    margins: entries
+      .filter((entry) => entry !== best)
+      .map((entry) => ({ method: entry.trial.method, margin: margin(best, entry, folds, seed) }))
+      .sort((a, b) => a.margin.difference - b.margin.difference),
+    validation: [
+      { method: 'frozen', dimension: inputs, scores: pooled(frozen) },
+      ...entries.map(({ trial, scores }, i) => {
+        return { method: trial.method, dimension: heads[i]!.map.outputs, scores };
+      }),
+    ],
+    audit,
+  };
 }
 
-export function pickRows(data: Labelled, rows: readonly number[], inputs: number): Labelled {
-  const features = new Float32Array(rows.length * inputs);
-  rows.forEach((row, i) => {
-    features.set(data.features.subarray(row * inputs, (row + 1) * inputs), i * inputs);
+async function openFolds(
+  { data, inputs, matmul, run }: FitOptions,
+  splits: readonly ClassSplit[],
+  pcas: readonly Pca[],
+  labels: readonly (string | undefined)[],
+  judgedBy: readonly (string | undefined)[],
+): Promise<OpenFold[]> {
+  const folds: OpenFold[] = [];
+  for (const [i, split] of splits.entries()) {
+    const pca = pcas[i]!;
+    folds.push(await openFold({ data, labels, judgedBy, split, pca, inputs, matmul, signal: run.signal }));
+  }
+  return folds;
+}
+
+/** Audits, and has an LDA on the audited labels race one on the given labels. */
+async function tryAudit(
+  options: FitOptions,
+  splits: readonly ClassSplit[],
+  pcas: readonly Pca[],
+  pca: Pca,
+): Promise<AuditOutcome> {
+  const { data, inputs, matmul, run, onProgress } = options;
+  const { seed, signal } = run;
+  const audit = await auditLabels({
+    ...{ data, inputs, pca, matmul, seed, signal },
+    onProgress: (progress) => onProgress?.({ phase: 'audit', ...progress }),
   });
-  return { features, labels: rows.map((row) => data.labels[row]!) };
+  const entry = async (labels: readonly (string | undefined)[]) => {
+    const folds = await openFolds(options, splits, pcas, labels, data.labels);
+    const dimension = Math.min(options.dimension, ...folds.map(({ space }) => space.dimension));
+    const lda = closedFormTrials({ form: 'LDA', dimension, count: 2, matmul });
+    return { folds, entry: (await race({ methods: [lda], folds, seed, signal }))[0]! };
+  };
+  const [audited, given] = [await entry(audit.labels), await entry(data.labels)];
+  const gain = margin(audited.entry, given.entry, given.folds, seed);
+  return { ...audit, gain, used: options.audit === 'on' || gain.difference > 0 };
+}
+
+function chosen({ trial, point, points }: Entry): Settings {
+  return points > 1 ? { ...trial.settings, epoch: point } : trial.settings;
 }

@@ -5,7 +5,7 @@ import { classScatter, type Scatter } from '../baselines/discriminant.ts';
 import { fold, type LinearMap, normaliseRows, project } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import { fitPca, type Pca } from '../baselines/pca.ts';
-import { type Scores, scoreEmbeddings } from '../report/scores.ts';
+import { type Judged, scoreEmbeddings } from '../report/scores.ts';
 
 /** Rows of features with their classes. */
 export interface Labelled {
@@ -30,13 +30,37 @@ export interface Projection {
   readonly data: Float32Array;
 }
 
+export function pickRows(data: Labelled, rows: readonly number[], inputs: number): Labelled {
+  const features = new Float32Array(rows.length * inputs);
+  rows.forEach((row, i) => {
+    features.set(data.features.subarray(row * inputs, (row + 1) * inputs), i * inputs);
+  });
+  return { features, labels: rows.map((row) => data.labels[row]!) };
+}
+
 const COMPONENTS = 512;
 
-export async function openSpace(options: { data: Labelled; inputs: number; matmul: Matmul }): Promise<Space> {
+/** The components of `features`, [N, inputs]: the expensive part of a space, and the one that sees no label. */
+export async function fitComponents(options: {
+  features: Float32Array;
+  inputs: number;
+  matmul: Matmul;
+}): Promise<Pca> {
+  const { features, inputs } = options;
+  return fitPca({ ...options, outputs: Math.min(COMPONENTS, inputs, features.length / inputs - 1) });
+}
+
+/** `pca`: components that are known already, of these rows or of more of their kind. */
+export async function openSpace(options: {
+  data: Labelled;
+  inputs: number;
+  matmul: Matmul;
+  pca?: Pca;
+}): Promise<Space> {
   const { data, inputs, matmul } = options;
   const { features, labels } = data;
-  const dimension = Math.min(COMPONENTS, inputs, labels.length - 1);
-  const pca = await fitPca({ features, inputs, outputs: dimension, matmul });
+  const pca = options.pca ?? (await fitComponents({ features, inputs, matmul }));
+  const dimension = pca.outputs;
   const rows = await project({ map: pca, features, matmul });
   return { pca, dimension, rows, labels, scatter: await classScatter({ rows, dimension, labels, matmul }) };
 }
@@ -52,13 +76,15 @@ export async function toMap(space: Space, { outputs, data }: Projection, matmul:
   return fold({ subspace: space.pca, projection: data, outputs, matmul });
 }
 
+export type Judge = (projection: Projection) => Promise<Judged>;
+
 /** Judges projections on rows that the space was not fitted on. */
 export async function createJudge(options: {
   space: Space;
   data: Labelled;
   matmul: Matmul;
   signal?: AbortSignal;
-}): Promise<(projection: Projection) => Promise<Scores>> {
+}): Promise<Judge> {
   const { space, data, matmul, signal } = options;
   const { labels } = data;
   const held = {

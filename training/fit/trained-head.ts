@@ -1,129 +1,101 @@
-// A head trained from two starts; the validation classes choose the start and the epoch. How a step works is the trainer's.
+// A head trained under a loss as trials of the race: the loss's settings, each from an LDA and from a PCA start. How a step
+// works is the trainer's.
 
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { Matmul } from '../baselines/matmul.ts';
 import type { Loss } from '../losses/loss.ts';
-import type { Scores } from '../report/scores.ts';
-import { trainHead } from '../trainer/head.ts';
+import { type TrainHeadOptions, trainHead } from '../trainer/head.ts';
 import type { StepProgress } from '../trainer/options.ts';
-import type { ClosedForm } from './closed-forms.ts';
+import { classNumbers } from './class-numbers.ts';
+import { type ClosedForm, fitClosedForm } from './closed-forms.ts';
 import type { Projection, Space } from './space.ts';
+import type { Settings, Trial, TrialRun } from './trial.ts';
 
-export interface HeadRecipe {
-  readonly loss: Loss;
+export interface TrainedHeadOptions {
+  /** As tables name it. */
+  readonly method: string;
+  /** The settings of the loss that are tried, the default first. */
+  readonly losses: readonly { readonly settings: Settings; readonly loss: Loss }[];
+  readonly dimension: number;
+  /** How many trials. */
+  readonly count: number;
   /** Overrides the start's own number. */
   readonly epochs?: number;
   readonly learningRate?: number;
   readonly classesPerBatch?: number;
   readonly samplesPerClass?: number;
-  readonly seed: number;
-  /** Folder of the checkpoints, one sub-folder per stage. */
-  readonly run?: string;
-  readonly resume?: boolean;
-  readonly signal?: AbortSignal;
-  readonly onStep?: (progress: { stage: string; step: number; steps: number }) => void;
+  readonly matmul: Matmul;
 }
 
-export interface Candidate {
-  readonly start: ClosedForm;
-  /** Of the start's schedule. */
-  readonly epochs: number;
-  readonly learningRate: number;
-  readonly epoch: number;
-  readonly head: Projection;
-  readonly validation: Scores;
+/** A start that has seen the labels wants smaller steps. */
+const RATES: Readonly<Record<'LDA' | 'PCA', number>> = { LDA: 1e-3, PCA: 3e-3 };
+const EPOCHS = 20;
+/** LDA's, as a start: it only has to be sensible, training goes on from it. */
+const START_SHRINKAGE = 1;
+
+/** Settings in turn, each from LDA and then from PCA: so every loss has equally many trials, whatever it varies. */
+export function trainedTrials(options: TrainedHeadOptions): Trial[] {
+  const starts = ['LDA', 'PCA'] as const;
+  return options.losses
+    .flatMap(({ settings, loss }) => starts.map((start) => trial(options, loss, settings, start)))
+    .slice(0, options.count);
 }
 
-const STAGES = ['from-pca', 'from-lda', 'refit'] as const;
-
-/** A start that has seen the labels wants fewer and smaller steps. */
-const AFTER_PCA = { learningRate: 3e-3, epochs: 30 };
-const AFTER_LDA = { learningRate: 1e-3, epochs: 20 };
-
-/** Trains from both starts in `space`; the better one by MAP@R on the validation classes. */
-export async function trainFromBestStart(options: {
-  space: Space;
-  starts: readonly ClosedForm[];
-  judge: (projection: Projection) => Promise<Scores>;
-  recipe: HeadRecipe;
-}): Promise<Candidate> {
-  const { space, starts, judge, recipe } = options;
-  // A stage that an earlier run of this folder finished must not be taken for this one's when this one is resumed.
-  if (recipe.run !== undefined && !recipe.resume) {
-    for (const stage of STAGES) await rm(join(recipe.run, stage), { recursive: true, force: true });
-  }
-  let best: Candidate | undefined;
-  for (const start of starts) {
-    const stage = start.method === 'LDA' ? 'from-lda' : 'from-pca';
-    const schedule = start.method === 'LDA' ? AFTER_LDA : AFTER_PCA;
-    const epochs = recipe.epochs ?? schedule.epochs;
-    const learningRate = recipe.learningRate ?? schedule.learningRate;
-    const initial = scaled(await start.project(space));
-    const { outputs } = initial;
-    const { head: data, bestEpoch: epoch } = await trainHead({
-      ...trainerOptions({ space, initial, recipe, stage }),
-      epochs,
-      learningRate,
-      validate: async (head) => ({ score: (await judge({ outputs, data: head })).mapAtR.value }),
+function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings, start: 'LDA' | 'PCA'): Trial {
+  const epochs = options.epochs ?? EPOCHS;
+  const learningRate = options.learningRate ?? RATES[start];
+  const train = async (
+    space: Space,
+    run: TrialRun,
+    more: Pick<TrainHeadOptions, 'validate' | 'patience'>,
+  ) => {
+    const initial = scaled(await startOf(space, start, options));
+    const { run: checkpointDirectory, onStep, seed, resume, signal } = run;
+    const { head } = await trainHead({
+      ...{ seed, resume, signal, checkpointDirectory, loss, epochs, learningRate, ...more },
+      onProgress: onStep,
+      features: space.rows,
+      labels: classNumbers(space.labels),
+      dimensionIn: space.dimension,
+      dimension: initial.outputs,
+      initialHead: initial.data,
+      classesPerBatch: options.classesPerBatch,
+      samplesPerClass: options.samplesPerClass,
     });
-    const head = { outputs, data };
-    const validation = await judge(head);
-    if (best === undefined || validation.mapAtR.value > best.validation.mapAtR.value) {
-      best = { start, epochs, learningRate, epoch, head, validation };
-    }
-  }
-  return best!;
-}
-
-/** The chosen training once more in another space, kept at the chosen epoch of the same schedule. */
-export async function retrain(options: {
-  space: Space;
-  candidate: Candidate;
-  recipe: HeadRecipe;
-}): Promise<Projection> {
-  const { space, candidate, recipe } = options;
-  const initial = scaled(await candidate.start.project(space));
-  const trainer = trainerOptions({ space, initial, recipe, stage: 'refit' });
-  let epoch = 0;
-  const { head } = await trainHead({
-    ...trainer,
-    epochs: candidate.epochs,
-    learningRate: candidate.learningRate,
-    onProgress: (progress) => {
-      epoch = progress.epoch;
-      trainer.onProgress(progress);
-    },
-    // No validation class is left to ask: the score rises up to the chosen epoch, and training stops after it.
-    validate: async () => ({ score: epoch <= candidate.epoch ? epoch : -1 }),
-    patience: 1,
-  });
-  return { outputs: initial.outputs, data: head };
-}
-
-function trainerOptions(options: {
-  space: Space;
-  initial: Projection;
-  recipe: HeadRecipe;
-  stage: (typeof STAGES)[number];
-}) {
-  const { space, initial, recipe, stage } = options;
-  const classOf = new Map<string, number>();
-  for (const label of space.labels) if (!classOf.has(label)) classOf.set(label, classOf.size);
-  return {
-    features: space.rows,
-    labels: Int32Array.from(space.labels, (label) => classOf.get(label)!),
-    dimensionIn: space.dimension,
-    dimension: initial.outputs,
-    initialHead: initial.data,
-    loss: recipe.loss,
-    classesPerBatch: recipe.classesPerBatch,
-    samplesPerClass: recipe.samplesPerClass,
-    seed: recipe.seed,
-    checkpointDirectory: recipe.run === undefined ? undefined : join(recipe.run, stage),
-    resume: recipe.resume,
-    signal: recipe.signal,
-    onProgress: ({ step, steps }: StepProgress) => recipe.onStep?.({ stage, step, steps }),
+    return { outputs: initial.outputs, data: head };
   };
+  return {
+    method: options.method,
+    settings: { ...settings, start, epochs, learningRate },
+    explore: async (space, judge, run) => {
+      const outputs = options.dimension;
+      await train(space, run, {
+        validate: async (data) => ({ score: (await judge({ outputs, data })).scores.mapAtR.value }),
+      });
+    },
+    fit: (space, point, run) => {
+      // The score rises up to the chosen point, and patience ends the run one epoch after it.
+      let epoch = 0;
+      const onStep = (progress: StepProgress) => {
+        epoch = progress.epoch;
+        run.onStep?.(progress);
+      };
+      const validate = async () => ({ score: epoch <= point ? epoch : -1 });
+      return train(space, { ...run, onStep }, { validate, patience: 1 });
+    },
+  };
+}
+
+/** The starts of each space: solved once, shared by all trials. */
+const STARTS = new WeakMap<Space, Map<string, Promise<Projection>>>();
+
+function startOf(space: Space, form: ClosedForm, { dimension, matmul }: TrainedHeadOptions) {
+  const known = STARTS.get(space) ?? new Map<string, Promise<Projection>>();
+  STARTS.set(space, known);
+  const key = `${form} ${dimension}`;
+  const start =
+    known.get(key) ?? fitClosedForm(space, { form, dimension, shrinkage: START_SHRINKAGE, matmul });
+  known.set(key, start);
+  return start;
 }
 
 /** Embeddings are unit vectors, so the size of a start says nothing, but steps of AdamW are of one size: bring all starts to PCA's. */

@@ -1,9 +1,12 @@
 // What a trained model says of itself: the model card, and the provenance and quality of its manifest. Wording only; the
 // numbers come with the facts.
 
+import type { PairedBootstrap } from '../../src/metrics/bootstrap.ts';
 import type { ModelManifest } from '../../src/model/manifest.ts';
 import type { Parity } from '../export/parity.ts';
-import type { Loss } from '../losses/loss.ts';
+import type { Fit } from '../fit/fit.ts';
+import type { Settings } from '../fit/trial.ts';
+import type { Recipe } from '../recipe.ts';
 import { type MethodScores, markdownTable, scoreRows } from './scores.ts';
 
 export interface RunFacts {
@@ -14,42 +17,51 @@ export interface RunFacts {
   readonly images: number;
   readonly classes: number;
   readonly backbone: { readonly name: string; readonly fingerprint: string };
-  readonly dimension: number;
-  readonly loss: Loss;
-  readonly chosen: Readonly<Record<string, string | number>>;
-  readonly classesPerBatch: number;
-  readonly samplesPerClass: number;
-  readonly seed: number;
-  readonly holdoutClasses: number;
+  readonly recipe: Recipe;
   readonly testClasses: number;
-  readonly refit: boolean;
+  /** The method that was exported, as tables name it, and what the validation classes chose for it. */
+  readonly method: string;
+  /** Length of its embeddings. */
+  readonly dimension: number;
+  readonly chosen: Settings;
   readonly validation: readonly MethodScores[];
   /** Absent where no class was held out for testing. */
   readonly test?: readonly MethodScores[];
+  readonly winner: string;
+  readonly margins: Fit['margins'];
+  /** Absent where the labels were not audited. */
+  readonly audit?: {
+    readonly used: boolean;
+    readonly gain: PairedBootstrap;
+    readonly relabelled: number;
+    readonly dropped: number;
+  };
 }
 
 /** The manifest's `provenance`: everything that is needed to train the model again. */
 export function provenance(facts: RunFacts): ModelManifest['provenance'] {
-  const { dataset, images, classes, backbone, loss, chosen, seed, holdoutClasses, testClasses, refit } =
-    facts;
+  const { dataset, images, classes, backbone, method, chosen, recipe, testClasses, audit } = facts;
+  const { classesPerBatch, samplesPerClass, seed, holdoutClasses, folds, trials, refit } = recipe;
   const json: unknown = {
     date: facts.date,
     dataset: { ...dataset, images, classes },
     backbone,
-    loss: { name: loss.name, ...loss.options },
+    method,
     chosen,
-    batch: { classes: facts.classesPerBatch, samplesPerClass: facts.samplesPerClass },
+    race: { loss: recipe.loss, folds, trials },
+    batch: { classes: classesPerBatch, samplesPerClass },
     split: { seed, holdoutClasses, testClasses, refit },
+    audit: audit && { used: audit.used, relabelled: audit.relabelled, dropped: audit.dropped },
   };
   return JSON.parse(JSON.stringify(json)) as ModelManifest['provenance'];
 }
 
 /** The manifest's `quality`: of the trained head, on the test classes where there are some. */
 export function quality(facts: RunFacts): ModelManifest['quality'] {
-  const { scores } = (facts.test ?? facts.validation).find(({ method }) => method === 'PFML')!;
+  const { scores } = (facts.test ?? facts.validation).find(({ method }) => method === facts.method)!;
   const kind = facts.test
     ? 'test classes, seen by nothing'
-    : 'validation classes, which chose start and epoch';
+    : 'validation classes, which chose method, settings and epoch';
   const on = `${scores.queries} images of ${kind}; each against all others`;
   return {
     recallAt1: { value: round(scores.recallAt1.value), on },
@@ -60,7 +72,8 @@ export function quality(facts: RunFacts): ModelManifest['quality'] {
 const round = (x: number) => Math.round(x * 1e4) / 1e4;
 
 export function modelCard(facts: RunFacts, parity: Parity): string {
-  const { name, dataset, backbone, loss, chosen, test } = facts;
+  const { name, dataset, backbone, chosen, test, recipe, method } = facts;
+  const { holdoutClasses, folds, seed, refit, classesPerBatch, samplesPerClass } = recipe;
   const list = (entries: Readonly<Record<string, unknown>>) =>
     Object.entries(entries)
       .map(([key, value]) => `${key} ${value}`)
@@ -69,7 +82,7 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
   const lines = [
     `# ${name}`,
     '',
-    `Image embedding of ${facts.dimension} numbers, compared by cosine: a linear head trained on the frozen backbone`,
+    `Image embedding of ${facts.dimension} numbers, compared by cosine: a linear head (${method}) on the frozen backbone`,
     `\`${backbone.name}\` (\`${backbone.fingerprint}\`), ${facts.date}.`,
     '',
     '## Intended use',
@@ -80,13 +93,15 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     '## Data',
     '',
     `\`${dataset.name}\`${where}: ${facts.images} images in ${facts.classes} classes of \`${dataset.label}\`. Splits are by class, so no class`,
-    `is on two sides: ${share(facts.testClasses)} of the classes for testing, ${share(facts.holdoutClasses)} of the rest to choose start, shrinkage and`,
-    `epoch (seed ${facts.seed}).${facts.refit ? ' What was chosen was then fitted again with the validation classes.' : ''}`,
+    `is on two sides: ${share(facts.testClasses)} of the classes for testing, ${share(holdoutClasses)} of the rest on each of up to ${folds} folds to`,
+    `choose method, settings and epoch (seed ${seed}).${refit ? ' What was chosen was then fitted again with the validation classes.' : ''}`,
+    ...auditLines(facts),
     '',
     '## Training',
     '',
-    `Loss \`${loss.name}\`: ${list(loss.options)}.`,
-    `Batches of ${facts.classesPerBatch} classes with ${facts.samplesPerClass} images each. Chosen on the validation classes: ${list(chosen)}.`,
+    `${method}${Object.keys(chosen).length > 0 ? `, chosen on the validation classes: ${list(chosen)}` : ''}.`,
+    `Batches of ${classesPerBatch} classes with ${samplesPerClass} images each, where a head is trained.`,
+    ...marginLines(facts).map((line) => `${line}`),
     '',
     '## Quality',
     '',
@@ -103,6 +118,28 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
   ];
   return lines.join('\n');
 }
+
+/** What the race says, in sentences: for the card and the command line. */
+export function marginLines({ winner, margins, method }: Pick<RunFacts, 'winner' | 'margins' | 'method'>) {
+  const [next] = margins;
+  if (next === undefined) return [];
+  const { difference, low, high, probabilityAbove0 } = next.margin;
+  const lines = [
+    `On the validation classes ${winner} leads ${next.method}, the next best, by ${points(difference)} MAP@R (95 % interval ${points(low)} to ${points(high)}; above 0 in ${(100 * probabilityAbove0).toFixed(0)} % of resamplings of the classes).`,
+  ];
+  if (method !== winner) lines.push(`${method} was asked for.`);
+  return lines;
+}
+
+export function auditLines({ audit }: Pick<RunFacts, 'audit'>): string[] {
+  if (audit === undefined) return [];
+  const { used, gain, relabelled, dropped } = audit;
+  return [
+    `The field audit found ${relabelled + dropped} labels that sit in another class's well (${relabelled} to relabel, ${dropped} to drop). An LDA on the audited labels is ${points(gain.difference)} MAP@R (${points(gain.low)} to ${points(gain.high)}) from one on the given labels, on the validation classes: the audit was ${used ? 'used' : 'not used'}.`,
+  ];
+}
+
+const points = (x: number) => (x < 0 ? '' : '+') + (100 * x).toFixed(1);
 
 function counts(results: readonly MethodScores[]): string {
   const { queries, lone } = results[0]!.scores;

@@ -12,11 +12,15 @@ export interface Scores {
   readonly lone: number;
 }
 
-/** Frozen: the backbone's features as they are. PFML: the trained head. The others are closed forms. */
-export type Method = 'frozen' | 'PCA' | 'LDA' | 'whitening' | 'PFML';
+/** Scores with MAP@R query by query, NaN for lone ones. */
+export interface Judged {
+  readonly scores: Scores;
+  readonly mapAtR: Float64Array;
+}
 
 export interface MethodScores {
-  readonly method: Method;
+  /** `frozen` (the backbone's features as they are), a closed form, or a loss by its title. */
+  readonly method: string;
   readonly dimension: number;
   readonly scores: Scores;
 }
@@ -28,12 +32,15 @@ export async function scoreEmbeddings(options: {
   dimension: number;
   scores: ScoreBlock;
   signal?: AbortSignal;
-}): Promise<Scores> {
+}): Promise<Judged> {
   const { embeddings, labels, dimension, scores, signal } = options;
   const queries = { vectors: embeddings, labels };
   const report = await evaluateRetrieval({ dimension, queries, ks: [1], scores, signal });
-  const { rPrecision, mapAtR } = report;
-  return { recallAt1: report.recall.get(1)!, rPrecision, mapAtR, queries: report.queries, lone: report.lone };
+  const { rPrecision, mapAtR, lone } = report;
+  return {
+    scores: { recallAt1: report.recall.get(1)!, rPrecision, mapAtR, queries: report.queries, lone },
+    mapAtR: report.perQuery.mapAtR,
+  };
 }
 
 /** In per cent, as the field prints it: `86.3`, with the bounds of ties where they matter: `86.3 (80.0 to 90.1)`. */

@@ -1,0 +1,70 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { auroc } from '../../../src/metrics/detection.ts';
+import { type Audit, auditLabels } from '../../../training/audit/audit.ts';
+import { createMatmul } from '../../../training/baselines/matmul.ts';
+import { fitComponents } from '../../../training/fit/space.ts';
+import { clouds, INPUTS, mislabelled } from '../../fit/clouds.ts';
+
+const matmul = createMatmul();
+afterAll(() => matmul.release());
+
+const { features, labels: truth } = clouds({ classes: 40, each: 10, seed: 7, spread: [0.2, 0.3] });
+const audit = async (labels: readonly string[], options: { rounds?: number; signal?: AbortSignal } = {}) => {
+  const pca = await fitComponents({ features, inputs: INPUTS, matmul });
+  return auditLabels({ data: { features, labels }, inputs: INPUTS, pca, matmul, seed: 1, ...options });
+};
+const wrongAfter = ({ labels }: Audit) =>
+  labels.filter((label, row) => label !== undefined && label !== truth[row]).length;
+
+describe('auditLabels', () => {
+  it.each([0.2, 0.5])(
+    'finds planted wrong labels at a rate of %f, without being told the rate',
+    async (rate) => {
+      const { labels, wrong } = mislabelled(truth, rate, 2);
+      const result = await audit(labels);
+      const positives = labels.map((_, row) => wrong.has(row));
+      const suspicion = result.share.map((share) => -share);
+      expect(auroc({ scores: suspicion, positives })).toBeGreaterThan(rate < 0.5 ? 0.99 : 0.95);
+      expect(wrongAfter(result)).toBeLessThan(0.6 * wrong.size);
+      const relabelled = result.decisions.filter(({ verdict }) => verdict === 'relabelled');
+      const right = relabelled.filter(({ row, well }) => well === truth[row]);
+      expect(right.length).toBeGreaterThan(0.9 * relabelled.length);
+      expect(relabelled.length).toBeGreaterThan(rate < 0.5 ? wrong.size / 4 : wrong.size / 10);
+    },
+  );
+
+  it('leaves right labels nearly all as they are', async () => {
+    const { decisions } = await audit(truth);
+    expect(decisions.length).toBeLessThan(0.05 * truth.length);
+  });
+
+  it('lists every decision so that it can be undone', async () => {
+    const { labels } = mislabelled(truth, 0.2, 3);
+    const result = await audit(labels);
+    const undone = [...result.labels];
+    for (const { row, given, verdict, well, share, neighbours } of result.decisions) {
+      expect(result.labels[row]).toBe(verdict === 'dropped' ? undefined : well);
+      expect(well).not.toBe(given);
+      expect(share).toBe(result.share[row]);
+      expect(neighbours).toHaveLength(5);
+      expect(neighbours).not.toContain(row);
+      undone[row] = given;
+    }
+    expect(undone).toEqual(labels);
+    const shares = result.decisions.map(({ share }) => share);
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+  });
+
+  it('is the same each time, and stops when told to', async () => {
+    const { labels } = mislabelled(truth, 0.2, 4);
+    expect(await audit(labels)).toEqual(await audit(labels));
+    expect((await audit(labels, { rounds: 1 })).rounds).toBe(1);
+    await expect(audit(labels, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'aborted' });
+  });
+
+  it('leaves the only row of a class alone', async () => {
+    const labels = truth.map((label, row) => (row === 5 ? 'alone' : label));
+    const result = await audit(labels);
+    expect(result.labels[5]).toBe('alone');
+  });
+});

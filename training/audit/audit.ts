@@ -1,0 +1,184 @@
+// The field audit: finds the labels that do not fit by the potential field of the classes, drops or relabels them, looks again with
+// what is left, until little changes. No noise rate is given. It decides nothing about whether the audit is used (../fit).
+
+import { createRng, type Rng } from '../../src/math/rng.ts';
+import { fitLda } from '../baselines/discriminant.ts';
+import { embed, fold } from '../baselines/linear-map.ts';
+import type { Matmul } from '../baselines/matmul.ts';
+import type { Pca } from '../baselines/pca.ts';
+import { classNumbers } from '../fit/class-numbers.ts';
+import { type Labelled, openSpace, pickRows } from '../fit/space.ts';
+import { noiseRate, rightProbability, wrongProbability } from './calibrate.ts';
+import { type FieldScores, fieldScores } from './field-score.ts';
+import { nearestRows } from './neighbours.ts';
+
+export interface AuditOptions {
+  readonly data: Labelled;
+  /** Length of a feature row. */
+  readonly inputs: number;
+  /** Principal components of the rows. */
+  readonly pca: Pca;
+  readonly matmul: Matmul;
+  /** At most. Default 3: later rounds mostly confirm their own relabelling. */
+  readonly rounds?: number;
+  /** Of the random labels that the given ones are measured against. */
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+export interface Decision {
+  readonly row: number;
+  readonly given: string;
+  readonly verdict: 'dropped' | 'relabelled';
+  /** The class in whose well the row sits. */
+  readonly well: string;
+  /** The given class's part of the field at the row in the first round: 1 fits, 0 does not. */
+  readonly share: number;
+  /** The rows nearest to it, the nearest first. */
+  readonly neighbours: readonly number[];
+}
+
+export interface Audit {
+  /** Label of every row after the audit; undefined where it is dropped. */
+  readonly labels: readonly (string | undefined)[];
+  /** [rows]: how well each given label fits before anything was changed, 0 to 1: the mislabel score, low is suspect. */
+  readonly share: Float32Array;
+  /** The rows that were not left as they are, the worst fit first. */
+  readonly decisions: readonly Decision[];
+  readonly rounds: number;
+}
+
+/** A label is left where it is more likely right than random; a row is relabelled where the guess is at least this sure. */
+const WRONG = 0.5;
+const SURE = 0.8;
+/** Stable: fewer than this part of the rows change in a round. */
+const STABLE = 0.002;
+/** Length of the LDA embedding in which fields are measured, and its shrinkage. */
+const LDA = { outputs: 128, shrinkage: 1 };
+const NEIGHBOURS = 5;
+/** Rows are scored in so many parts, each in the space of the others' labels. */
+const PARTS = 4;
+
+/**
+ * Scores every label by its class's field against the others' in an LDA of the labels so far, and drops or relabels what
+ * sits in another class's well. A class's only row is left alone: nothing speaks for or against it. Throws
+ * `invalid_argument` where the labels are of fewer than two classes, and `aborted`.
+ */
+export async function auditLabels(options: AuditOptions): Promise<Audit> {
+  const { data, matmul, seed, rounds: most = 3, signal, onProgress } = options;
+  const names = [...new Set(data.labels)];
+  const given = classNumbers(data.labels);
+  const sizes = new Int32Array(names.length);
+  for (const label of given) sizes[label]!++;
+
+  const strangers = randomOthers(given, names.length, createRng(seed));
+  const parts = inParts(given, createRng(seed));
+  let charges: Int32Array = given;
+  let share: Float32Array | undefined;
+  let rounds = 0;
+  let changed: number;
+  const wells = new Int32Array(given.length).fill(-1);
+  do {
+    const seen: Scored = { own: [], best: [], bestField: [], secondField: [], share: [] };
+    const random: Scored = { own: [], best: [], bestField: [], secondField: [], share: [] };
+    for (const rows of parts) {
+      // A row is never scored in a space that its own label has shaped: there even a wrong label seems to fit.
+      const { embeddings, dimension } = await spread(options, charges, names, new Set(rows));
+      const field = { embeddings, charges, rows, classes: names.length, dimension, signal };
+      collect(seen, rows, await fieldScores({ ...field, labels: given }));
+      collect(random, rows, await fieldScores({ ...field, labels: strangers }));
+    }
+    share ??= Float32Array.from(seen.share);
+    const next = decide(given, sizes, seen, random);
+    changed = next.reduce((count, label, i) => count + Number(label !== charges[i]), 0);
+    for (const [i, label] of next.entries()) wells[i] = label === given[i] ? -1 : seen.best[i]!;
+    charges = next;
+    rounds++;
+    onProgress?.({ done: rounds, total: most });
+  } while (rounds < most && changed > STABLE * given.length);
+  const { embeddings, dimension } = await spread(options, charges, names, new Set());
+
+  const touched = [...charges.keys()].filter((row) => charges[row] !== given[row]);
+  touched.sort((a, b) => share[a]! - share[b]! || a - b);
+  const near = await nearestRows({ embeddings, dimension, rows: touched, count: NEIGHBOURS, matmul });
+  return {
+    labels: Array.from(charges, (label) => names[label]),
+    share,
+    rounds,
+    decisions: touched.map((row, i) => ({
+      row,
+      given: data.labels[row]!,
+      verdict: charges[row] === -1 ? 'dropped' : 'relabelled',
+      well: names[wells[row]!]!,
+      share: share[row]!,
+      neighbours: near[i]!,
+    })),
+  };
+}
+
+/** Class of every row as the field has it, -1 for dropped. */
+function decide(given: Int32Array, sizes: Int32Array, scores: Scored, random: Scored): Int32Array {
+  const { own, best, bestField, secondField } = scores;
+  const fit = strength(scores);
+  const stranger = strength(random);
+  const wrong = wrongProbability(fit, stranger);
+  // The guess is the class with the strongest field, the given one among them; its margin is over the next strongest.
+  const agrees = Array.from(given, (_, i) => own[i]! >= bestField[i]!);
+  const margins = Float64Array.from(given, (_, i) =>
+    agrees[i] ? ratio(own[i]!, bestField[i]!) : ratio(bestField[i]!, Math.max(own[i]!, secondField[i]!)),
+  );
+  const right = rightProbability(margins, agrees, noiseRate(fit, stranger));
+  return given.map((label, i) => {
+    if (sizes[label] === 1 || agrees[i] || wrong[i]! <= WRONG) return label;
+    return right[i]! >= SURE ? best[i]! : -1;
+  });
+}
+
+const ratio = (a: number, b: number) => (a > 0 ? a / (a + b) : 0);
+
+/** The label's field against the strongest other one, 0 to 1. */
+const strength = ({ own, bestField }: Scored) =>
+  Float64Array.from(own, (x, i) => ratio(x, bestField[i]!));
+
+/** Scores of all rows, part by part. */
+type Scored = Record<keyof FieldScores, number[]>;
+
+function collect(all: Scored, rows: Int32Array, scores: FieldScores): void {
+  for (const name of Object.keys(all) as (keyof FieldScores)[]) {
+    for (const [at, row] of rows.entries()) all[name][row] = scores[name][at]!;
+  }
+}
+
+/** For every row a class that is not its own. */
+function randomOthers(given: Int32Array, classes: number, rng: Rng): Int32Array {
+  return given.map((label) => (label + 1 + rng.int(classes - 1)) % classes);
+}
+
+/** The rows dealt out so that each part has about as many of every class. */
+function inParts(given: Int32Array, rng: Rng): Int32Array[] {
+  const order = rng.shuffle([...given.keys()]).sort((a, b) => given[a]! - given[b]!);
+  return Array.from({ length: PARTS }, (_, part) =>
+    Int32Array.from(order.filter((_, at) => at % PARTS === part)),
+  );
+}
+
+/** All rows in the LDA of those that are charges, but for some. */
+async function spread(
+  options: AuditOptions,
+  charges: Int32Array,
+  names: readonly string[],
+  without: ReadonlySet<number>,
+) {
+  const { data, inputs, pca, matmul } = options;
+  const kept = [...charges.keys()].filter((row) => charges[row]! >= 0 && !without.has(row));
+  const { features } = pickRows(data, kept, inputs);
+  const labels = kept.map((row) => names[charges[row]!]!);
+  const space = await openSpace({ data: { features, labels }, inputs, matmul, pca });
+  const dimension = Math.min(LDA.outputs, space.dimension);
+  const projection = await fitLda({
+    ...{ scatter: space.scatter, outputs: dimension, shrinkage: LDA.shrinkage, matmul },
+  });
+  const map = await fold({ subspace: space.pca, projection, outputs: dimension, matmul });
+  return { embeddings: await embed({ map, features: data.features, matmul }), dimension };
+}

@@ -1,0 +1,38 @@
+// The nearest rows of some rows, for people to look at. Not a search index.
+
+import type { Matmul } from '../baselines/matmul.ts';
+
+/** Row numbers, nearest first, the row itself left out. `embeddings` [n, dimension] of unit rows. */
+export async function nearestRows(options: {
+  embeddings: Float32Array;
+  dimension: number;
+  rows: readonly number[];
+  count: number;
+  matmul: Matmul;
+}): Promise<number[][]> {
+  const { embeddings, dimension, rows, count, matmul } = options;
+  const all = embeddings.length / dimension;
+  const found: number[][] = [];
+  const block = Math.max(1, Math.floor(2 ** 22 / all));
+  for (let from = 0; from < rows.length; from += block) {
+    const some = rows.slice(from, from + block);
+    const queries = new Float32Array(some.length * dimension);
+    some.forEach((row, i) => {
+      queries.set(embeddings.subarray(row * dimension, (row + 1) * dimension), i * dimension);
+    });
+    const scores = await matmul.scores({ queries, gallery: embeddings, dimension });
+    some.forEach((row, i) => {
+      const line = scores.subarray(i * all, (i + 1) * all);
+      const best: number[] = [];
+      for (let other = 0; other < all; other++) {
+        if (other === row || (best.length === count && line[other]! <= line[best.at(-1)!]!)) continue;
+        let at = best.length;
+        while (at > 0 && line[best[at - 1]!]! < line[other]!) at--;
+        best.splice(at, 0, other);
+        if (best.length > count) best.pop();
+      }
+      found.push(best);
+    });
+  }
+  return found;
+}

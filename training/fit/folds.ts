@@ -1,0 +1,71 @@
+// Class-disjoint folds: on each, some classes are judged that nothing was fitted on.
+
+import { type ClassSplit, splitClasses } from '../../src/dataset/split.ts';
+import type { Matmul } from '../baselines/matmul.ts';
+import type { Pca } from '../baselines/pca.ts';
+import type { Fold } from './race.ts';
+import { createJudge, type Labelled, openSpace, pickRows } from './space.ts';
+
+/**
+ * Up to `folds` splits that each hold out the same share of the classes, no class twice. The first one is that of splitClasses
+ * with the same seed. Throws `invalid_argument` as splitClasses does.
+ */
+export function splitFolds(options: {
+  labels: readonly string[];
+  holdoutClasses: number;
+  folds: number;
+  seed: number;
+}): ClassSplit[] {
+  const { labels, holdoutClasses, folds, seed } = options;
+  const splits: ClassSplit[] = [];
+  const rows = labels.map((_, row) => row);
+  const classes = new Set(labels).size;
+  const each = Math.round(holdoutClasses * classes);
+  let left = rows;
+  while (splits.length < folds && (splits.length === 0 || (splits.length + 1) * each <= classes)) {
+    const remaining = left.map((row) => labels[row]!);
+    // The same number of classes each time, out of those not held out yet.
+    const fraction = splits.length === 0 ? holdoutClasses : each / new Set(remaining).size;
+    if (fraction >= 1) break;
+    const { held, kept } = splitClasses({ labels: remaining, fraction, seed });
+    const out = new Set(held.map((at) => left[at]!));
+    left = kept.map((at) => left[at]!);
+    splits.push({ kept: rows.filter((row) => !out.has(row)), held: [...out] });
+  }
+  return splits;
+}
+
+export interface OpenFold extends Fold {
+  /** The rows that were fitted on, and those that are judged. */
+  readonly rows: readonly number[];
+  readonly judged: readonly number[];
+}
+
+/**
+ * `labels`, undefined for a dropped row, are what is fitted; `judgedBy` what the held classes are judged by. `split` is by
+ * the given labels: a row that the audit moved between its sides is on neither, so no class is on both.
+ */
+export async function openFold(options: {
+  data: Labelled;
+  labels: readonly (string | undefined)[];
+  judgedBy: readonly (string | undefined)[];
+  split: ClassSplit;
+  /** Components of the kept rows. */
+  pca: Pca;
+  inputs: number;
+  matmul: Matmul;
+  signal?: AbortSignal;
+}): Promise<OpenFold> {
+  const { data, labels, judgedBy, split, pca, inputs, matmul, signal } = options;
+  const part = (side: readonly number[], by: readonly (string | undefined)[]) => {
+    const classes = new Set(side.map((row) => data.labels[row]!));
+    const rows = side.filter((row) => by[row] !== undefined && classes.has(by[row]));
+    const { features } = pickRows(data, rows, inputs);
+    return { rows, labelled: { features, labels: rows.map((row) => by[row]!) } };
+  };
+  const train = part(split.kept, labels);
+  const held = part(split.held, judgedBy);
+  const space = await openSpace({ data: train.labelled, inputs, matmul, pca });
+  const judge = await createJudge({ space, data: held.labelled, matmul, signal });
+  return { space, judge, labels: held.labelled.labels, rows: train.rows, judged: held.rows };
+}

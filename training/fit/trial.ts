@@ -1,0 +1,28 @@
+// What the race runs: one method with one setting of its options. A closed form is fitted at once; a trained head has a point
+// after every epoch. Knows nothing of other trials.
+
+import type { StepProgress } from '../trainer/options.ts';
+import type { Judge, Projection, Space } from './space.ts';
+
+export interface TrialRun {
+  readonly seed: number;
+  /** Folder of the checkpoint; none is written without it. */
+  readonly run?: string;
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (progress: StepProgress) => void;
+}
+
+export interface Trial {
+  /** As tables name it: `LDA`, `PFML`. */
+  readonly method: string;
+  readonly settings: Settings;
+  /** True: its embeddings are not of the length that is asked for. It is shown, and does not win. */
+  readonly ownLength?: boolean;
+  /** Fits in `space` and has every point judged: one for a closed form; start and each epoch for a trained head. */
+  explore(space: Space, judge: Judge, run: TrialRun): Promise<void>;
+  /** The head at a point of that order. */
+  fit(space: Space, point: number, run: TrialRun): Promise<Projection>;
+}
+
+export type Settings = Readonly<Record<string, string | number | boolean>>;

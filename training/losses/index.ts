@@ -1,0 +1,113 @@
+// The losses by name, each with the settings that a fair race tries for a linear head on frozen features: equally many for all,
+// the default first.
+
+import { FROZEN_PROXIES } from './common.ts';
+import { cpml } from './cpml.ts';
+import type { Loss } from './loss.ts';
+import { multiSimilarity } from './multi-similarity.ts';
+import { contrastive, supCon, triplet } from './pairs.ts';
+import { potentialField } from './potential-field.ts';
+import { proxyAnchor } from './proxy-anchor.ts';
+import { softTriple } from './soft-triple.ts';
+import { arcFace, normalisedSoftmax, proxyNcaPlusPlus } from './softmax.ts';
+
+export interface LossEntry {
+  /** As tables name it. */
+  readonly title: string;
+  readonly paper: string;
+  /** With the defaults for heads on frozen features, and these changes. Throws `unknown_option` and `invalid_argument`. */
+  create(changes?: Readonly<Record<string, unknown>>): Loss;
+  /** Four sets of changes. */
+  readonly searchSpace: readonly Readonly<Record<string, string | number | boolean>>[];
+}
+
+/** The functions check names and values of what they get. */
+const from =
+  <T>(make: (options: T) => Loss, defaults: Readonly<Record<string, unknown>> = {}) =>
+  (changes: Readonly<Record<string, unknown>> = {}) =>
+    make({ ...defaults, ...changes } as T);
+
+export const LOSSES: Readonly<Record<string, LossEntry>> = {
+  pfml: {
+    title: 'PFML',
+    paper: 'Bhatnagar & Ahuja, CVPR 2025; a variant for frozen features (docs/training.md)',
+    create: from(potentialField),
+    searchSpace: [
+      {},
+      { deltaAttraction: 0.9, deltaRepulsion: 0.9 },
+      { proxiesPerClass: 0 },
+      { alphaRepulsion: 1, repulsionWeight: 1 },
+    ],
+  },
+  'pfml-paper': {
+    title: 'PFML as printed',
+    paper: 'Bhatnagar & Ahuja, CVPR 2025, Eq. 1 to 6',
+    create: from(potentialField, { preset: 'paper', proxiesPerClass: 5 }),
+    searchSpace: [
+      {},
+      { siblingAttraction: false },
+      { alphaAttraction: 1, alphaRepulsion: 1 },
+      { proxiesPerClass: 1 },
+    ],
+  },
+  'proxy-anchor': {
+    title: 'Proxy Anchor',
+    paper: 'Kim et al., CVPR 2020',
+    create: from(proxyAnchor, { ...FROZEN_PROXIES }),
+    searchSpace: [{}, { alpha: 16 }, { delta: 0.3 }, { proxyLearningRateMultiplier: 10 }],
+  },
+  'proxy-nca': {
+    title: 'ProxyNCA++',
+    paper: 'Teh et al., ECCV 2020',
+    create: from(proxyNcaPlusPlus, { ...FROZEN_PROXIES }),
+    searchSpace: [{}, { scale: 9 }, { scale: 36 }, { proxyLearningRateMultiplier: 10 }],
+  },
+  'multi-similarity': {
+    title: 'Multi-Similarity',
+    paper: 'Wang et al., CVPR 2019',
+    create: from(multiSimilarity),
+    searchSpace: [{}, { lambda: 0.7 }, { alpha: 10, beta: 50, lambda: 0.6 }, { beta: 20, epsilon: 0.3 }],
+  },
+  'soft-triple': {
+    title: 'SoftTriple',
+    paper: 'Qian et al., ICCV 2019',
+    create: from(softTriple, { ...FROZEN_PROXIES, centresPerClass: 2 }),
+    searchSpace: [{}, { lambda: 10 }, { tau: 0 }, { delta: 0.1 }],
+  },
+  'sup-con': {
+    title: 'SupCon',
+    paper: 'Khosla et al., NeurIPS 2020',
+    create: from(supCon),
+    searchSpace: [{}, { temperature: 0.07 }, { temperature: 0.05 }, { temperature: 0.2 }],
+  },
+  triplet: {
+    title: 'Triplet',
+    paper: 'Schroff et al., CVPR 2015 (semi-hard negatives)',
+    create: from(triplet),
+    searchSpace: [{}, { margin: 0.1 }, { margin: 0.4 }, { margin: 0.8 }],
+  },
+  contrastive: {
+    title: 'Contrastive',
+    paper: 'Hadsell et al., CVPR 2006, in cosines',
+    create: from(contrastive),
+    searchSpace: [{}, { negativeMargin: 0.3 }, { negativeMargin: 0.7 }, { positiveMargin: 0.8 }],
+  },
+  'normalised-softmax': {
+    title: 'Normalised softmax',
+    paper: 'Zhai & Wu, BMVC 2019',
+    create: from(normalisedSoftmax, { ...FROZEN_PROXIES, temperature: 0.1 }),
+    searchSpace: [{}, { temperature: 0.05 }, { temperature: 0.2 }, { proxyLearningRateMultiplier: 10 }],
+  },
+  'arc-face': {
+    title: 'ArcFace',
+    paper: 'Deng et al., CVPR 2019',
+    create: from(arcFace, { ...FROZEN_PROXIES, scale: 16, margin: 0.3 }),
+    searchSpace: [{}, { scale: 32 }, { margin: 0.1 }, { scale: 8 }],
+  },
+  cpml: {
+    title: 'CPML',
+    paper: 'the control of Bhatnagar & Ahuja, CVPR 2025',
+    create: from(cpml, { ...FROZEN_PROXIES, proxiesPerClass: 1 }),
+    searchSpace: [{}, { delta: 1.2 }, { repulsionWeight: 4 }, { proxiesPerClass: 0 }],
+  },
+};
