@@ -11,9 +11,8 @@ import { MAP_CASES } from './operators/maps.ts';
 const CASES = [...GENERAL, ...MAP_CASES];
 const tolerance = 2e-5;
 
-test('has every operator that autodiff has, and a case for each that a gradient goes through', () => {
-  const known = Object.keys(OPERATORS);
-  expect(Object.keys(RULES).filter((op) => !known.includes(op))).toEqual([]);
+test('has the operators that autodiff has, and a case for each that a gradient goes through', () => {
+  expect(Object.keys(OPERATORS).sort()).toEqual(Object.keys(RULES).sort());
   const tested = new Set(CASES.map(([op]) => op));
   expect(Object.keys(RULES).filter((op) => RULES[op]!.gradient && !tested.has(op))).toEqual([]);
 });

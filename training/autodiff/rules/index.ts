@@ -53,6 +53,7 @@ import { squeeze, unsqueeze } from './squeeze.ts';
 import { sub } from './sub.ts';
 import { mean, sum } from './sum.ts';
 import { tile } from './tile.ts';
+import { argExtreme, topK } from './top-k.ts';
 import { transpose } from './transpose.ts';
 import { where } from './where.ts';
 
@@ -71,6 +72,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   Abs: abs,
   Add: add,
   And: flat,
+  ArgMax: argExtreme,
+  ArgMin: argExtreme,
   AveragePool: averagePool,
   BatchNormalization: batchNormalization,
   Cast: cast,
@@ -154,6 +157,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   Sum: sum,
   Tanh: tanh,
   Tile: tile,
+  TopK: topK,
   Transpose: transpose,
   Unsqueeze: unsqueeze,
   Where: where,

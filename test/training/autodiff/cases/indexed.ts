@@ -1,5 +1,6 @@
 // Numbers taken from, and put to, places given by indices.
 import { attr } from '../../../../src/onnx/build.ts';
+import type { Attribute } from '../../../../src/onnx/model.ts';
 import { i64 } from '../../../../src/onnx/tensor.ts';
 import { ADDING, type Ops } from '../../../../training/graph/ops.ts';
 import { type Case, node } from './case.ts';
@@ -8,7 +9,28 @@ const at = (ops: Ops, values: readonly number[], dims?: readonly number[]) =>
   ops.builder.constant(i64(values, dims ?? [values.length]));
 const axis = (value: number) => ({ axis: attr.int(value) });
 
+const top = (ops: Ops, x: string, k: number, attributes: Readonly<Record<string, Attribute>>) =>
+  ops.builder.node('TopK', [x, at(ops, [k])], attributes, { outputs: 2 })[0]!;
+
 export const INDEXED: readonly Case[] = [
+  {
+    op: 'TopK',
+    about: 'largest of rows',
+    inputs: [[3, 6]],
+    y: (ops, x) => top(ops, x, 3, axis(-1)),
+  },
+  {
+    op: 'TopK',
+    about: 'smallest of a middle axis',
+    inputs: [[2, 5, 3]],
+    y: (ops, x) => top(ops, x, 2, { ...axis(1), largest: attr.int(0) }),
+  },
+  {
+    op: 'GatherElements',
+    about: 'at the largest',
+    inputs: [[3, 4]],
+    y: (ops, x) => node('GatherElements', axis(1))(ops, x, node('ArgMax', axis(1))(ops, x)),
+  },
   {
     op: 'Gather',
     about: 'rows, twice the same',

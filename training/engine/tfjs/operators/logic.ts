@@ -59,5 +59,4 @@ export const LOGIC: Readonly<Record<string, Operator>> = {
   Not: flat(any(({ tf, inputs: [x] }) => tf.logicalNot(x!))),
   Or: logical((tf, a, b) => tf.logicalOr(a, b)),
   Where: any(where),
-  Xor: logical((tf, a, b) => tf.logicalXor(a, b)),
 };

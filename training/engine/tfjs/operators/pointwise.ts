@@ -12,7 +12,7 @@ const one = (compute: (tf: Tf, x: Tensor, step: Step) => Tensor): Operator =>
 const mask = (condition: Tensor) => condition.toFloat();
 
 /** |x| as x sign(x): the library's own gradient is -1 at 0. */
-export const absolute = (tf: Tf, x: Tensor) => tf.mul(x, tf.sign(detached(tf, x)));
+const absolute = (tf: Tf, x: Tensor) => tf.mul(x, tf.sign(detached(tf, x)));
 
 /** Limits that are left out do not limit. No gradient at a limit, as in autodiff's rule; the library lets it through there. */
 function limited(step: Step, x: Tensor, low: number, high: number): Tensor {

@@ -3,7 +3,6 @@
 import { ints, number, positive, range } from '../../../autodiff/rule.ts';
 import type { Tensor, Tf } from '../load.ts';
 import { differentiable, flat, type Operator, plain, refused, type Step } from '../operator.ts';
-import { absolute } from './pointwise.ts';
 
 /** An input since opset 13 (Sum) or 18 (the others), an attribute before. */
 function axesOf(step: Step): number[] {
@@ -70,9 +69,7 @@ const index = (compute: (tf: Tf, x: Tensor, axis: number) => Tensor): Operator =
 export const REDUCE: Readonly<Record<string, Operator>> = {
   ArgMax: index((tf, x, axis) => tf.argMax(x, axis)),
   ArgMin: index((tf, x, axis) => tf.argMin(x, axis)),
-  ReduceL1: reduce(({ tf }, x, axes) => tf.sum(absolute(tf, x), axes, true)),
   ReduceL2: reduce(length),
-  ReduceLogSumExp: reduce(({ tf }, x, axes) => tf.logSumExp(x, axes, true)),
   ReduceMax: reduce((step, x, axes) => extreme(step, x, axes, 'max')),
   ReduceMean: reduce(({ tf }, x, axes) => tf.mean(x, axes, true)),
   ReduceMin: reduce((step, x, axes) => extreme(step, x, axes, 'min')),

@@ -4,7 +4,7 @@
 import { number, positive, range, text } from '../../../autodiff/rule.ts';
 import { detached } from '../detach.ts';
 import type { Tensor } from '../load.ts';
-import { type Compute, differentiable, flat, type Operator, plain, refused, type Step } from '../operator.ts';
+import { type Compute, differentiable, type Operator, plain, refused, type Step } from '../operator.ts';
 
 const scatter = ({ tf }: Step, rows: Tensor, updates: Tensor, shape: readonly number[]): Tensor =>
   tf.scatterND(tf.reshape(rows, [-1, 1]), updates, [...shape]);
@@ -147,21 +147,10 @@ const topK: Compute = (step) => {
   return [elementsAt(step, x, found, axis), found];
 };
 
-/** Where `x` is not 0: [rank, count], so that its dims are known only now. */
-const nonZero: Compute = ({ tf, inputs: [x] }) => {
-  const data = x!.dataSync();
-  const shape = x!.shape;
-  const found = range(data.length).filter((i) => data[i]);
-  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((product, size) => product * size, 1));
-  const rows = strides.flatMap((stride, i) => found.map((at) => Math.floor(at / stride) % shape[i]!));
-  return tf.tensor(rows, [shape.length, found.length], 'int32');
-};
-
 export const SELECT: Readonly<Record<string, Operator>> = {
   Gather: plain(gather),
   GatherElements: plain(gatherElements),
   GatherND: plain(gatherNd),
-  NonZero: flat(plain(nonZero)),
   ScatterElements: plain(scatterElements),
   ScatterND: plain(scatterNd),
   TopK: plain(topK),
