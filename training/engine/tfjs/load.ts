@@ -50,7 +50,8 @@ function loadNative() {
     try {
       // A variable, so that nothing tries to resolve a package that is not meant to be there.
       const name = NATIVE_PACKAGE;
-      const tf = (await import(name)) as Tf;
+      // All that it exports: Node sees only some of the names of a CommonJS package.
+      const { default: tf } = (await import(name)) as { default: Tf };
       tf.enableProdMode();
       await tf.setBackend('tensorflow');
       const gpu = (tf.backend() as NativeBackend).isUsingGpuDevice === true;
