@@ -26,6 +26,12 @@ export interface RecipeOptions {
   readonly samplesPerClass?: number;
   /** Of the class splits, the batches and the loss's parameters. Default 1. */
   readonly seed?: number;
+  /** What is trained: `head` (the default), `last:<blocks>`, `last:<block, node or value>` or `all` (finetune/cuts.ts). */
+  readonly train?: string;
+  /** Of training the backbone's last blocks. Default 8. */
+  readonly tuneEpochs?: number;
+  /** Learning rates of the backbone's weights that are tried. Default 0.0003. */
+  readonly tuneRates?: readonly number[];
   /** Fit what was chosen once more with the validation classes. Default true. */
   readonly refit?: boolean;
 }
@@ -47,6 +53,9 @@ export const RECIPE_OPTIONS: readonly (keyof RecipeOptions)[] = [
   'samplesPerClass',
   'seed',
   'refit',
+  'train',
+  'tuneEpochs',
+  'tuneRates',
 ];
 
 const DEFAULTS = {
@@ -60,6 +69,9 @@ const DEFAULTS = {
   samplesPerClass: 4,
   seed: 1,
   refit: true,
+  train: 'head',
+  tuneEpochs: 8,
+  tuneRates: [3e-4] as readonly number[],
 };
 
 export type Recipe = RecipeOptions &

@@ -12,10 +12,13 @@ import type { Parity } from './export/parity.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
 import { type Fit, fitHeads } from './fit/fit.ts';
 import { pickRows } from './fit/space.ts';
+import { potentialField } from './losses/potential-field.ts';
 import { methodTitle, methodTrials } from './methods.ts';
 import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
 import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
+import { scoreEmbeddings } from './report/scores.ts';
+import { type TuneStep, tuneBackbone } from './tune.ts';
 
 export interface TrainOptions extends DataOptions, RecipeOptions {
   /** Model folder to write; its name is the model's. */
@@ -79,6 +82,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   const inputs = backbone.manifest.dimension;
   const split = splitClasses({ labels: data.labels, fraction: testClasses, seed: recipe.seed });
   const matmul = createMatmul();
+  let tuned: TuneStep | undefined;
   try {
     const { run, resume } = options;
     const fit = await fitHeads({
@@ -91,6 +95,22 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     const method = recipe.loss === 'auto' ? fit.winner : methodTitle(recipe.loss);
     const trained = fit.heads.find((head) => head.method === method)!;
     const test = { heads: fit.heads, data: pickRows(data, split.held, inputs), inputs, matmul, signal };
+    tuned =
+      recipe.train === 'head'
+        ? undefined
+        : await tuneBackbone({
+            ...{ backbone, rows, fitted: split.kept, fit, method, recipe, matmul },
+            ...{ loss: fit.loss ?? potentialField(), cache: `${options.cache}-activations` },
+            ...{ run, resume, signal, onProgress },
+          });
+    const scoreTuned = async () => {
+      if (tuned === undefined) return [];
+      const { labels } = test.data;
+      const dimension = trained.map.outputs;
+      const embeddings = await tuned.embed(split.held);
+      const { scores } = await scoreEmbeddings({ embeddings, labels, dimension, scores: matmul.scores });
+      return [{ method: `${method}, ${recipe.train}`, dimension, scores }];
+    };
     const facts: RunFacts = {
       recipe,
       name,
@@ -111,7 +131,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       validation: fit.validation,
       margins: fit.margins,
       audit: fit.audit && { used: fit.audit.used, gain: fit.audit.gain, ...counts(fit.audit) },
-      test: split.held.length > 0 ? await evaluateHeads(test) : undefined,
+      test: split.held.length > 0 ? [...(await evaluateHeads(test)), ...(await scoreTuned())] : undefined,
+      tuned: tuned && { ...tuned.chosen, train: recipe.train, before: tuned.before, after: tuned.after },
     };
     onProgress?.({ phase: 'export', done: 0, total: 1 });
     const sample = spread(rows.length, PARITY_IMAGES);
@@ -120,10 +141,11 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       directory: options.out,
       name,
       backbone,
-      map: trained.map,
+      map: tuned?.tuned.head ?? trained.map,
+      tuned: tuned?.graph,
       check: {
         rows: sample.map((row) => rows[row]!),
-        embeddings: await embed({ map: trained.map, features, matmul }),
+        embeddings: tuned ? await tuned.embed(sample) : await embed({ map: trained.map, features, matmul }),
       },
       linkBackbone: options.linkBackbone,
       provenance: provenance(facts),
@@ -133,6 +155,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     onProgress?.({ phase: 'export', done: 1, total: 1 });
     return { ...exported, facts, problems };
   } finally {
+    tuned?.close();
     await matmul.release();
   }
 }

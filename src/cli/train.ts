@@ -37,6 +37,13 @@ export function addTrain(program: Command): void {
   addShared(command)
     .option('--test-classes <share>', 'share of the classes held out entirely and scored once', number, 0)
     .option('--seed <number>', 'of splits, batches and start values', number, 1)
+    .option(
+      '--train <what>',
+      'head; or last:<blocks>, last:<block> or all: the backbone too, from the head on',
+      'head',
+    )
+    .option('--tune-epochs <number>', 'of training the backbone', number, 8)
+    .option('--tune-rates <list>', 'learning rates of the backbone to try', numbers, [3e-4])
     .option('--link-backbone', 'store the head and a reference to the backbone, not one whole graph')
     .option('--run <folder>', 'checkpoints (default: runs/<name of the model>)')
     .option('--resume', 'go on from the checkpoints of the same command')
@@ -50,6 +57,9 @@ export function addTrain(program: Command): void {
 interface TrainFlags extends SharedFlags {
   out: string;
   seed: number;
+  train: string;
+  tuneEpochs: number;
+  tuneRates: readonly number[];
   linkBackbone?: boolean;
   run?: string;
   resume?: boolean;
@@ -57,7 +67,7 @@ interface TrainFlags extends SharedFlags {
 
 async function runTrain(flags: TrainFlags): Promise<void> {
   const { train } = await import('../../training/train.ts');
-  const { auditLines, marginLines } = await import('../../training/report/card.ts');
+  const { auditLines, marginLines, tuneLines } = await import('../../training/report/card.ts');
   const { alignedTable, scoreRows } = await import('../../training/report/scores.ts');
   const report = await watched('--resume', (watch) =>
     train({
@@ -65,6 +75,9 @@ async function runTrain(flags: TrainFlags): Promise<void> {
       ...watch,
       out: flags.out,
       seed: flags.seed,
+      train: flags.train,
+      tuneEpochs: flags.tuneEpochs,
+      tuneRates: flags.tuneRates,
       linkBackbone: flags.linkBackbone,
       run: flags.run ?? join('runs', basename(flags.out)),
       resume: flags.resume,
@@ -78,7 +91,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   console.log('Validation classes, which chose method, settings and epoch:');
   console.log(alignedTable(scoreRows(facts.validation)));
   if (facts.test) console.log(`\nTest classes, seen by nothing:\n${alignedTable(scoreRows(facts.test))}`);
-  console.log(`\n${marginLines(facts).join('\n')}`);
+  console.log(`\n${[...marginLines(facts), ...tuneLines(facts)].join('\n')}`);
   const settings = Object.entries(facts.chosen).map(([name, value]) => `${name} ${value}`);
   console.log(`\n${facts.method}${settings.length > 0 ? ` with ${settings.join(', ')}` : ''}`);
   console.log(`${flags.out}: ${facts.dimension} numbers per image, ${report.fingerprint}`);
@@ -162,6 +175,8 @@ function number(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number.');
   return value;
 }
+
+const numbers = (text: string): number[] => text.split(',').map(number);
 
 function batch(text: string): readonly [number, number] {
   const match = /^(\d+)x(\d+)$/.exec(text);

@@ -9,6 +9,7 @@ import { type Audit, auditLabels } from '../audit/audit.ts';
 import type { LinearMap } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Pca } from '../baselines/pca.ts';
+import type { Loss } from '../losses/loss.ts';
 import type { MethodScores, Scores } from '../report/scores.ts';
 import { closedFormTrials } from './closed-forms.ts';
 import { evaluateHeads } from './evaluate.ts';
@@ -56,6 +57,12 @@ export interface Fit {
   /** The frozen features and each head on the validation classes, before the refit. */
   readonly validation: readonly MethodScores[];
   readonly audit?: AuditOutcome;
+  /** Label that each row was fitted under; undefined where the audit dropped it. */
+  readonly labels: readonly (string | undefined)[];
+  /** The loss of the best trained head, where one raced. */
+  readonly loss?: Loss;
+  /** The same choices of a method, fitted on some of the rows. */
+  fitOn(method: string, rows: readonly number[]): Promise<LinearMap>;
 }
 
 export interface AuditOutcome extends Audit {
@@ -87,6 +94,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     onProgress: ({ method, done, total }) => onProgress?.({ phase: method, done, total }),
   });
   const best = winner(entries);
+  const trained = entries.filter(({ trial }) => trial.loss !== undefined);
 
   const used = labels.flatMap((label, row) => (label === undefined ? [] : [row]));
   const { features } = pickRows(data, used, inputs);
@@ -124,6 +132,17 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
       }),
     ],
     audit,
+    labels,
+    loss: trained.length > 0 ? winner(trained).trial.loss : undefined,
+    async fitOn(method, some) {
+      const { trial, point } = entries.find((entry) => entry.trial.method === method)!;
+      const part = {
+        features: pickRows(data, some, inputs).features,
+        labels: some.map((row) => labels[row]!),
+      };
+      const space = await openSpace({ data: part, inputs, matmul });
+      return toMap(space, await trial.fit(space, point, { seed, signal }), matmul);
+    },
   };
 }
 

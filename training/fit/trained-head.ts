@@ -66,6 +66,7 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings, star
   return {
     method: options.method,
     settings: { ...settings, start, epochs, learningRate },
+    loss,
     explore: async (space, judge, run) => {
       const outputs = options.dimension;
       await train(space, run, {

@@ -1,6 +1,7 @@
 // What the race runs: one method with one setting of its options. A closed form is fitted at once; a trained head has a point
 // after every epoch. Knows nothing of other trials.
 
+import type { Loss } from '../losses/loss.ts';
 import type { StepProgress } from '../trainer/options.ts';
 import type { Judge, Projection, Space } from './space.ts';
 
@@ -19,6 +20,8 @@ export interface Trial {
   readonly settings: Settings;
   /** True: its embeddings are not of the length that is asked for. It is shown, and does not win. */
   readonly ownLength?: boolean;
+  /** What it is trained under; a closed form has none. */
+  readonly loss?: Loss;
   /** Fits in `space` and has every point judged: one for a closed form; start and each epoch for a trained head. */
   explore(space: Space, judge: Judge, run: TrialRun): Promise<void>;
   /** The head at a point of that order. */

@@ -29,6 +29,16 @@ export interface RunFacts {
   readonly test?: readonly MethodScores[];
   readonly winner: string;
   readonly margins: Fit['margins'];
+  /** Absent where only the head was trained. */
+  readonly tuned?: {
+    readonly train: string;
+    readonly learningRate: number;
+    readonly epoch: number;
+    readonly epochs: number;
+    /** MAP@R on the validation classes. */
+    readonly before: number;
+    readonly after: number;
+  };
   /** Absent where the labels were not audited. */
   readonly audit?: {
     readonly used: boolean;
@@ -51,6 +61,7 @@ export function provenance(facts: RunFacts): ModelManifest['provenance'] {
     race: { loss: recipe.loss, folds, trials },
     batch: { classes: classesPerBatch, samplesPerClass },
     split: { seed, holdoutClasses, testClasses, refit },
+    tuned: facts.tuned,
     audit: audit && { used: audit.used, relabelled: audit.relabelled, dropped: audit.dropped },
   };
   return JSON.parse(JSON.stringify(json)) as ModelManifest['provenance'];
@@ -82,7 +93,7 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
   const lines = [
     `# ${name}`,
     '',
-    `Image embedding of ${facts.dimension} numbers, compared by cosine: a linear head (${method}) on the frozen backbone`,
+    `Image embedding of ${facts.dimension} numbers, compared by cosine: a linear head (${method}) on the ${facts.tuned?.epoch ? 'fine-tuned' : 'frozen'} backbone`,
     `\`${backbone.name}\` (\`${backbone.fingerprint}\`), ${facts.date}.`,
     '',
     '## Intended use',
@@ -101,7 +112,8 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     '',
     `${method}${Object.keys(chosen).length > 0 ? `, chosen on the validation classes: ${list(chosen)}` : ''}.`,
     `Batches of ${classesPerBatch} classes with ${samplesPerClass} images each, where a head is trained.`,
-    ...marginLines(facts).map((line) => `${line}`),
+    ...marginLines(facts),
+    ...tuneLines(facts),
     '',
     '## Quality',
     '',
@@ -129,6 +141,17 @@ export function marginLines({ winner, margins, method }: Pick<RunFacts, 'winner'
   ];
   if (method !== winner) lines.push(`${method} was asked for.`);
   return lines;
+}
+
+export function tuneLines({ tuned }: Pick<RunFacts, 'tuned'>): string[] {
+  if (tuned === undefined) return [];
+  const { train, learningRate, epoch, epochs, before, after } = tuned;
+  const from = `${(100 * before).toFixed(1)} MAP@R on the validation classes`;
+  if (epoch === 0)
+    return [`Training ${train} too did not improve on the head (${from}): the backbone is as it was.`];
+  return [
+    `Training ${train} too took it from ${from} to ${(100 * after).toFixed(1)} (rate ${learningRate}, epoch ${epoch} of ${epochs}).`,
+  ];
 }
 
 export function auditLines({ audit }: Pick<RunFacts, 'audit'>): string[] {
