@@ -7,6 +7,7 @@ import { conditionText } from '../src/dataset/where.ts';
 import { invalid, refuseUnknown } from '../src/errors/error.ts';
 import { embed } from './baselines/linear-map.ts';
 import { createMatmul } from './baselines/matmul.ts';
+import { chooseEngine, type EngineRequest } from './engine/devices.ts';
 import { exportModel } from './export/export.ts';
 import type { Parity } from './export/parity.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
@@ -33,6 +34,9 @@ export interface TrainOptions extends DataOptions, RecipeOptions {
   readonly resume?: boolean;
   /** Of the training, for the card: `2026-01-31`. */
   readonly date: string;
+  /** What trains (engine/devices.ts): `auto` or one of them. Default: onnxruntime on the CPU. */
+  readonly engine?: EngineRequest['engine'];
+  readonly device?: EngineRequest['device'];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -55,6 +59,8 @@ const KNOWN: readonly (keyof TrainOptions)[] = [
   'run',
   'resume',
   'date',
+  'engine',
+  'device',
   'signal',
   'onProgress',
   ...RECIPE_OPTIONS,
@@ -78,6 +84,11 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   if (!(testClasses >= 0 && testClasses < 1)) {
     throw invalid('testClasses', 'a share from 0 up to, not with, 1', testClasses);
   }
+  const { createEngine, providers } = await chooseEngine({
+    engine: options.engine ?? 'ort',
+    device: options.device ?? 'cpu',
+  });
+  const engine = { createEngine, providers };
   const { backbone, rows, data, classes, problems } = await prepare(options);
   const inputs = backbone.manifest.dimension;
   const split = splitClasses({ labels: data.labels, fraction: testClasses, seed: recipe.seed });
@@ -89,7 +100,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       ...recipe,
       data: pickRows(data, split.kept, inputs),
       methods: methodTrials({ recipe, matmul }),
-      run: { seed: recipe.seed, run, resume, signal },
+      run: { seed: recipe.seed, run, resume, signal, ...engine },
       ...{ inputs, matmul, onProgress },
     });
     const method = recipe.loss === 'auto' ? fit.winner : methodTitle(recipe.loss);
@@ -101,7 +112,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
         : await tuneBackbone({
             ...{ backbone, rows, fitted: split.kept, fit, method, recipe, matmul },
             ...{ loss: fit.loss ?? potentialField(), cache: `${options.cache}-activations` },
-            ...{ run, resume, signal, onProgress },
+            ...{ run, resume, signal, onProgress, ...engine },
           });
     const scoreTuned = async () => {
       if (tuned === undefined) return [];

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { DatasetRow } from '../src/dataset/row.ts';
 import { AttractorError } from '../src/errors/error.ts';
 import type { LoadedModel } from '../src/model/load.ts';
+import type { Provider } from '../src/runtime/session.ts';
 import type { Matmul } from './baselines/matmul.ts';
+import type { CreateEngine } from './engine/engine.ts';
 import { FLIPS } from './features/views.ts';
 import { type FineTuned, fineTune, openTuning } from './finetune/fine-tune.ts';
 import type { Fit } from './fit/fit.ts';
@@ -27,6 +29,8 @@ export interface TuneStepOptions {
   readonly matmul: Matmul;
   readonly run?: string;
   readonly resume?: boolean;
+  readonly createEngine?: CreateEngine;
+  readonly providers?: readonly Provider[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -46,7 +50,7 @@ export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> 
   const { seed, holdoutClasses, classesPerBatch, samplesPerClass, refit, tuneEpochs, tuneRates } = recipe;
   const tuning = await openTuning({
     ...{ backbone: options.backbone, rows, train: recipe.train, cache: options.cache },
-    ...{ matmul: options.matmul, views: FLIPS, signal },
+    ...{ matmul: options.matmul, providers: options.providers, views: FLIPS, signal },
     onPlan: ({ missing, bytes }) =>
       onProgress?.({ phase: `activations (${(bytes / 1e9).toFixed(1)} GB)`, done: 0, total: missing }),
     onProgress: (progress) => onProgress?.({ phase: 'activations', ...progress }),
@@ -66,6 +70,7 @@ export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> 
     const result = await fineTune({
       ...{ tuning, labels, loss, seed, holdoutClasses, refit, classesPerBatch, samplesPerClass },
       ...{ epochs: tuneEpochs, learningRates: tuneRates, warmupEpochs: 1, resume, signal },
+      createEngine: options.createEngine,
       head: (samples) =>
         fit.fitOn(
           method,

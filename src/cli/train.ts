@@ -44,6 +44,12 @@ export function addTrain(program: Command): void {
     )
     .option('--tune-epochs <number>', 'of training the backbone', number, 8)
     .option('--tune-rates <list>', 'learning rates of the backbone to try', numbers, [3e-4])
+    .addOption(
+      new Option('--engine <name>', 'what trains; see attractor doctor')
+        .choices(['auto', 'ort', 'tfjs'])
+        .default('auto'),
+    )
+    .addOption(new Option('--device <name>', 'where').choices(['auto', 'cpu', 'cuda']).default('auto'))
     .option('--link-backbone', 'store the head and a reference to the backbone, not one whole graph')
     .option('--run <folder>', 'checkpoints (default: runs/<name of the model>)')
     .option('--resume', 'go on from the checkpoints of the same command')
@@ -60,6 +66,8 @@ interface TrainFlags extends SharedFlags {
   train: string;
   tuneEpochs: number;
   tuneRates: readonly number[];
+  engine: 'auto' | 'ort' | 'tfjs';
+  device: 'auto' | 'cpu' | 'cuda';
   linkBackbone?: boolean;
   run?: string;
   resume?: boolean;
@@ -78,6 +86,8 @@ async function runTrain(flags: TrainFlags): Promise<void> {
       train: flags.train,
       tuneEpochs: flags.tuneEpochs,
       tuneRates: flags.tuneRates,
+      engine: flags.engine,
+      device: flags.device,
       linkBackbone: flags.linkBackbone,
       run: flags.run ?? join('runs', basename(flags.out)),
       resume: flags.resume,

@@ -90,7 +90,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
   }
 
   const entries = await race({
-    ...{ methods, folds, seed, signal },
+    ...{ methods, folds, run },
     onProgress: ({ method, done, total }) => onProgress?.({ phase: method, done, total }),
   });
   const best = winner(entries);
@@ -141,7 +141,11 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
         labels: some.map((row) => labels[row]!),
       };
       const space = await openSpace({ data: part, inputs, matmul });
-      return toMap(space, await trial.fit(space, point, { seed, signal }), matmul);
+      return toMap(
+        space,
+        await trial.fit(space, point, { ...run, run: undefined, onStep: undefined }),
+        matmul,
+      );
     },
   };
 }
@@ -178,7 +182,7 @@ async function tryAudit(
     const folds = await openFolds(options, splits, pcas, labels, data.labels);
     const dimension = Math.min(options.dimension, ...folds.map(({ space }) => space.dimension));
     const lda = closedFormTrials({ form: 'LDA', dimension, count: 2, matmul });
-    return { folds, entry: (await race({ methods: [lda], folds, seed, signal }))[0]! };
+    return { folds, entry: (await race({ methods: [lda], folds, run }))[0]! };
   };
   const [audited, given] = [await entry(audit.labels), await entry(data.labels)];
   const gain = margin(audited.entry, given.entry, given.folds, seed);

@@ -1,11 +1,11 @@
-// The race that chooses a head: every method gets the same number of trials on validation classes, then its best one on further
+// The race that chooses a head: every method gets the same number of trials on validation classes, then its two best on further
 // class splits, and the winner is told with how sure that is. Knows trials, not what is inside them.
 
 import type { PairedBootstrap } from '../../src/metrics/bootstrap.ts';
 import { pairedBootstrap } from '../../src/metrics/bootstrap.ts';
 import type { Judged, Scores } from '../report/scores.ts';
 import type { Judge, Projection, Space } from './space.ts';
-import type { Trial } from './trial.ts';
+import type { Trial, TrialRun } from './trial.ts';
 
 /** One class split: what is fitted on, and the judge over the classes held out of it. */
 export interface Fold {
@@ -20,8 +20,7 @@ export interface RaceOptions {
   readonly methods: readonly (readonly Trial[])[];
   /** One or more: the first one chooses among a method's trials. */
   readonly folds: readonly Fold[];
-  readonly seed: number;
-  readonly signal?: AbortSignal;
+  readonly run: TrialRun;
   /** After every fit. `total` counts all of them. */
   readonly onProgress?: (progress: { readonly method: string; done: number; total: number }) => void;
 }
@@ -40,10 +39,16 @@ export interface Entry {
   readonly mapAtR: Float64Array;
 }
 
+/** Trials of a method that run on every fold: what is best on one is often luck. */
+const FINALISTS = 2;
+
 /** The best trial of each method, in the order of the methods. */
 export async function race(options: RaceOptions): Promise<Entry[]> {
-  const { methods, folds, seed, signal, onProgress } = options;
-  const total = methods.reduce((sum, trials) => sum + trials.length + folds.length - 1, 0);
+  const { methods, folds, onProgress } = options;
+  // Trials of a race are short and many: no checkpoints, and steps are not reported.
+  const { run: _, resume: __, onStep: ___, ...run } = options.run;
+  const finals = (trials: readonly Trial[]) => Math.min(FINALISTS, trials.length) * (folds.length - 1);
+  const total = methods.reduce((sum, trials) => sum + trials.length + finals(trials), 0);
   let done = 0;
   const explore = async (trial: Trial, { space, judge }: Fold): Promise<Judged[]> => {
     const points: Judged[] = [];
@@ -52,20 +57,22 @@ export async function race(options: RaceOptions): Promise<Entry[]> {
       points.push(judged);
       return judged;
     };
-    await trial.explore(space, kept, { seed, signal });
+    await trial.explore(space, kept, run);
     onProgress?.({ method: trial.method, done: ++done, total });
     return points;
   };
   const entries: Entry[] = [];
   for (const trials of methods) {
-    let best: { trial: Trial; points: Judged[] } | undefined;
-    for (const trial of trials) {
-      const points = await explore(trial, folds[0]!);
-      if (best === undefined || top(points) > top(best.points)) best = { trial, points };
+    const first: { trial: Trial; points: Judged[] }[] = [];
+    for (const trial of trials) first.push({ trial, points: await explore(trial, folds[0]!) });
+    first.sort((a, b) => top(b.points) - top(a.points));
+    const finals: Entry[] = [];
+    for (const { trial, points } of folds.length > 1 ? first.slice(0, FINALISTS) : first.slice(0, 1)) {
+      const curves = [points];
+      for (const fold of folds.slice(1)) curves.push(await explore(trial, fold));
+      finals.push({ trial, ...settle(curves) });
     }
-    const curves = [best!.points];
-    for (const fold of folds.slice(1)) curves.push(await explore(best!.trial, fold));
-    entries.push({ trial: best!.trial, ...settle(curves) });
+    entries.push(finals.reduce((best, entry) => (value(entry) > value(best) ? entry : best)));
   }
   return entries;
 }

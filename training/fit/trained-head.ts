@@ -49,9 +49,9 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings, star
     more: Pick<TrainHeadOptions, 'validate' | 'patience'>,
   ) => {
     const initial = scaled(await startOf(space, start, options));
-    const { run: checkpointDirectory, onStep, seed, resume, signal } = run;
+    const { run: checkpointDirectory, onStep, ...rest } = run;
     const { head } = await trainHead({
-      ...{ seed, resume, signal, checkpointDirectory, loss, epochs, learningRate, ...more },
+      ...{ ...rest, checkpointDirectory, loss, epochs, learningRate, ...more },
       onProgress: onStep,
       features: space.rows,
       labels: classNumbers(space.labels),

@@ -1,6 +1,8 @@
 // What the race runs: one method with one setting of its options. A closed form is fitted at once; a trained head has a point
 // after every epoch. Knows nothing of other trials.
 
+import type { Provider } from '../../src/runtime/session.ts';
+import type { CreateEngine } from '../engine/engine.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { StepProgress } from '../trainer/options.ts';
 import type { Judge, Projection, Space } from './space.ts';
@@ -11,6 +13,9 @@ export interface TrialRun {
   readonly run?: string;
   readonly resume?: boolean;
   readonly signal?: AbortSignal;
+  /** What trains; onnxruntime on the CPU by default. */
+  readonly createEngine?: CreateEngine;
+  readonly providers?: readonly Provider[];
   readonly onStep?: (progress: StepProgress) => void;
 }
 
