@@ -24,10 +24,14 @@ export interface Session {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   /**
-   * Runs the graph once. `feeds` has every input; `fetches` names the outputs wanted, all by default. The
-   * tensors returned are the caller's. Throws `invalid_argument` on a feed that does not fit.
+   * Runs the graph once. `feeds` has every input; `fetches` names the outputs wanted, all by default, or gives
+   * tensors to write them into, which share no memory with the feeds. The tensors returned are the caller's.
+   * Throws `invalid_argument` on a feed or a tensor that does not fit.
    */
-  run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    fetches?: readonly string[] | Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>;
   release(): Promise<void>;
 }
 
@@ -106,6 +110,19 @@ function wrap(session: Ort.InferenceSession, provider: Provider): Session {
   const inputs = session.inputMetadata.map(valueInfo);
   const outputs = session.outputMetadata.map(valueInfo);
   let open = true;
+  /** Names as they are, tensors as native ones over the same memory. */
+  const wanted = (fetches: readonly string[] | Readonly<Record<string, Tensor>>) => {
+    if (Array.isArray(fetches)) return fetches as string[];
+    const entries = Object.entries(fetches as Readonly<Record<string, Tensor>>);
+    return Object.fromEntries(
+      entries.map(([name, tensor]) => {
+        const output = outputs.find((one) => one.name === name);
+        if (!output)
+          throw invalid(`fetches.${name}`, `one of ${outputs.map((one) => one.name).join(', ')}`, name);
+        return [name, toNative(tensor, output, 'fetches')];
+      }),
+    );
+  };
   return {
     provider,
     inputs,
@@ -118,8 +135,8 @@ function wrap(session: Ort.InferenceSession, provider: Provider): Session {
         }
       }
       const native: Record<string, Ort.Tensor> = {};
-      for (const input of inputs) native[input.name] = toNative(feeds[input.name], input);
-      const results = await (fetches ? session.run(native, fetches) : session.run(native));
+      for (const input of inputs) native[input.name] = toNative(feeds[input.name], input, 'feeds');
+      const results = await (fetches ? session.run(native, wanted(fetches)) : session.run(native));
       return Object.fromEntries(
         Object.entries(results).map(([name, tensor]) => [name, fromNative(tensor, name)]),
       );
@@ -144,8 +161,8 @@ function supported(type: string, name: string): TensorType {
   return type as TensorType;
 }
 
-/** No copy: the native tensor reads the caller's array. */
-function toNative(tensor: Tensor | undefined, input: ValueInfo): Ort.Tensor {
+/** No copy: the native tensor reads, or writes, the caller's array. */
+function toNative(tensor: Tensor | undefined, input: ValueInfo, where: 'feeds' | 'fetches'): Ort.Tensor {
   const fits =
     tensor !== undefined &&
     tensor.type === input.type &&
@@ -153,7 +170,7 @@ function toNative(tensor: Tensor | undefined, input: ValueInfo): Ort.Tensor {
     input.dims.every((dim, i) => typeof dim === 'string' || dim === tensor.dims[i]);
   if (!fits) {
     const received = tensor === undefined ? undefined : `${tensor.type} [${tensor.dims}]`;
-    throw invalid(`feeds.${input.name}`, `${input.type} [${input.dims}]`, received);
+    throw invalid(`${where}.${input.name}`, `${input.type} [${input.dims}]`, received);
   }
   checkTensor(tensor, input.name);
   return new (ort().Tensor)(tensor.type, tensor.data as never, tensor.dims);

@@ -37,6 +37,26 @@ describe('openSession', () => {
     await session.release();
   });
 
+  test('writes outputs into tensors that are given for them', async () => {
+    const g = new GraphBuilder();
+    const x = g.input({ name: 'x', type: 'float32', dims: [2] });
+    g.output(g.node('Neg', [x], {}, { output: 'minus' }), 'float32', [2]);
+    const session = await openSession({ model: encodeModel(g.build({ name: 'one', opset: 17 })) });
+    const minus = f32([2], new Float32Array(2));
+    for (const value of [1, 5]) {
+      expect(await session.run({ x: f32([2], [value, 2]) }, { minus })).toEqual({
+        minus: f32([2], [-value, -2]),
+      });
+      expect(minus.data).toEqual(Float32Array.of(-value, -2));
+    }
+    const feeds = { x: f32([2], [1, 2]) };
+    await expect(session.run(feeds, { minus: f32([3], [0, 0, 0]) })).rejects.toThrow(
+      /fetches.minus: expected float32 \[2\]/,
+    );
+    await expect(session.run(feeds, { plus: minus })).rejects.toThrow(/fetches.plus: expected one of minus/);
+    await session.release();
+  });
+
   test('computes with 8-bit weights behind DequantizeLinear as with their float values', async () => {
     const g = new GraphBuilder();
     const x = g.input({ name: 'x', type: 'float32', dims: [1, 2] });
