@@ -101,9 +101,11 @@ export class Ops {
 
   /** Rows of `x` [n, d] at unit length. A zero row stays zero, with gradients that are finite. */
   unitRows(x: string): string {
-    const squares = this.max(this.sum(this.mul(x, x), [1], true), 1e-12);
-    // One division per row, so that its gradient divides no tensor.
-    return this.mul(x, this.div(1, this.sqrt(squares)));
+    return this.mul(x, this.inverseLengths(x));
+  }
+  /** 1 / length of every row of `x` [n, d], as [n, 1]. One division per row, so that its gradient divides no tensor. */
+  inverseLengths(x: string): string {
+    return this.div(1, this.sqrt(this.max(this.sum(this.mul(x, x), [1], true), 1e-12)));
   }
 
   /** From `starts` to before `ends` of some axes, every `steps`-th (1 by default; negative goes backwards). */

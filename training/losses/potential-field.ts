@@ -140,9 +140,10 @@ function build(input: LossInput, o: PotentialFieldOptions): string {
   const points = batch + classes * m;
   const anchors = o.reduction === 'log' ? batch : points;
 
-  const placed = proxies && o.normalizeProxies ? ops.unitRows(proxies) : proxies;
-  const charges = placed ? ops.concat([embeddings, placed], 0) : embeddings;
-  const squared = squaredDistances(ops, o.reduction === 'log' ? embeddings : charges, charges, o);
+  const squared =
+    o.reduction === 'log' && proxies && o.normalizeProxies
+      ? squaredFromSamples(ops, embeddings, proxies)
+      : squaredAmongAll(ops, embeddings, proxies, o);
 
   const proxyLabels = Int32Array.from({ length: classes * m }, (_, i) => Math.floor(i / m));
   const classOf = proxies
@@ -175,6 +176,28 @@ function build(input: LossInput, o: PotentialFieldOptions): string {
     ),
   );
   return o.reduction === 'sum' ? energy : ops.div(energy, points * (points - 1));
+}
+
+/**
+ * From every sample to every sample and proxy. Proxies get their unit length in the cosines, not where they are: their own tensor
+ * is the larger one, and passes over it are a tenth of a training step.
+ */
+function squaredFromSamples(ops: Ops, embeddings: string, proxies: string): string {
+  const toSamples = ops.gemm(embeddings, embeddings, { transB: true });
+  const toProxies = ops.gemm(embeddings, proxies, { transB: true });
+  const cosines = ops.mul(toProxies, ops.transpose(ops.inverseLengths(proxies), [1, 0]));
+  return ops.sub(2, ops.mul(2, ops.concat([toSamples, cosines], 1)));
+}
+
+function squaredAmongAll(
+  ops: Ops,
+  embeddings: string,
+  proxies: string | undefined,
+  o: PotentialFieldOptions,
+) {
+  const placed = proxies && o.normalizeProxies ? ops.unitRows(proxies) : proxies;
+  const charges = placed ? ops.concat([embeddings, placed], 0) : embeddings;
+  return squaredDistances(ops, o.reduction === 'log' ? embeddings : charges, charges, o);
 }
 
 /** ‖a‖² + ‖b‖² - 2 a·b, where the norms are 1 unless proxies keep their length. */
