@@ -14,7 +14,7 @@ export interface RecipeOptions {
   readonly folds?: number;
   /** Trials of each loss; closed forms have at most 4. Default 8. */
   readonly trials?: number;
-  /** Field audit of the labels: `auto` (the default) uses it where it helps on the validation classes. */
+  /** Field audit of the labels: `auto` (the default) uses it unless it harms on the validation classes. */
   readonly audit?: Audit;
   /** Default 20. */
   readonly epochs?: number;

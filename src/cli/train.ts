@@ -149,7 +149,7 @@ function addShared(command: Command): Command {
     .addOption(
       new Option(
         '--audit <mode>',
-        'drop or relabel labels that sit in the field of another class; auto: where it helps',
+        'drop or relabel labels that sit in the field of another class; auto: unless it harms',
       )
         .choices(['auto', 'on', 'off'])
         .default('auto'),

@@ -105,7 +105,6 @@ describe('fitHeads', () => {
     const blind = await score({ data: noisy });
     const audited = await score({ data: noisy, audit: 'auto' });
     expect(audited.audit).toMatchObject({ used: true });
-    expect(audited.audit!.gain.difference).toBeGreaterThan(0);
     const right = audited.audit!.labels.filter((label, row) => label === data.labels[row]).length;
     expect(right).toBeGreaterThan(data.labels.length - wrong.size);
     expect(clean.mapAtR - audited.mapAtR).toBeLessThan((clean.mapAtR - blind.mapAtR) / 2);

@@ -55,7 +55,8 @@ const SURE = 0.8;
 /** Stable: fewer than this part of the rows change in a round. */
 const STABLE = 0.002;
 /** Length of the LDA embedding in which fields are measured, and its shrinkage. */
-const LDA = { outputs: 128, shrinkage: 1 };
+const LDA = { outputs: 64, shrinkage: 1 };
+const FIELD = { alpha: 10, delta: 0.5 };
 const NEIGHBOURS = 5;
 /** Rows are scored in so many parts, each in the space of the others' labels. */
 const PARTS = 4;
@@ -80,12 +81,12 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
   let changed: number;
   const wells = new Int32Array(given.length).fill(-1);
   do {
-    const seen: Scored = { own: [], best: [], bestField: [], secondField: [], share: [] };
-    const random: Scored = { own: [], best: [], bestField: [], secondField: [], share: [] };
+    const seen: Scored = { own: [], best: [], bestField: [], share: [] };
+    const random: Scored = { own: [], best: [], bestField: [], share: [] };
     for (const rows of parts) {
       // A row is never scored in a space that its own label has shaped: there even a wrong label seems to fit.
       const { embeddings, dimension } = await spread(options, charges, names, new Set(rows));
-      const field = { embeddings, charges, rows, classes: names.length, dimension, signal };
+      const field = { ...FIELD, embeddings, charges, rows, classes: names.length, dimension, signal };
       collect(seen, rows, await fieldScores({ ...field, labels: given }));
       collect(random, rows, await fieldScores({ ...field, labels: strangers }));
     }
@@ -119,27 +120,20 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
 
 /** Class of every row as the field has it, -1 for dropped. */
 function decide(given: Int32Array, sizes: Int32Array, scores: Scored, random: Scored): Int32Array {
-  const { own, best, bestField, secondField } = scores;
-  const fit = strength(scores);
-  const stranger = strength(random);
-  const wrong = wrongProbability(fit, stranger);
-  // The guess is the class with the strongest field, the given one among them; its margin is over the next strongest.
+  const { own, best, bestField, share } = scores;
+  const wrong = wrongProbability(share, random.share);
+  // The guess is the class with the strongest field, the given one among them; its margin is its part of the whole field.
   const agrees = Array.from(given, (_, i) => own[i]! >= bestField[i]!);
-  const margins = Float64Array.from(given, (_, i) =>
-    agrees[i] ? ratio(own[i]!, bestField[i]!) : ratio(bestField[i]!, Math.max(own[i]!, secondField[i]!)),
-  );
-  const right = rightProbability(margins, agrees, noiseRate(fit, stranger));
+  const margins = Float64Array.from(given, (_, i) => {
+    if (agrees[i]) return share[i]!;
+    return share[i]! > 0 ? (bestField[i]! * share[i]!) / own[i]! : 1;
+  });
+  const right = rightProbability(margins, agrees, noiseRate(share, random.share));
   return given.map((label, i) => {
     if (sizes[label] === 1 || agrees[i] || wrong[i]! <= WRONG) return label;
     return right[i]! >= SURE ? best[i]! : -1;
   });
 }
-
-const ratio = (a: number, b: number) => (a > 0 ? a / (a + b) : 0);
-
-/** The label's field against the strongest other one, 0 to 1. */
-const strength = ({ own, bestField }: Scored) =>
-  Float64Array.from(own, (x, i) => ratio(x, bestField[i]!));
 
 /** Scores of all rows, part by part. */
 type Scored = Record<keyof FieldScores, number[]>;

@@ -37,8 +37,6 @@ export interface FieldScores {
   readonly best: Int32Array;
   /** [rows]: the field of that class. A label is in another's well where bestField > own. */
   readonly bestField: Float32Array;
-  /** [rows]: the strongest field of the classes that are left, 0 where none is. */
-  readonly secondField: Float32Array;
 }
 
 /** The setting that found planted wrong labels best (share, alpha 6, delta 0.5; docs/training.md). */
@@ -79,7 +77,6 @@ export async function fieldScores(options: FieldScoreOptions): Promise<FieldScor
     share: new Float32Array(wanted.length),
     best: new Int32Array(wanted.length).fill(-1),
     bestField: new Float32Array(wanted.length),
-    secondField: new Float32Array(wanted.length),
   };
   const sizes = new Int32Array(classes);
   for (const charge of charges) if (charge >= 0) sizes[charge]!++;
@@ -117,7 +114,7 @@ function gather(embeddings: Float32Array, dimension: number, rows: Int32Array) {
 
 /** Writes the scores of row `i` from the fields of all classes at it. */
 function judge(
-  { own, share, best, bestField, secondField }: FieldScores,
+  { own, share, best, bestField }: FieldScores,
   i: number,
   label: number,
   fields: Float64Array,
@@ -125,21 +122,15 @@ function judge(
 ): void {
   let total = 0;
   let strongest = -1;
-  let second = 0;
   for (let c = 0; c < fields.length; c++) {
     const field = fields[c]!;
     total += field;
-    if (c === label || sizes[c] === 0) continue;
-    if (strongest < 0 || field > fields[strongest]!) {
-      if (strongest >= 0) second = fields[strongest]!;
-      strongest = c;
-    } else if (field > second) second = field;
+    if (c !== label && sizes[c]! > 0 && (strongest < 0 || field > fields[strongest]!)) strongest = c;
   }
   own[i] = fields[label]!;
   share[i] = total > 0 ? fields[label]! / total : 0;
   best[i] = strongest;
   bestField[i] = strongest < 0 ? 0 : fields[strongest]!;
-  secondField[i] = second;
 }
 
 /** max(d, delta)^-alpha of every row of `block` to every row of `all`, as exp(-alpha/2 ln max(d², delta²)). */

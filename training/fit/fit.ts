@@ -30,7 +30,7 @@ export interface FitOptions {
   readonly holdoutClasses: number;
   /** Class splits that the race runs over, as many as there are classes for: at most 1 / holdoutClasses. */
   readonly folds: number;
-  /** `auto`: the audited labels are used where an LDA fitted on them is the better one on the validation classes. */
+  /** `auto`: the audited labels are used unless an LDA fitted on them is surely the worse one on the validation classes. */
   readonly audit: 'auto' | 'on' | 'off';
   /** True: what was chosen is fitted once more on all classes, the validation classes among them. */
   readonly refit: boolean;
@@ -165,6 +165,9 @@ async function openFolds(
   return folds;
 }
 
+/** The audited labels are given up where they are worse in all but this part of the resamplings of the classes. */
+const HARM = 0.1;
+
 /** Audits, and has an LDA on the audited labels race one on the given labels. */
 async function tryAudit(
   options: FitOptions,
@@ -186,7 +189,7 @@ async function tryAudit(
   };
   const [audited, given] = [await entry(audit.labels), await entry(data.labels)];
   const gain = margin(audited.entry, given.entry, given.folds, seed);
-  return { ...audit, gain, used: options.audit === 'on' || gain.difference > 0 };
+  return { ...audit, gain, used: options.audit === 'on' || gain.probabilityAbove0 > HARM };
 }
 
 function chosen({ trial, point, points }: Entry): Settings {
