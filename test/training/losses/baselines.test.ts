@@ -1,0 +1,131 @@
+// Every baseline loss against its formula, one value worked out by hand, and the registry that the race draws from.
+
+import { describe, expect, it } from 'vitest';
+import { cpml } from '../../../training/losses/cpml.ts';
+import { LOSSES } from '../../../training/losses/index.ts';
+import type { Loss } from '../../../training/losses/loss.ts';
+import { multiSimilarity } from '../../../training/losses/multi-similarity.ts';
+import { contrastive, supCon, triplet } from '../../../training/losses/pairs.ts';
+import { proxyAnchor } from '../../../training/losses/proxy-anchor.ts';
+import { softTriple } from '../../../training/losses/soft-triple.ts';
+import { arcFace, normalisedSoftmax, proxyNcaPlusPlus } from '../../../training/losses/softmax.ts';
+import { lossContract, openLoss } from '../../contracts/loss.contract.ts';
+import {
+  arcFaceOf,
+  contrastiveOf,
+  cpmlOf,
+  crossEntropyOf,
+  multiSimilarityOf,
+  proxyAnchorOf,
+  softTripleOf,
+  supConOf,
+  tripletOf,
+} from '../../reference/losses.ts';
+
+lossContract([
+  {
+    name: 'normalised softmax',
+    loss: normalisedSoftmax({ temperature: 0.125 }),
+    reference: crossEntropyOf(8),
+  },
+  { name: 'ProxyNCA++', loss: proxyNcaPlusPlus(), reference: crossEntropyOf(18) },
+  { name: 'ArcFace', loss: arcFace({ scale: 8, margin: 0.5 }), reference: arcFaceOf(8, 0.5) },
+  { name: 'Proxy Anchor', loss: proxyAnchor({ alpha: 8 }), reference: proxyAnchorOf(8, 0.1) },
+  { name: 'Proxy Anchor, as printed', loss: proxyAnchor(), reference: proxyAnchorOf(32, 0.1) },
+  {
+    name: 'SoftTriple',
+    loss: softTriple({ centresPerClass: 3 }),
+    reference: softTripleOf({ lambda: 20, gamma: 0.1, tau: 0.2, delta: 0.01, k: 3 }),
+  },
+  {
+    name: 'SoftTriple with one centre',
+    loss: softTriple({ centresPerClass: 1, lambda: 4 }),
+    reference: softTripleOf({ lambda: 4, gamma: 0.1, tau: 0, delta: 0.01, k: 1 }),
+  },
+  { name: 'Multi-Similarity', loss: multiSimilarity(), reference: multiSimilarityOf(2, 50, 0.5, 0.1) },
+  {
+    name: 'Multi-Similarity, wide band',
+    loss: multiSimilarity({ epsilon: 1, beta: 8 }),
+    reference: multiSimilarityOf(2, 8, 0.5, 1),
+  },
+  { name: 'SupCon', loss: supCon({ temperature: 0.125 }), reference: supConOf(0.125) },
+  { name: 'contrastive', loss: contrastive({ negativeMargin: 0.25 }), reference: contrastiveOf(1, 0.25) },
+  { name: 'triplet', loss: triplet({ margin: 0.5 }), reference: tripletOf(0.5) },
+  {
+    name: 'CPML',
+    loss: cpml({ proxiesPerClass: 2, delta: 1.25 }),
+    reference: cpmlOf({ delta: 1.25, repulsionWeight: 1, m: 2 }),
+  },
+  {
+    name: 'CPML without proxies',
+    loss: cpml({ proxiesPerClass: 0, repulsionWeight: 2 }),
+    reference: cpmlOf({ delta: 1, repulsionWeight: 2, m: 0 }),
+  },
+]);
+
+/**
+ * Two classes on two axes: samples (1,0) and (0,1) of class 0, (-1,0) of class 1; proxies (1,0) and (0,-1). So the cosines
+ * to the proxies are [1, 0], [0, -1], [-1, 0], and among the samples s01 = 0, s02 = -1, s12 = 0.
+ */
+describe('worked out by hand', () => {
+  const e = Math.exp;
+  const at = async (loss: Loss) => {
+    const shape = { batch: 3, classes: 2, dimension: 2 };
+    const opened = await openLoss(loss, shape);
+    const count = loss.parameters(shape)[0]?.dims[0] ?? 0;
+    const proxies = count === 4 ? [1, 0, 1, 0, 0, -1, 0, -1] : [1, 0, 0, -1];
+    const { value } = await opened.at({
+      x: [1, 0, 0, 1, -1, 0],
+      labels: [0, 0, 1],
+      parameters: count > 0 ? { proxies } : {},
+    });
+    await opened.close();
+    return value;
+  };
+
+  it.each<[string, Loss, number]>([
+    // Right class first: logits (1, 0), (0, -1), (0, -1): log(1 + e^-1) each.
+    ['normalised softmax', normalisedSoftmax({ temperature: 1 }), Math.log(1 + e(-1))],
+    ['ProxyNCA++', proxyNcaPlusPlus({ scale: 2 }), Math.log(1 + e(-2))],
+    [
+      'SoftTriple, equal centres',
+      softTriple({ centresPerClass: 2, lambda: 1, delta: 0, tau: 0 }),
+      Math.log(1 + e(-1)),
+    ],
+    // Pull: class 0 has s = 1, 0; class 1 has s = 0. Push: proxy 0 sees -1; proxy 1 sees 0 and -1.
+    [
+      'Proxy Anchor',
+      proxyAnchor({ alpha: 1, delta: 0 }),
+      (Math.log(1 + e(-1) + 1) + Math.log(2)) / 2 + (Math.log(1 + e(-1)) + Math.log(1 + 1 + e(-1))) / 2,
+    ],
+    // Anchor 0: positive 0, negative -1; anchor 1: positive 0, negative 0; anchor 2 has no positive.
+    ['SupCon', supCon({ temperature: 1 }), (Math.log(1 + e(-1)) + Math.log(2)) / 3],
+    // Anchor 0: no pair is within the band (-1 + 0.1 < 0); anchor 1: both are.
+    ['Multi-Similarity', multiSimilarity({ alpha: 1, beta: 1, lambda: 0 }), (2 * Math.log(2)) / 3],
+    // One pair of one class costs 1, both ways; pairs of two classes cost 0.5 where s = 0 (twice) and nothing where it is -1.
+    ['contrastive', contrastive({ negativeMargin: -0.5 }), 1.5],
+    // (0,1): d² = 2, the negative at 4: 0. (1,0): d² = 2, no farther negative, the farthest is at 2: margin.
+    ['triplet', triplet({ margin: 1 }), 0.5],
+    // d² = 2 for the pair of one class; of two classes all are at √2 or 2, and only √2 is inside 1.5.
+    ['CPML', cpml({ proxiesPerClass: 0, delta: 1.5 }), 2 + (1.5 - Math.SQRT2) ** 2],
+  ])('%s', async (_, loss, expected) => {
+    expect(await at(loss)).toBeCloseTo(expected, 6);
+  });
+});
+
+describe('LOSSES', () => {
+  it.each(Object.entries(LOSSES))('%s has four settings, all different, the default first', (_, entry) => {
+    expect(entry.searchSpace).toHaveLength(4);
+    expect(entry.searchSpace[0]).toEqual({});
+    const options = entry.searchSpace.map((changes) => JSON.stringify(entry.create(changes).options));
+    expect(new Set(options).size).toBe(4);
+    expect(() => entry.create({ colour: 'red' })).toThrow(
+      expect.objectContaining({ code: 'unknown_option' }),
+    );
+  });
+
+  it('titles are unique', () => {
+    const titles = Object.values(LOSSES).map(({ title }) => title);
+    expect(new Set(titles).size).toBe(titles.length);
+  });
+});
