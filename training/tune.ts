@@ -71,11 +71,7 @@ export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> 
       ...{ tuning, labels, loss, seed, holdoutClasses, refit, classesPerBatch, samplesPerClass },
       ...{ epochs: tuneEpochs, learningRates: tuneRates, warmupEpochs: 1, resume, signal },
       createEngine: options.createEngine,
-      head: (samples) =>
-        fit.fitOn(
-          method,
-          samples.map((row) => placeOf.get(row)!),
-        ),
+      head: (samples) => fit.fitAgain(method, { rows: samples.map((row) => placeOf.get(row)!) }),
       run: run && join(run, 'tune'),
       onStep: ({ stage, step, steps }) => onProgress?.({ phase: `tune, ${stage}`, done: step, total: steps }),
     });

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { asAttractorError } from '../errors/error.ts';
 import { addDoctor } from './doctor.ts';
+import { addExperiment } from './experiment.ts';
 import { addImport } from './import.ts';
 import { addModel } from './model.ts';
 import { addCompare, addTrain } from './train.ts';
@@ -23,6 +24,7 @@ const program = new Command('attractor')
 
 addTrain(program);
 addCompare(program);
+addExperiment(program);
 addImport(program);
 addModel(program);
 addDoctor(program);

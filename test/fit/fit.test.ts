@@ -75,7 +75,7 @@ describe('fitHeads', () => {
   });
 
   it('gives the same bits for the same seed, and other validation classes for another', async () => {
-    const facts = ({ loss: _, fitOn: __, ...rest }: Awaited<ReturnType<typeof run>>) => rest;
+    const facts = ({ loss: _, fitAgain: __, ...rest }: Awaited<ReturnType<typeof run>>) => rest;
     const [first, second] = [await run(), await run()];
     expect(facts(second)).toEqual(facts(first));
     const other = await run({ run: { seed: 4 } });

@@ -61,8 +61,8 @@ export interface Fit {
   readonly labels: readonly (string | undefined)[];
   /** The loss of the best trained head, where one raced. */
   readonly loss?: Loss;
-  /** The same choices of a method, fitted on some of the rows. */
-  fitOn(method: string, rows: readonly number[]): Promise<LinearMap>;
+  /** The same choices of a method once more: on some of the rows, or with another seed. */
+  fitAgain(method: string, change: { rows?: readonly number[]; seed?: number }): Promise<LinearMap>;
 }
 
 export interface AuditOutcome extends Audit {
@@ -134,18 +134,15 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     audit,
     labels,
     loss: trained.length > 0 ? winner(trained).trial.loss : undefined,
-    async fitOn(method, some) {
+    async fitAgain(method, { rows: some, seed: other = seed }) {
       const { trial, point } = entries.find((entry) => entry.trial.method === method)!;
-      const part = {
+      const part = some && {
         features: pickRows(data, some, inputs).features,
         labels: some.map((row) => labels[row]!),
       };
-      const space = await openSpace({ data: part, inputs, matmul });
-      return toMap(
-        space,
-        await trial.fit(space, point, { ...run, run: undefined, onStep: undefined }),
-        matmul,
-      );
+      const space = part ? await openSpace({ data: part, inputs, matmul }) : final;
+      const again = { ...run, seed: other, run: undefined, onStep: undefined };
+      return toMap(space, await trial.fit(space, point, again), matmul);
     },
   };
 }

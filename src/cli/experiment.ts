@@ -1,0 +1,96 @@
+// `attractor experiment run` and `report`: an experiment is a JSON file, its result a folder.
+
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { AttractorError } from '../errors/error.ts';
+import { MODELS } from './model.ts';
+import { watched } from './watched.ts';
+
+interface RunFlags {
+  out?: string;
+  data: readonly (readonly [string, string])[];
+  shard: { at: number; of: number };
+  backbone: string;
+  cache: string;
+}
+
+export function addExperiment(program: Command): void {
+  const command = program
+    .command('experiment')
+    .description('Experiments as files: methods compared on equal terms.');
+  command
+    .command('run <file>')
+    .description('Run the cells of an experiment; those that the folder has already are not run again.')
+    .option('--out <folder>', 'results (default: runs/<name of the file>)')
+    .option('--data <name=path>', 'where a data set of the file is; repeatable', paths, [])
+    .option('--shard <i/n>', 'only every n-th cell, from the i-th on: for several processes', shard, {
+      at: 1,
+      of: 1,
+    })
+    .option('--backbone <folder>', 'model folder of the frozen backbone', join(MODELS, 'inception-v3'))
+    .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
+    .addHelpText('after', '\nExample:\n  attractor experiment run training/experiments/compare.json')
+    .action(run);
+  command
+    .command('report <folder>')
+    .description('Write report.html and summary.json from the results in a folder.')
+    .action(report);
+}
+
+async function run(file: string, flags: RunFlags): Promise<void> {
+  const { parseExperiment } = await import('../../training/experiments/schema.ts');
+  const { runExperiment } = await import('../../training/experiments/run.ts');
+  const parsed = parseExperiment(readJson(file));
+  const places = new Map(flags.data);
+  for (const name of places.keys()) {
+    if (!parsed.data.some((one) => one.name === name)) {
+      throw new AttractorError('invalid_argument', `--data: ${file} has no data set "${name}"`, {
+        field: 'data',
+      });
+    }
+  }
+  const data = parsed.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
+  const out = flags.out ?? join('runs', basename(file, '.json'));
+  const { shard, backbone, cache } = flags;
+  const cells = await watched('', (watch) =>
+    runExperiment({
+      ...{ experiment: { ...parsed, data }, out, shard, backbone, cache, ...watch },
+      cpu: () => {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / 1e6;
+      },
+      onCell: ({ key, at, of }) => console.error(`\n${at} of ${of}: ${key}`),
+    }),
+  );
+  console.log(`${cells} cells run; results are in ${out}. Next: attractor experiment report ${out}`);
+}
+
+async function report(folder: string): Promise<void> {
+  const { writeReport } = await import('../../training/experiments/report.ts');
+  const { tables } = await writeReport({ folder });
+  for (const { title, verdict, text } of tables) console.log(`${title}\n\n${text}\n\n${verdict}\n`);
+  console.log(join(folder, 'report.html'));
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new AttractorError('invalid_argument', `${file}: ${(error as Error).message}`, { field: 'file' });
+  }
+}
+
+function paths(text: string, earlier: readonly (readonly [string, string])[]) {
+  const cut = text.indexOf('=');
+  if (cut < 1) throw new InvalidArgumentError('expected name=path.');
+  return [...earlier, [text.slice(0, cut), text.slice(cut + 1)] as const];
+}
+
+function shard(text: string): { at: number; of: number } {
+  const [at, of] = text.split('/').map(Number);
+  if (!(Number.isInteger(at) && Number.isInteger(of) && at! >= 1 && at! <= of!)) {
+    throw new InvalidArgumentError('expected i/n, as 1/2.');
+  }
+  return { at: at!, of: of! };
+}

@@ -1,0 +1,84 @@
+// What an experiment file says: data sets, methods, splits, seeds, noise. Parsing and its errors; running is run.ts's.
+
+import { z } from 'zod';
+import { NOISE_KINDS } from '../../src/dataset/noise.ts';
+import { invalid } from '../../src/errors/error.ts';
+import { LOSSES } from '../losses/index.ts';
+import { METHODS, methodTitle } from '../methods.ts';
+
+const seeds = z.array(z.int().min(0)).min(1);
+const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
+const schema = z.strictObject({
+  title: z.string().min(1),
+  /** What it asks, in a sentence or two. */
+  about: z.string().min(1),
+  data: z
+    .array(z.strictObject({ name: z.string().regex(/^[a-z0-9-]+$/), path: z.string(), label: z.string() }))
+    .min(1),
+  /** Names of METHODS. */
+  methods: z.array(z.string()).default([]),
+  /** Losses with options of their own, which are not searched. */
+  variants: z.array(z.strictObject({ title: z.string(), loss: z.string(), options: settings })).default([]),
+  /** Class splits: half of the classes are unseen. */
+  splits: seeds,
+  /** Each fits what the race of its split chose once more. */
+  seeds,
+  noise: z
+    .array(z.strictObject({ kind: z.enum(NOISE_KINDS), rate: z.number().min(0).lt(1) }))
+    .min(1)
+    .default([{ kind: 'symmetric', rate: 0 }]),
+  dimensions: z.array(z.int().min(1)).min(1).default([128]),
+  audit: z
+    .array(z.enum(['off', 'auto', 'on']))
+    .min(1)
+    .default(['off']),
+  /** Of each loss. */
+  trials: z.int().min(1).default(8),
+  folds: z.int().min(1).default(3),
+  epochs: z.int().min(1).default(20),
+  testClasses: z.number().gt(0).lt(1).default(0.5),
+  /** The backbone's last blocks, under these losses, from the head of each loss; on the first `splits` of the cells. */
+  fineTune: z
+    .strictObject({
+      train: z.string(),
+      losses: z.array(z.string()).min(1),
+      splits: seeds,
+      epochs: z.int().min(1).default(6),
+      rates: z.array(z.number().positive()).min(1).default([3e-4]),
+    })
+    .optional(),
+});
+
+export type Experiment = z.infer<typeof schema>;
+
+/**
+ * Checks what a JSON file holds. Throws `invalid_argument` naming the field; also where methods would not get equally many
+ * trials: a race between unequal budgets says nothing.
+ */
+export function parseExperiment(json: unknown): Experiment {
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw invalid(issue!.path.join('.') || 'experiment', issue!.message, 'something else');
+  }
+  const experiment = parsed.data;
+  const { methods, variants, trials, fineTune } = experiment;
+  if (methods.length + variants.length === 0) throw invalid('methods', 'one method or variant', 'none');
+  for (const name of methods) methodTitle(name);
+  for (const name of [...variants.map(({ loss }) => loss), ...(fineTune?.losses ?? [])]) {
+    if (!Object.hasOwn(LOSSES, name)) throw invalid('loss', `one of ${Object.keys(LOSSES).join(', ')}`, name);
+  }
+  const losses = methods.filter((name) => Object.hasOwn(LOSSES, name));
+  // A variant has one setting from two starts.
+  if (variants.length > 0 && losses.length > 0 && trials > 2) {
+    throw invalid('trials', '2 where losses stand beside variants, so that all have equally many', trials);
+  }
+  for (const name of fineTune?.losses ?? []) {
+    if (!methods.includes(name)) throw invalid('fineTune.losses', 'losses among the methods', name);
+  }
+  return experiment;
+}
+
+/** Everything that an experiment can name. */
+export const NAMES = METHODS;
