@@ -144,7 +144,7 @@ function addShared(command: Command): Command {
     .option('--backbone <folder>', 'model folder of the frozen backbone', join(MODELS, 'inception-v3'))
     .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
     .option('--loss <name>', 'pca, lda, whitening or a loss; auto lets all of them race', 'auto')
-    .option('--trials <count>', 'settings that each loss may try on the validation classes', number, 8)
+    .option('--trials <count>', 'settings that each method may try on the validation classes', number, 4)
     .option('--folds <count>', 'class splits that the choice is made over', number, 3)
     .addOption(
       new Option(
@@ -156,7 +156,7 @@ function addShared(command: Command): Command {
     )
     .option('--dimension <number>', 'length of an embedding', number, 128)
     .option('--epochs <number>', 'passes over the images (default: 20)', number)
-    .option('--rate <number>', 'learning rate (default: 0.003 from PCA, 0.001 from LDA)', number)
+    .option('--rate <number>', 'learning rate (default: 0.001)', number)
     .addOption(
       new Option('--batch <classesximages>', 'classes per batch x images of each')
         .argParser(batch)

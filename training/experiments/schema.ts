@@ -34,7 +34,7 @@ const schema = z.strictObject({
     .min(1)
     .default(['off']),
   /** Of each loss. */
-  trials: z.int().min(1).default(8),
+  trials: z.int().min(1).max(4).default(4),
   folds: z.int().min(1).default(3),
   epochs: z.int().min(1).default(20),
   testClasses: z.number().gt(0).lt(1).default(0.5),
@@ -70,9 +70,9 @@ export function parseExperiment(json: unknown): Experiment {
     if (!Object.hasOwn(LOSSES, name)) throw invalid('loss', `one of ${Object.keys(LOSSES).join(', ')}`, name);
   }
   const losses = methods.filter((name) => Object.hasOwn(LOSSES, name));
-  // A variant has one setting from two starts.
-  if (variants.length > 0 && losses.length > 0 && trials > 2) {
-    throw invalid('trials', '2 where losses stand beside variants, so that all have equally many', trials);
+  // A variant has one setting.
+  if (variants.length > 0 && losses.length > 0 && trials > 1) {
+    throw invalid('trials', '1 where losses stand beside variants, so that all have equally many', trials);
   }
   for (const name of fineTune?.losses ?? []) {
     if (!methods.includes(name)) throw invalid('fineTune.losses', 'losses among the methods', name);

@@ -29,7 +29,7 @@ export async function tuneCell(options: {
   for (const name of losses) {
     const method = methodTitle(name);
     const head = cell.result.results.find((one) => one.method === method)!;
-    const { start: _, epochs: __, learningRate: ___, epoch: ____, ...settings } = head.chosen;
+    const { epochs: _, learningRate: __, epoch: ___, ...settings } = head.chosen;
     const step = await tuneBackbone({
       ...{ backbone: set.backbone, rows: set.rows, fitted: cell.seen, fit: cell.fit, method, recipe },
       ...{ loss: LOSSES[name]!.create(settings), cache: `${options.cache}-activations`, matmul },
