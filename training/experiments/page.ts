@@ -1,0 +1,102 @@
+// The report's page: one HTML file without a request to anywhere. Words and layout; the numbers come with the tables.
+
+import type { Experiment } from './schema.ts';
+import { percent, type Table } from './summary.ts';
+
+export interface Picture {
+  /** A data URI. */
+  readonly image: string;
+  readonly label: string;
+}
+
+export interface Section {
+  readonly data: string;
+  readonly tables: readonly { readonly table: Table; readonly curves?: string; readonly audit?: string }[];
+  readonly look?: {
+    readonly method: string;
+    readonly map: string;
+    readonly queries: readonly {
+      query: Picture;
+      kind: string;
+      neighbours: readonly (Picture & { hit: boolean })[];
+    }[];
+  };
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --line: #8884; --hit: #1a8f4c; --miss: #c2410c; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { margin: 2.5rem 0 .5rem; border-bottom: 1px solid var(--line); }
+h3 { margin: 1.8rem 0 .3rem; font-size: 1.05rem; }
+p { max-width: 46rem; } .small { font-size: .85rem; opacity: .75; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
+th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
+td.top { font-weight: 700; } tr.auto td { border-top: 2px solid currentColor; }
+svg { max-width: 100%; height: auto; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: .7rem 1.5rem; }
+.query { display: flex; gap: .3rem; align-items: end; overflow-x: auto; }
+figure { margin: 0; text-align: center; font-size: .75rem; } figure img { width: 52px; height: 52px; display: block; border: 3px solid var(--line); border-radius: 4px; background: #fff; }
+figure.hit img { border-color: var(--hit); } figure.miss img { border-color: var(--miss); } figure.query-image img { border-color: currentColor; margin-right: .4rem; }
+`;
+
+const quoted = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+export function pageOf(options: { experiment: Experiment; sections: readonly Section[] }): string {
+  const { experiment, sections } = options;
+  const { title, about, splits, seeds, trials, folds, epochs, testClasses } = experiment;
+  const half = `${Math.round(100 * testClasses)} % of the classes are unseen by everything`;
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${quoted(title)}</title><style>${STYLE}</style>
+<h1>${quoted(title)}</h1>
+<p>${quoted(about)}</p>
+<p class="small">${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student) over class splits ${splits.join(', ')}, each the mean over seeds ${seeds.join(', ')}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out, ties by expectation.</p>
+${sections.map(section).join('\n')}
+</html>
+`;
+}
+
+function section({ data, tables, look }: Section): string {
+  const parts = [`<h2>${quoted(data)}</h2>`];
+  for (const { table, curves, audit } of tables) {
+    parts.push(`<h3>${quoted(table.title)}</h3>`, `<p>${quoted(table.verdict)}</p>`);
+    if (audit) parts.push(`<p>${quoted(audit)}</p>`);
+    parts.push(tableOf(table));
+    if (curves) parts.push(curves);
+  }
+  if (look) {
+    const { method, map, queries } = look;
+    parts.push(
+      `<h3>What ${quoted(method)} finds among unseen classes</h3>`,
+      '<p class="small">The query, then its nearest images: ✓ of its class, ✗ of another. First queries with the most misses, then random ones.</p>',
+      `<div class="grid">${queries.map(queryOf).join('')}</div>`,
+      '<h3>Some unseen classes, in two dimensions</h3>',
+      '<p class="small">UMAP of their embeddings; a colour is a class.</p>',
+      map,
+    );
+  }
+  return parts.join('\n');
+}
+
+function tableOf({ columns, rows }: Table): string {
+  const names = ['R@1', 'RP', 'MAP@R'];
+  const head = `<tr><th rowspan="2">method</th><th rowspan="2">length</th>${columns.map((name) => `<th colspan="3">${quoted(name)}</th>`).join('')}</tr><tr>${columns.map(() => names.map((name) => `<th>${name}</th>`).join('')).join('')}</tr>`;
+  const body = rows.map(({ method, dimension, cells, level }) => {
+    const values = cells.map((cell, i) => {
+      if (!cell) return '<td colspan="3">–</td>';
+      const { recallAt1, rPrecision, mapAtR } = cell;
+      return `<td>${percent(recallAt1)}</td><td>${percent(rPrecision)}</td><td${level[i] ? ' class="top"' : ''}>${percent(mapAtR)}</td>`;
+    });
+    return `<tr${method === 'auto' ? ' class="auto"' : ''}><td>${quoted(method)}</td><td>${dimension}</td>${values.join('')}</tr>`;
+  });
+  return `<div class="scroll"><table>${head}${body.join('')}</table></div>`;
+}
+
+function queryOf({ query, neighbours }: NonNullable<Section['look']>['queries'][number]): string {
+  const figure = ({ image, label }: Picture, kind: string, mark: string) =>
+    `<figure class="${kind}"><img src="${image}" alt="${quoted(label)}" title="${quoted(label)}">${mark}</figure>`;
+  const found = neighbours.map((one) => figure(one, one.hit ? 'hit' : 'miss', one.hit ? '✓' : '✗'));
+  return `<div class="query">${figure(query, 'query-image', '?')}${found.join('')}</div>`;
+}

@@ -1,0 +1,83 @@
+// The plots of a report, as SVG: drawn by vega-lite, no browser and no canvas.
+
+import { parse, View } from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import type { Look } from './look.ts';
+import type { Line } from './run.ts';
+
+/** Reads on white and on black. */
+const CONFIG = {
+  background: 'transparent',
+  axis: {
+    labelColor: '#888',
+    titleColor: '#888',
+    gridColor: '#8883',
+    domainColor: '#888',
+    tickColor: '#888',
+  },
+  legend: { labelColor: '#888', titleColor: '#888', symbolStrokeWidth: 3, labelLimit: 220 },
+  view: { stroke: '#8885' },
+  font: 'system-ui, sans-serif',
+};
+
+/** MAP@R of every method against the noise rate, or the length where that is what varies. */
+export async function curves(lines: readonly Line[]): Promise<string | undefined> {
+  const rates = new Set(lines.map(({ noise }) => noise.rate));
+  const lengths = new Set(lines.map(({ dimension }) => dimension));
+  const by = rates.size > 1 ? 'noise' : lengths.size > 1 ? 'length' : undefined;
+  if (by === undefined) return undefined;
+  const values = lines.flatMap((line) =>
+    line.results
+      .filter(({ method }) => method !== 'frozen')
+      .flatMap(({ method, runs }) =>
+        runs.map(({ mapAtR }) => ({
+          method,
+          x: by === 'noise' ? 100 * line.noise.rate : line.dimension,
+          mapAtR: 100 * mapAtR,
+        })),
+      ),
+  );
+  const x = {
+    field: 'x',
+    type: 'quantitative' as const,
+    title: by === 'noise' ? 'wrong labels, per cent' : 'length of an embedding',
+    ...(by === 'length' ? { scale: { type: 'log' as const, base: 2 }, axis: { values: [...lengths] } } : {}),
+  };
+  return draw({
+    width: 460,
+    height: 300,
+    data: { values },
+    mark: { type: 'line', point: { size: 30 } },
+    encoding: {
+      x,
+      y: {
+        aggregate: 'mean',
+        field: 'mapAtR',
+        type: 'quantitative',
+        title: 'MAP@R on unseen classes',
+        scale: { zero: false },
+      },
+      color: { field: 'method', type: 'nominal', title: null, scale: { scheme: 'tableau20' } },
+    },
+  });
+}
+
+/** The two-dimensional map of some classes. */
+export function mapOf({ map }: Look): Promise<string> {
+  return draw({
+    width: 460,
+    height: 340,
+    data: { values: [...map] },
+    mark: { type: 'circle', size: 40, opacity: 0.8 },
+    encoding: {
+      x: { field: 'x', type: 'quantitative', axis: null, scale: { zero: false } },
+      y: { field: 'y', type: 'quantitative', axis: null, scale: { zero: false } },
+      color: { field: 'label', type: 'nominal', legend: null, scale: { scheme: 'tableau20' } },
+    },
+  });
+}
+
+async function draw(spec: object): Promise<string> {
+  const { spec: compiled } = compile({ ...spec, config: CONFIG } as TopLevelSpec);
+  return new View(parse(compiled), { renderer: 'none' }).toSVG();
+}

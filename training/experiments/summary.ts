@@ -1,0 +1,152 @@
+// What the lines of an experiment say together: for every group of comparable cells a table of methods against the noise (or the
+// length), with intervals, and a sentence on who is on top. Numbers and words; no page.
+
+import { alignedTable } from '../report/scores.ts';
+import type { MethodResult, Quality } from './cell.ts';
+import type { Line } from './run.ts';
+import { type Interval, interval } from './statistics.ts';
+
+export interface Column {
+  /** `right labels`, `20 % symmetric noise`, `length 64`. */
+  readonly name: string;
+  readonly lines: readonly Line[];
+}
+
+export interface Row {
+  readonly method: string;
+  readonly dimension: number;
+  /** By column, over class splits: the mean over the seeds of each. Undefined where it was not run. */
+  readonly cells: readonly (undefined | Readonly<Record<keyof Quality, Interval>>)[];
+  /** Closer to the best of its column than the interval of their difference over the splits. */
+  readonly level: readonly boolean[];
+}
+
+export interface Table {
+  readonly title: string;
+  readonly data: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+  /** A sentence for each column. */
+  readonly verdict: string;
+  /** For a terminal. */
+  readonly text: string;
+}
+
+const MEASURES = ['recallAt1', 'rPrecision', 'mapAtR'] as const;
+
+/** `auto` as a method of its own: in every cell what the winner scored. */
+function withAuto({ results, winner }: Line): readonly MethodResult[] {
+  const won = results.find(({ method }) => method === winner);
+  return won ? [...results, { ...won, method: 'auto' }] : results;
+}
+
+export function tablesOf(lines: readonly Line[]): Table[] {
+  const groups = new Map<string, Line[]>();
+  const lengths = new Set(lines.map(({ dimension }) => dimension));
+  for (const line of lines) {
+    const title = `${line.data}${line.audit === 'off' ? '' : `, field audit ${line.audit}`}`;
+    groups.set(title, [...(groups.get(title) ?? []), line]);
+  }
+  return [...groups].map(([title, group]) => {
+    const columns: Column[] = [];
+    for (const line of group) {
+      const name = columnName(line, lengths.size > 1);
+      const known = columns.find((column) => column.name === name);
+      if (known) (known.lines as Line[]).push(line);
+      else columns.push({ name, lines: [line] });
+    }
+    return table(title, group[0]!.data, columns);
+  });
+}
+
+function columnName({ noise, dimension }: Line, severalLengths: boolean): string {
+  const text = noise.rate === 0 ? 'right labels' : `${Math.round(100 * noise.rate)} % ${noise.kind} noise`;
+  return severalLengths ? `${text}, length ${dimension}` : text;
+}
+
+/** Mean over the seeds of one line. */
+const ofSplit = (line: Line, method: string, measure: keyof Quality): number | undefined => {
+  const runs = withAuto(line).find((one) => one.method === method)?.runs;
+  return runs && runs.reduce((sum, run) => sum + run[measure], 0) / runs.length;
+};
+
+const valuesOf = (column: Column, method: string, measure: keyof Quality) =>
+  column.lines.flatMap((line) => ofSplit(line, method, measure) ?? []);
+
+function table(title: string, data: string, columns: readonly Column[]): Table {
+  const first = columns.flatMap(({ lines }) => lines).flatMap(withAuto);
+  const methods = [...new Map(first.map((one) => [one.method, one.dimension]))];
+  const best = columns.map((column) => {
+    const scored = methods
+      .map(([method]) => ({ method, values: valuesOf(column, method, 'mapAtR') }))
+      .filter(({ method, values }) => method !== 'auto' && values.length === column.lines.length);
+    return scored.reduce((a, b) => (mean(b.values) > mean(a.values) ? b : a)).method;
+  });
+  const rows = methods.map(
+    ([method, dimension]): Row => ({
+      method,
+      dimension,
+      cells: columns.map((column) => {
+        if (valuesOf(column, method, 'mapAtR').length === 0) return undefined;
+        const [recallAt1, rPrecision, mapAtR] = MEASURES.map((one) =>
+          interval(valuesOf(column, method, one)),
+        );
+        return { recallAt1: recallAt1!, rPrecision: rPrecision!, mapAtR: mapAtR! };
+      }),
+      level: columns.map((column, i) => level(column, method, best[i]!)),
+    }),
+  );
+  const text = alignedTable([
+    ['MAP@R', 'length', ...columns.map(({ name }) => name)],
+    ...rows.map(({ method, dimension, cells, level: same }) => [
+      method,
+      String(dimension),
+      ...cells.map((cell, i) => (cell ? `${percent(cell.mapAtR)}${same[i] ? ' *' : '  '}` : '-')),
+    ]),
+  ]);
+  const verdict = columns.map((column, i) => sentence(column, best[i]!)).join(' ');
+  return { title, data, columns: columns.map(({ name }) => name), rows, verdict, text };
+}
+
+/** No difference to the best is shown: 0 is inside the interval of the paired differences over the splits. */
+function level(column: Column, method: string, best: string): boolean {
+  if (method === best) return true;
+  const { mean: gap, half, count } = paired(column, best, method);
+  return count > 1 && gap - half <= 0;
+}
+
+function paired(column: Column, a: string, b: string): Interval {
+  return interval(
+    column.lines.flatMap((line) => {
+      const [x, y] = [ofSplit(line, a, 'mapAtR'), ofSplit(line, b, 'mapAtR')];
+      return x === undefined || y === undefined ? [] : [x - y];
+    }),
+  );
+}
+
+function sentence(column: Column, best: string): string {
+  const count = column.lines.length;
+  const names = [...new Set(column.lines.flatMap((line) => line.results.map(({ method }) => method)))];
+  const others = names
+    .filter((name) => name !== best)
+    .map((name) => ({ name, gap: paired(column, best, name) }))
+    .filter(({ gap }) => gap.count > 0)
+    .sort((a, b) => a.gap.mean - b.gap.mean);
+  const [next] = others;
+  const auto = paired(column, best, 'auto');
+  const trials = Math.max(...column.lines.flatMap((line) => line.results.map((one) => one.trials)));
+  const parts = [`${column.name}: ${best} is on top`];
+  if (next) parts.push(`by ${points(next.gap)} over ${next.name}`);
+  const pfml = others.find(({ name }) => name === 'PFML');
+  if (pfml && pfml !== next) parts.push(`and by ${points(pfml.gap)} over PFML`);
+  const chosen = column.lines.map(({ winner }) => winner).join(', ');
+  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, up to ${trials} trials each); auto chose ${chosen} and is ${points(auto)} below the best.`;
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
+
+export const percent = ({ mean: value, half }: Interval): string =>
+  Number.isNaN(half) ? (100 * value).toFixed(1) : `${(100 * value).toFixed(1)} ± ${(100 * half).toFixed(1)}`;
+
+const points = ({ mean: value, half }: Interval) =>
+  `${(100 * value).toFixed(2)}${Number.isNaN(half) ? '' : ` ± ${(100 * half).toFixed(2)}`}`;
