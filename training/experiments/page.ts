@@ -35,9 +35,9 @@ th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; border-b
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
 td.top { font-weight: 700; } tr.auto td { border-top: 2px solid currentColor; }
 svg { max-width: 100%; height: auto; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: .7rem 1.5rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 23.5rem), 1fr)); gap: .7rem 1.5rem; }
 .query { display: flex; gap: .3rem; align-items: end; overflow-x: auto; }
-figure { margin: 0; text-align: center; font-size: .75rem; } figure img { width: 52px; height: 52px; display: block; border: 3px solid var(--line); border-radius: 4px; background: #fff; }
+figure { margin: 0; text-align: center; font-size: .75rem; } figure img { width: 46px; height: 46px; display: block; border: 3px solid var(--line); border-radius: 4px; background: #fff; }
 figure.hit img { border-color: var(--hit); } figure.miss img { border-color: var(--miss); } figure.query-image img { border-color: currentColor; margin-right: .4rem; }
 `;
 

@@ -35,6 +35,8 @@ export async function runExperiment(options: RunExperimentOptions): Promise<numb
   const { experiment, out, shard = { at: 1, of: 1 }, cpu, signal, onCell, onProgress } = options;
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'experiment.json'), `${JSON.stringify(experiment, null, 2)}\n`);
+  const file = join(out, `results-${shard.at}.jsonl`);
+  if (existsSync(file)) dropHalfLine(file);
   const known = new Set(readResults(out).map(({ key }) => key));
   const cells = placesOf(experiment).filter((_, i) => i % shard.of === shard.at - 1);
   const matmul = createMatmul({ threads: 1 });
@@ -58,7 +60,7 @@ export async function runExperiment(options: RunExperimentOptions): Promise<numb
       const result = { ...cell.result, results: [...cell.result.results, ...tuned] };
       const look = join(out, `look-${name}.json`);
       if (!existsSync(look)) writeFileSync(look, JSON.stringify(await lookAt({ cell, set, inputs, matmul })));
-      appendFileSync(join(out, `results-${shard.at}.jsonl`), `${JSON.stringify({ key, ...result })}\n`);
+      appendFileSync(file, `${JSON.stringify({ key, ...result })}\n`);
       run++;
     }
     return run;
@@ -90,6 +92,13 @@ function keyOf(experiment: Experiment, place: CellPlace): string {
     .update(JSON.stringify([rest, place]))
     .digest('hex')
     .slice(0, 16);
+}
+
+/** A crash in the middle of a write leaves half a line, which the next one must not be glued to. */
+function dropHalfLine(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  if (whole.length < text.length) writeFileSync(file, whole);
 }
 
 /** All lines of a results folder. A last line that was cut off by a crash is left out: its cell is run again. */

@@ -1,0 +1,166 @@
+// An experiment on a tiny shop through the real runner: what it refuses, that it goes on where it stopped, and that the report
+// says what the results say.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeReport } from '../../../training/experiments/report.ts';
+import { type Line, readResults, runExperiment } from '../../../training/experiments/run.ts';
+import { parseExperiment } from '../../../training/experiments/schema.ts';
+import { interval } from '../../../training/experiments/statistics.ts';
+import { tablesOf } from '../../../training/experiments/summary.ts';
+import { tinyBackbone, tinyShop } from '../../fixtures/tiny-shop.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'attractor-experiment-'));
+  await tinyShop({ folder, classes: 20, each: 6 });
+  await tinyBackbone({ directory: join(folder, 'tiny') });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const file = {
+  title: 'Two methods',
+  about: 'Does the runner do what it says?',
+  data: [{ name: 'shop', path: 'catalogue.csv', label: 'product_id' }],
+  methods: ['lda', 'multi-similarity'],
+  splits: [1, 2],
+  seeds: [1, 2],
+  noise: [
+    { kind: 'symmetric', rate: 0 },
+    { kind: 'symmetric', rate: 0.3 },
+  ],
+  dimensions: [8],
+  audit: ['auto'],
+  trials: 2,
+  folds: 2,
+  epochs: 2,
+};
+
+const run = (out: string, signal?: AbortSignal, onCell?: () => void) => {
+  const parsed = parseExperiment(file);
+  const data = parsed.data.map((one) => ({ ...one, path: join(folder, one.path) }));
+  return runExperiment({
+    ...{ experiment: { ...parsed, data }, out: join(folder, out), signal, onCell },
+    backbone: join(folder, 'tiny'),
+    cache: join(folder, 'cache'),
+    cpu: () => 0,
+  });
+};
+
+describe('runExperiment', () => {
+  it('ends in the same lines when it is stopped and started again, and runs nothing twice', async () => {
+    expect(await run('straight')).toBe(4);
+    const stop = new AbortController();
+    let cells = 0;
+    const stopped = run('resumed', stop.signal, () => {
+      if (++cells === 3) stop.abort();
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'aborted' });
+    expect(readResults(join(folder, 'resumed'))).toHaveLength(2);
+    // A crash in the middle of a write leaves half a line.
+    writeFileSync(join(folder, 'resumed/results-1.jsonl'), '{"key":"half', { flag: 'a' });
+    expect(await run('resumed')).toBe(2);
+    expect(readResults(join(folder, 'resumed'))).toEqual(readResults(join(folder, 'straight')));
+    expect(await run('resumed')).toBe(0);
+  }, 60_000);
+
+  it('makes wrong what trains and nothing that tests, and gives every loss the same trials and seeds', () => {
+    const lines = readResults(join(folder, 'straight'));
+    expect(lines.map(({ split, noise }) => [split, noise.rate])).toEqual([
+      [1, 0],
+      [1, 0.3],
+      [2, 0],
+      [2, 0.3],
+    ]);
+    for (const line of lines) {
+      expect(line.results.map(({ method, runs }) => [method, runs.length])).toEqual([
+        ['frozen', 1],
+        ['LDA', 1],
+        ['Multi-Similarity', 2],
+      ]);
+      expect(line.results.map(({ trials }) => trials)).toEqual([0, 2, 2]);
+      expect(line.audited!.wrongBefore).toBe(line.noise.rate === 0 ? 0 : 18);
+    }
+    // The frozen features know no label: the same score whatever noise was planted.
+    const frozen = (line: Line) => line.results[0]!.runs[0]!.mapAtR;
+    expect(frozen(lines[1]!)).toBe(frozen(lines[0]!));
+  });
+
+  it('reports the numbers of the lines on one page that asks nobody', async () => {
+    const out = join(folder, 'straight');
+    const { tables } = await writeReport({ folder: out });
+    const page = readFileSync(join(out, 'report.html'), 'utf8');
+    const lines = readResults(out).filter(({ noise }) => noise.rate === 0);
+    const values = lines.map(({ results }) => results[1]!.runs[0]!.mapAtR);
+    const { mean, half } = interval(values);
+    expect(page).toContain(`${(100 * mean).toFixed(1)} ± ${(100 * half).toFixed(1)}`);
+    expect(page).not.toMatch(/(?:src|href)="(?!data:)/);
+    expect(page).toContain('data:image/jpeg;base64,');
+    expect(page.match(/<svg/g)!.length).toBeGreaterThanOrEqual(2);
+    expect(tables[0]!.verdict).toMatch(/right labels: .* is on top/);
+    const summary = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')) as { tables: object[] };
+    expect(summary.tables[0]).toMatchObject({ columns: ['right labels', '30 % symmetric noise'] });
+    await expect(writeReport({ folder })).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+});
+
+describe('parseExperiment', () => {
+  it.each([
+    ['methods', { methods: ['lda', 'hinge'] }, /loss: expected auto or one of/],
+    ['unknown keys', { colour: 'red' }, /colour/],
+    ['no method at all', { methods: [] }, /methods: expected one method or variant/],
+    [
+      'unequal budgets',
+      { variants: [{ title: 'v', loss: 'pfml', options: {} }] },
+      /trials: expected 1 where losses stand beside variants/,
+    ],
+    ['a noise that is not one', { noise: [{ kind: 'loud', rate: 0.1 }] }, /noise\.0\.kind/],
+    [
+      'fine-tuning what does not race',
+      { fineTune: { train: 'last:1', losses: ['pfml'], splits: [1] } },
+      /fineTune.losses: expected losses among the methods/,
+    ],
+  ])('refuses %s', (_, change, message) => {
+    expect(() => parseExperiment({ ...file, ...change })).toThrow(message);
+  });
+
+  it.each(['compare', 'noise', 'size', 'alpha', 'delta', 'proxies', 'fine-tune'])(
+    '%s.json is one',
+    (name) => {
+      const url = new URL(`../../../training/experiments/${name}.json`, import.meta.url);
+      const experiment = parseExperiment(JSON.parse(readFileSync(url, 'utf8')));
+      expect(experiment.seeds.length).toBeGreaterThanOrEqual(5);
+      expect(experiment.splits.length).toBeGreaterThanOrEqual(3);
+    },
+  );
+});
+
+describe('statistics', () => {
+  it("are Student's", () => {
+    // Mean 2, sd 1, n 3: 4.303 / √3.
+    expect(interval([1, 2, 3])).toEqual({ mean: 2, half: expect.closeTo(4.303 / Math.sqrt(3), 9), count: 3 });
+    expect(interval([5])).toMatchObject({ mean: 5, half: Number.NaN });
+  });
+
+  it('a method is level with the best where the paired difference over the splits does not tell them apart', () => {
+    const line = (split: number, a: number, b: number, c: number): Line => ({
+      ...{ key: `${split}`, data: 'shop', split, noise: { kind: 'symmetric', rate: 0 }, dimension: 8 },
+      ...{ audit: 'off', winner: 'B', cpuSeconds: 1 },
+      results: Object.entries({ A: a, B: b, C: c }).map(([method, mapAtR]) => ({
+        ...{ method, dimension: 8, trials: 1, chosen: {}, validation: 0 },
+        runs: [{ seed: 1, recallAt1: 0, rPrecision: 0, mapAtR }],
+      })),
+    });
+    // A is 0.10 above C everywhere, and 0.01 above B on average but not always.
+    const [table] = tablesOf([line(1, 0.5, 0.48, 0.4), line(2, 0.6, 0.62, 0.5), line(3, 0.7, 0.67, 0.6)]);
+    expect(table!.rows.map(({ method, level }) => [method, level[0]])).toEqual([
+      ['A', true],
+      ['B', true],
+      ['C', false],
+      ['auto', true],
+    ]);
+    expect(table!.verdict).toMatch(/A is on top by 1\.00 ± .* over B .*auto chose B, B, B and is 1\.00/);
+  });
+});
