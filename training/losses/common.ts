@@ -94,27 +94,33 @@ function aroundMeans(means: Float32Array, count: number, dimension: number, rng:
   return around;
 }
 
-/** Defaults with changes, each a finite number within its bounds. Throws `invalid_argument` and `unknown_option`. */
+/** Least and most that an option may be; `whole`: a count. */
+type Bounds = readonly [least: number, most: number, whole?: 'whole'];
+
+/** The optimiser's step is this times the run's rate: at 0 the proxies would be declared and never learn. */
+const MULTIPLIER: Bounds = [1e-6, 1e6];
+
+/** Defaults with changes, each a finite number within its bounds, 0 or more by default. Throws `invalid_argument` and `unknown_option`. */
 export function resolve<T extends object>(
   name: string,
   defaults: T,
   changes: Partial<T>,
-  bounds: Partial<Record<keyof T, readonly [least: number, most: number]>>,
+  bounds: Partial<Record<keyof T, Bounds>>,
 ): T {
   refuseUnknown(changes, Object.keys(defaults), name);
   const set = Object.entries(changes).filter(([, value]) => value !== undefined);
   const options = { ...defaults, ...Object.fromEntries(set) } as T;
-  for (const [field, value] of Object.entries(options) as [keyof T & string, unknown][]) {
-    const [least, most] = bounds[field] ?? [0, Number.MAX_VALUE];
+  const limits: Partial<Record<string, Bounds>> = { proxyLearningRateMultiplier: MULTIPLIER, ...bounds };
+  for (const [field, value] of Object.entries(options)) {
     if (field === 'proxyInit') {
       if (value !== 'random' && value !== 'class-mean') throw invalid(field, 'random or class-mean', value);
-    } else if (typeof value === 'number' && !(value >= least && value <= most)) {
-      throw invalid(
-        field,
-        most === Number.MAX_VALUE ? `a number of ${least} or more` : `${least} to ${most}`,
-        value,
-      );
+      continue;
     }
+    const [least, most, whole] = limits[field] ?? [0, Number.MAX_VALUE];
+    const fits = typeof value === 'number' && value >= least && value <= most;
+    if (fits && (!whole || Number.isInteger(value))) continue;
+    const range = most === Number.MAX_VALUE ? `of ${least} or more` : `of ${least} to ${most}`;
+    throw invalid(field, `a ${whole ? 'whole ' : ''}number ${range}`, value);
   }
   return options;
 }

@@ -18,7 +18,10 @@ export interface CpmlOptions extends ProxyOptions {
  */
 export function cpml(changes: Partial<CpmlOptions> = {}): Loss {
   const defaults = { delta: 1, repulsionWeight: 1, proxiesPerClass: 15, ...PAPER_PROXIES };
-  const options = resolve('cpml', defaults, changes, { delta: [1e-3, 2], proxiesPerClass: [0, 1000] });
+  const options = resolve('cpml', defaults, changes, {
+    delta: [1e-3, 2],
+    proxiesPerClass: [0, 1000, 'whole'],
+  });
   const { delta, repulsionWeight, proxiesPerClass: m } = options;
   return {
     name: 'cpml',

@@ -1,6 +1,7 @@
 // The losses by name, each with the settings that a fair race tries for a linear head on frozen features: equally many for all,
 // the default first.
 
+import { invalid } from '../../src/errors/error.ts';
 import { FROZEN_PROXIES } from './common.ts';
 import { cpml } from './cpml.ts';
 import type { Loss } from './loss.ts';
@@ -15,23 +16,32 @@ export interface LossEntry {
   /** As tables name it. */
   readonly title: string;
   readonly paper: string;
-  /** With the defaults for heads on frozen features, and these changes. Throws `unknown_option` and `invalid_argument`. */
+  /**
+   * A preset with changes. `preset`: `frozen-features`, the default, for linear heads, or `paper`, the paper's numbers, for
+   * training a network. Losses without parameters have one and the same for both. Throws `unknown_option` and `invalid_argument`.
+   */
   create(changes?: Readonly<Record<string, unknown>>): Loss;
   /** Four sets of changes. */
   readonly searchSpace: readonly Readonly<Record<string, string | number | boolean>>[];
 }
 
-/** The functions check names and values of what they get. */
+type Options = Readonly<Record<string, unknown>>;
+
+/** The functions check names and values of what they get. Their own defaults are the paper's, potentialField's excepted. */
 const from =
-  <T>(make: (options: T) => Loss, defaults: Readonly<Record<string, unknown>> = {}) =>
-  (changes: Readonly<Record<string, unknown>> = {}) =>
-    make({ ...defaults, ...changes } as T);
+  <T>(make: (options: T) => Loss, frozenFeatures: Options = {}, paper: Options = {}) =>
+  ({ preset = 'frozen-features', ...changes }: Options = {}) => {
+    if (preset !== 'frozen-features' && preset !== 'paper') {
+      throw invalid('preset', 'frozen-features or paper', preset);
+    }
+    return make({ ...(preset === 'paper' ? paper : frozenFeatures), ...changes } as T);
+  };
 
 export const LOSSES: Readonly<Record<string, LossEntry>> = {
   pfml: {
     title: 'PFML',
     paper: 'Bhatnagar & Ahuja, CVPR 2025; a variant for frozen features (docs/training.md)',
-    create: from(potentialField),
+    create: from(potentialField, {}, { preset: 'paper' }),
     searchSpace: [
       {},
       { deltaAttraction: 0.9, deltaRepulsion: 0.9 },
@@ -42,7 +52,8 @@ export const LOSSES: Readonly<Record<string, LossEntry>> = {
   'pfml-paper': {
     title: 'PFML as printed',
     paper: 'Bhatnagar & Ahuja, CVPR 2025, Eq. 1 to 6',
-    create: from(potentialField, { preset: 'paper', proxiesPerClass: 5 }),
+    // Pairs of proxies are quadratic in their number: the printed 15, which `preset: paper` has, cost nine times as much.
+    create: from(potentialField, { preset: 'paper', proxiesPerClass: 5 }, { preset: 'paper' }),
     searchSpace: [
       {},
       { siblingAttraction: false },

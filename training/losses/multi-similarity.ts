@@ -1,6 +1,7 @@
 // Multi-Similarity (Wang et al., CVPR 2019) with its miner: pairs weighted by how hard they are, among themselves and against
 // the others.
 
+import { invalid } from '../../src/errors/error.ts';
 import { cosines, maxWhere, present, resolve, samplePairs } from './common.ts';
 import type { Loss } from './loss.ts';
 
@@ -15,9 +16,13 @@ export interface MultiSimilarityOptions {
 /** Positives closer than this are copies, as the official code has it. */
 const COPY = 1 - 1e-5;
 
+/** The largest exponent allowed: float32 ends at e^88, and a batch is summed. */
+const STEEPEST = 80;
+
 /**
  * 1/B Σ_i [ 1/alpha log(1 + Σ_pos e^(-alpha (s - lambda))) + 1/beta log(1 + Σ_neg e^(beta (s - lambda))) ] over mined pairs.
  * An anchor without a pair on either side counts 0. Paper: 2, 50, 0.5 (official code beta 40), epsilon 0.1.
+ * Throws `invalid_argument`, also where alpha (1 + lambda) or beta (1 - lambda) is above 80, and `unknown_option`.
  */
 export function multiSimilarity(changes: Partial<MultiSimilarityOptions> = {}): Loss {
   const defaults = { alpha: 2, beta: 50, lambda: 0.5, epsilon: 0.1 };
@@ -28,6 +33,14 @@ export function multiSimilarity(changes: Partial<MultiSimilarityOptions> = {}): 
     epsilon: [0, 2],
   });
   const { alpha, beta, lambda, epsilon } = options;
+  for (const [field, value, reach] of [
+    ['alpha', alpha, 1 + lambda],
+    ['beta', beta, 1 - lambda],
+  ] as const) {
+    if (value * reach > STEEPEST) {
+      throw invalid(field, `at most ${STEEPEST / reach} with lambda ${lambda}`, value);
+    }
+  }
   return {
     name: 'multi-similarity',
     options: { ...options },

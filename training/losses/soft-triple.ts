@@ -28,7 +28,7 @@ export function softTriple(changes: Partial<SoftTripleOptions> = {}): Loss {
   const options = resolve('softTriple', defaults, changes, {
     lambda: [1e-3, 1e3],
     gamma: [1e-3, 1e3],
-    centresPerClass: [1, 1000],
+    centresPerClass: [1, 1000, 'whole'],
   });
   const { lambda, gamma, tau, delta, centresPerClass: k } = options;
   return {

@@ -1,4 +1,4 @@
-// Every baseline loss against its formula, one value worked out by hand, and the registry that the race draws from.
+// Every baseline loss against its formula, one value worked out by hand, what it refuses, and the registry that the race draws from.
 
 import { describe, expect, it } from 'vitest';
 import { cpml } from '../../../training/losses/cpml.ts';
@@ -48,6 +48,22 @@ lossContract([
     loss: multiSimilarity({ epsilon: 1, beta: 8 }),
     reference: multiSimilarityOf(2, 8, 0.5, 1),
   },
+  // The steepest options that are let in: float32 has to bear them in every corner.
+  {
+    name: 'Proxy Anchor, steepest',
+    loss: proxyAnchor({ alpha: 40, delta: 1 }),
+    reference: proxyAnchorOf(40, 1),
+  },
+  {
+    name: 'Multi-Similarity, steepest pull',
+    loss: multiSimilarity({ alpha: 40, lambda: 1, epsilon: 2 }),
+    reference: multiSimilarityOf(40, 50, 1, 2),
+  },
+  {
+    name: 'Multi-Similarity, steepest push',
+    loss: multiSimilarity({ beta: 40, lambda: -1, epsilon: 2 }),
+    reference: multiSimilarityOf(2, 40, -1, 2),
+  },
   { name: 'SupCon', loss: supCon({ temperature: 0.125 }), reference: supConOf(0.125) },
   { name: 'contrastive', loss: contrastive({ negativeMargin: 0.25 }), reference: contrastiveOf(1, 0.25) },
   { name: 'triplet', loss: triplet({ margin: 0.5 }), reference: tripletOf(0.5) },
@@ -69,13 +85,13 @@ lossContract([
  */
 describe('worked out by hand', () => {
   const e = Math.exp;
-  const at = async (loss: Loss) => {
+  const at = async (loss: Loss, x = [1, 0, 0, 1, -1, 0]) => {
     const shape = { batch: 3, classes: 2, dimension: 2 };
     const opened = await openLoss(loss, shape);
     const count = loss.parameters(shape)[0]?.dims[0] ?? 0;
     const proxies = count === 4 ? [1, 0, 1, 0, 0, -1, 0, -1] : [1, 0, 0, -1];
     const { value } = await opened.at({
-      x: [1, 0, 0, 1, -1, 0],
+      x,
       labels: [0, 0, 1],
       parameters: count > 0 ? { proxies } : {},
     });
@@ -111,6 +127,42 @@ describe('worked out by hand', () => {
   ])('%s', async (_, loss, expected) => {
     expect(await at(loss)).toBeCloseTo(expected, 6);
   });
+
+  // With a margin of a quarter turn the right class's cosine turns into minus the sine: -0.8 for (0.6, 0.8), beside -0.8.
+  // (-0.6, 0.8) would turn past 180 degrees: its -0.6 goes down by π/2 instead, beside -0.8. (0.6, -0.8): -0.6 beside 0.6.
+  it('ArcFace', async () => {
+    const value = await at(arcFace({ scale: 1, margin: Math.PI / 2 }), [0.6, 0.8, -0.6, 0.8, 0.6, -0.8]);
+    const expected = Math.log(2) + Math.log(1 + e(Math.PI / 2 - 0.2)) + Math.log(1 + e(1.2));
+    expect(value).toBeCloseTo(expected / 3, 6);
+  });
+
+  it('Multi-Similarity takes no copy for a positive', async () => {
+    const wide = multiSimilarity({ epsilon: 1 });
+    expect(await at(wide, [1, 0, 1, 0, 0.6, 0.8])).toBe(0);
+    expect(await at(wide, [1, 0, 1, 0.1, 0.6, 0.8])).toBeGreaterThan(0);
+  });
+});
+
+describe('refuses', () => {
+  it.each<[string, () => Loss, string]>([
+    ['a number as text', () => normalisedSoftmax({ temperature: '0.1' as never }), 'temperature'],
+    ['nothing for a number', () => supCon({ temperature: null as never }), 'temperature'],
+    ['no number', () => triplet({ margin: Number.NaN }), 'margin'],
+    ['no end', () => arcFace({ scale: Number.POSITIVE_INFINITY }), 'scale'],
+    ['what is too large', () => contrastive({ negativeMargin: 1.5 }), 'negativeMargin'],
+    ['part of a centre', () => softTriple({ centresPerClass: 1.5 }), 'centresPerClass'],
+    ['part of a proxy', () => cpml({ proxiesPerClass: 2.5 }), 'proxiesPerClass'],
+    ['a start it does not know', () => proxyAnchor({ proxyInit: 'zeros' as never }), 'proxyInit'],
+    [
+      'proxies that never learn',
+      () => proxyNcaPlusPlus({ proxyLearningRateMultiplier: 0 }),
+      'proxyLearningRateMultiplier',
+    ],
+    ['a pull beyond float32', () => multiSimilarity({ alpha: 41, lambda: 1 }), 'alpha'],
+    ['a push beyond float32', () => multiSimilarity({ beta: 41, lambda: -1 }), 'beta'],
+  ])('%s', (_, make, field) => {
+    expect(make).toThrow(expect.objectContaining({ code: 'invalid_argument', field }));
+  });
 });
 
 describe('LOSSES', () => {
@@ -122,6 +174,37 @@ describe('LOSSES', () => {
     expect(() => entry.create({ colour: 'red' })).toThrow(
       expect.objectContaining({ code: 'unknown_option' }),
     );
+  });
+
+  /** The numbers of the papers, apart from where proxies start and how fast they are. */
+  it.each([
+    ['pfml', { alphaAttraction: 3, deltaRepulsion: 0.2, proxiesPerClass: 15, reduction: 'sum' }],
+    ['pfml-paper', { alphaAttraction: 3, deltaRepulsion: 0.2, proxiesPerClass: 15, reduction: 'sum' }],
+    ['proxy-anchor', { alpha: 32, delta: 0.1 }],
+    ['proxy-nca', { scale: 18 }],
+    ['multi-similarity', { alpha: 2, beta: 50, lambda: 0.5, epsilon: 0.1 }],
+    ['soft-triple', { lambda: 20, gamma: 0.1, tau: 0.2, delta: 0.01, centresPerClass: 10 }],
+    ['sup-con', { temperature: 0.1 }],
+    ['triplet', { margin: 0.2 }],
+    ['contrastive', { positiveMargin: 1, negativeMargin: 0.5 }],
+    ['normalised-softmax', { temperature: 0.05 }],
+    ['arc-face', { scale: 64, margin: 0.5 }],
+    ['cpml', { delta: 1, repulsionWeight: 1, proxiesPerClass: 15 }],
+  ])('%s has its paper and, for frozen features, proxies that start at their class', (name, printed) => {
+    const paper = LOSSES[name]!.create({ preset: 'paper' }).options;
+    expect(paper).toMatchObject(printed);
+    if (!('proxyInit' in paper)) return;
+    expect(paper).toMatchObject({ proxyInit: 'random', proxyLearningRateMultiplier: 100 });
+    if (name === 'pfml-paper') return;
+    const frozen = { proxyInit: 'class-mean', proxyLearningRateMultiplier: 3 };
+    expect(LOSSES[name]!.create().options).toMatchObject(frozen);
+  });
+
+  it('takes changes to either preset, and no other preset', () => {
+    const create = LOSSES['proxy-anchor']!.create;
+    expect(create({ preset: 'paper', alpha: 16 }).options).toMatchObject({ alpha: 16, proxyInit: 'random' });
+    expect(create({ alpha: 16 }).options).toMatchObject({ alpha: 16, proxyInit: 'class-mean' });
+    expect(() => create({ preset: 'best' })).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
   });
 
   it('titles are unique', () => {
