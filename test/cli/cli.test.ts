@@ -59,6 +59,21 @@ describe('attractor train', () => {
     expect(other.fingerprint).toBe(model.fingerprint);
   });
 
+  it('goes on with the last block of the backbone, and writes one whole graph', async () => {
+    const args = [...TRAIN, ...QUICK, '--epochs', '2', '--test-classes', '0.25'];
+    const run = await attractor([
+      ...args,
+      ...['--train', 'last:1', '--tune-epochs', '2', '--tune-rates', '0.001,0.0001', '--out', 'models/tuned'],
+    ]);
+    expect(run).toMatchObject({ code: 0, err: '' });
+    expect(run.out).toMatch(/^PFML, last:1 +8 /m);
+    expect(run.out).toMatch(/Training last:1 too (took it from|did not improve)/);
+    const model = await loadModel({ directory: join(folder, 'models/tuned') });
+    expect(model.manifest).toMatchObject({ dimension: 8, provenance: { tuned: { train: 'last:1' } } });
+    const card = await readFile(join(folder, 'models/tuned/MODEL_CARD.md'), 'utf8');
+    expect(card).toMatch(/Training last:1 too/);
+  });
+
   it('stops on Ctrl-C with 130 and the command to go on, which ends in the same model', async () => {
     const args = [...TRAIN, '--epochs', '40', ...QUICK];
     const checkpoint = join(folder, 'runs/stopped/pfml/training.ckpt');

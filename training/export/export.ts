@@ -31,6 +31,9 @@ export interface ExportOptions {
   readonly card: (parity: Parity) => string;
 }
 
+/** Fine-tuning goes by activations of half precision: 11 bits each, of many that are summed. */
+const HALF_PRECISION = 5e-3;
+
 /** Throws `parity_failed`, and what saveModel throws; nothing is written then. */
 export async function exportModel(options: ExportOptions): Promise<{ fingerprint: string; parity: Parity }> {
   const { backbone, tuned, map, check } = options;
@@ -51,6 +54,7 @@ export async function exportModel(options: ExportOptions): Promise<{ fingerprint
     preprocess,
     images: await Promise.all(check.rows.map((row) => readFile(row.image))),
     embeddings: check.embeddings,
+    tolerance: tuned && HALF_PRECISION,
   });
   const { fingerprint } = await saveModel({
     directory: options.directory,
