@@ -17,6 +17,7 @@ import { potentialField } from './losses/potential-field.ts';
 import { methodTitle, methodTrials } from './methods.ts';
 import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
+import { auditCsv } from './report/audit-list.ts';
 import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
 import { scoreEmbeddings } from './report/scores.ts';
 import { type TuneStep, tuneBackbone } from './tune.ts';
@@ -46,6 +47,8 @@ export interface TrainReport {
   readonly parity: Parity;
   readonly facts: RunFacts;
   readonly problems: Prepared['problems'];
+  /** The audit's decisions as CSV, where labels were audited. */
+  readonly audit?: string;
 }
 
 const KNOWN: readonly (keyof TrainOptions)[] = [
@@ -164,7 +167,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       card: (parity) => modelCard(facts, parity),
     });
     onProgress?.({ phase: 'export', done: 1, total: 1 });
-    return { ...exported, facts, problems };
+    const audited = { decisions: fit.audit?.decisions ?? [], rows: split.kept.map((row) => rows[row]!) };
+    return { ...exported, facts, problems, audit: fit.audit && auditCsv(audited) };
   } finally {
     tuned?.close();
     await matmul.release();

@@ -1,5 +1,6 @@
 // `attractor train` and `attractor compare`: options in, one library call, a table out.
 
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Condition } from '../dataset/where.ts';
@@ -77,6 +78,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   const { train } = await import('../../training/train.ts');
   const { auditLines, marginLines, tuneLines } = await import('../../training/report/card.ts');
   const { alignedTable, scoreRows } = await import('../../training/report/scores.ts');
+  const run = flags.run ?? join('runs', basename(flags.out));
   const report = await watched('--resume', (watch) =>
     train({
       ...shared(flags),
@@ -89,7 +91,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
       engine: flags.engine,
       device: flags.device,
       linkBackbone: flags.linkBackbone,
-      run: flags.run ?? join('runs', basename(flags.out)),
+      run,
       resume: flags.resume,
       date: new Date().toISOString().slice(0, 10),
     }),
@@ -98,6 +100,11 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   printProblems(report.problems);
   console.log(`${facts.images} images in ${facts.classes} classes\n`);
   for (const line of auditLines(facts)) console.log(`${line}\n`);
+  if (report.audit !== undefined && facts.audit!.relabelled + facts.audit!.dropped > 0) {
+    await mkdir(run, { recursive: true });
+    await writeFile(join(run, 'audit.csv'), report.audit);
+    console.log(`Every decision, with its nearest images: ${join(run, 'audit.csv')}\n`);
+  }
   console.log('Validation classes, which chose method, settings and epoch:');
   console.log(alignedTable(scoreRows(facts.validation)));
   if (facts.test) console.log(`\nTest classes, seen by nothing:\n${alignedTable(scoreRows(facts.test))}`);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { modelManifest } from '../../src/model/manifest.ts';
 import { resolveRecipe } from '../../training/recipe.ts';
+import { auditCsv } from '../../training/report/audit-list.ts';
 import { modelCard, provenance, quality, type RunFacts } from '../../training/report/card.ts';
 import {
   alignedTable,
@@ -109,5 +110,25 @@ describe('model card', () => {
       value: 0.6,
       on: expect.stringContaining('validation classes'),
     });
+  });
+});
+
+describe('audit list', () => {
+  it('names image, label, verdict and the nearest images, quoted where they need it', () => {
+    const rows = [
+      { image: 'a, b.jpg', label: 'chair' },
+      { image: 'c.jpg', label: 'table "x"' },
+    ];
+    const decisions = [
+      {
+        ...{ row: 0, given: 'chair', verdict: 'relabelled' as const, well: 'table "x"' },
+        ...{ share: 0.01234, neighbours: [1] },
+      },
+    ];
+    expect(auditCsv({ decisions, rows }).split('\n')).toEqual([
+      'image,label,verdict,field_of,share_of_own_field,nearest_images',
+      '"a, b.jpg",chair,relabelled,"table ""x""",0.0123,"table ""x"": c.jpg"',
+      '',
+    ]);
   });
 });
