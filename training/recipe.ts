@@ -6,7 +6,7 @@ import { METHODS, methodTitle } from './methods.ts';
 export interface RecipeOptions {
   /** A closed form (pca, lda, whitening), one of LOSSES, or `auto`, the default: all of them race. */
   readonly loss?: string;
-  /** Length of an embedding. Default 128. */
+  /** Length of an embedding. Default 128, or whitening's own length where it wins the race. */
   readonly dimension?: number;
   /** Share of the classes that each fold holds out to choose with. Default 0.2. */
   readonly holdoutClasses?: number;
@@ -76,6 +76,8 @@ const DEFAULTS = {
 
 export type Recipe = RecipeOptions &
   Required<Pick<RecipeOptions, keyof typeof DEFAULTS>> & {
+    /** True: no length was asked for. */
+    readonly anyLength: boolean;
     /** Names of what is fitted: all methods, or the closed forms and the one that is asked for. */
     readonly methods: readonly string[];
   };
@@ -86,7 +88,10 @@ export type Recipe = RecipeOptions &
  */
 export function resolveRecipe(options: RecipeOptions): Recipe {
   const given = RECIPE_OPTIONS.filter((name) => options[name] !== undefined);
-  const recipe = { ...DEFAULTS, ...Object.fromEntries(given.map((name) => [name, options[name]])) };
+  const recipe = {
+    ...{ ...DEFAULTS, anyLength: options.dimension === undefined },
+    ...Object.fromEntries(given.map((name) => [name, options[name]])),
+  };
   const { loss, holdoutClasses, folds, trials, audit } = recipe;
   if (!(holdoutClasses > 0 && holdoutClasses < 1)) {
     throw invalid('holdoutClasses', 'a share between 0 and 1', holdoutClasses);

@@ -19,7 +19,7 @@ interface SharedFlags {
   folds: number;
   trials: number;
   audit: 'auto' | 'on' | 'off';
-  dimension: number;
+  dimension?: number;
   epochs?: number;
   rate?: number;
   batch: readonly [number, number];
@@ -161,7 +161,11 @@ function addShared(command: Command): Command {
         .choices(['auto', 'on', 'off'])
         .default('auto'),
     )
-    .option('--dimension <number>', 'length of an embedding', number, 128)
+    .option(
+      '--dimension <number>',
+      'length of an embedding (default: 128, or longer where that wins)',
+      number,
+    )
     .option('--epochs <number>', 'passes over the images (default: 20)', number)
     .option('--rate <number>', 'learning rate (default: 0.001)', number)
     .addOption(

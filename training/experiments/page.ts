@@ -89,7 +89,7 @@ function tableOf({ columns, rows }: Table): string {
       const { recallAt1, rPrecision, mapAtR } = cell;
       return `<td>${percent(recallAt1)}</td><td>${percent(rPrecision)}</td><td${level[i] ? ' class="top"' : ''}>${percent(mapAtR)}</td>`;
     });
-    return `<tr${method === 'auto' ? ' class="auto"' : ''}><td>${quoted(method)}</td><td>${dimension}</td>${values.join('')}</tr>`;
+    return `<tr${method.startsWith('auto') ? ' class="auto"' : ''}><td>${quoted(method)}</td><td>${dimension}</td>${values.join('')}</tr>`;
   });
   return `<div class="scroll"><table>${head}${body.join('')}</table></div>`;
 }

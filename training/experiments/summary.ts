@@ -34,10 +34,17 @@ export interface Table {
 
 const MEASURES = ['recallAt1', 'rPrecision', 'mapAtR'] as const;
 
-/** `auto` as a method of its own: in every cell what the winner scored. */
-function withAuto({ results, winner }: Line): readonly MethodResult[] {
+const AUTO = 'auto';
+const ANY = 'auto, any length';
+
+/** `auto` as a method of its own: what the winner scored; and what it scored where the length was not fixed. */
+function withAuto({ results, winner, dimension }: Line): readonly MethodResult[] {
   const won = results.find(({ method }) => method === winner);
-  return won ? [...results, { ...won, method: 'auto' }] : results;
+  const racing = results.filter(({ method, trials }) => method !== 'frozen' && trials > 0);
+  if (!won || racing.length === 0) return results;
+  const any = racing.reduce((a, b) => (b.validation > a.validation ? b : a));
+  const free = racing.some((one) => one.dimension !== dimension);
+  return [...results, { ...won, method: AUTO }, ...(free ? [{ ...any, method: ANY }] : [])];
 }
 
 export function tablesOf(lines: readonly Line[]): Table[] {
@@ -79,7 +86,7 @@ function table(title: string, data: string, columns: readonly Column[]): Table {
   const best = columns.map((column) => {
     const scored = methods
       .map(([method]) => ({ method, values: valuesOf(column, method, 'mapAtR') }))
-      .filter(({ method, values }) => method !== 'auto' && values.length === column.lines.length);
+      .filter(({ method, values }) => ![AUTO, ANY].includes(method) && values.length === column.lines.length);
     return scored.reduce((a, b) => (mean(b.values) > mean(a.values) ? b : a)).method;
   });
   const rows = methods.map(
@@ -133,14 +140,15 @@ function sentence(column: Column, best: string): string {
     .filter(({ gap }) => gap.count > 0)
     .sort((a, b) => a.gap.mean - b.gap.mean);
   const [next] = others;
-  const auto = paired(column, best, 'auto');
+  const auto = paired(column, best, AUTO);
+  const any = paired(column, best, ANY);
   const trials = Math.max(...column.lines.flatMap((line) => line.results.map((one) => one.trials)));
   const parts = [`${column.name}: ${best} is on top`];
   if (next) parts.push(`by ${points(next.gap)} over ${next.name}`);
   const pfml = others.find(({ name }) => name === 'PFML');
   if (pfml && pfml !== next) parts.push(`and by ${points(pfml.gap)} over PFML`);
   const chosen = column.lines.map(({ winner }) => winner).join(', ');
-  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, up to ${trials} trials each); auto chose ${chosen} and is ${points(auto)} below the best.`;
+  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, up to ${trials} trials each); auto chose ${chosen} and is ${points(auto)} below the best${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;

@@ -24,6 +24,8 @@ export interface FitOptions {
   readonly inputs: number;
   /** Length of an embedding. */
   readonly dimension: number;
+  /** True: a method whose embeddings have a length of their own may win. Default false. */
+  readonly anyLength?: boolean;
   /** The trials of each method that races; those of one are fitted the same way, so that the race is fair. */
   readonly methods: readonly (readonly Trial[])[];
   /** Share of the classes that each fold holds out. */
@@ -50,7 +52,7 @@ export interface FittedHead {
 export interface Fit {
   /** In the order of the methods. */
   readonly heads: readonly FittedHead[];
-  /** The method with the highest MAP@R on the validation classes, of those with embeddings of `dimension`. */
+  /** The method with the highest MAP@R on the validation classes, of those with embeddings of `dimension` unless any length will do. */
   readonly winner: string;
   /** The winner against each other method on the validation classes, the closest first. */
   readonly margins: readonly { readonly method: string; readonly margin: PairedBootstrap }[];
@@ -93,7 +95,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     ...{ methods, folds, run },
     onProgress: ({ method, done, total }) => onProgress?.({ phase: method, done, total }),
   });
-  const best = winner(entries);
+  const best = winner(entries, options.anyLength);
   const trained = entries.filter(({ trial }) => trial.loss !== undefined);
 
   const used = labels.flatMap((label, row) => (label === undefined ? [] : [row]));

@@ -77,9 +77,9 @@ export async function race(options: RaceOptions): Promise<Entry[]> {
   return entries;
 }
 
-/** The highest mean MAP@R among embeddings of the length that is asked for. */
-export function winner(entries: readonly Entry[]): Entry {
-  const fit = entries.filter(({ trial }) => !trial.ownLength);
+/** The highest mean MAP@R, among embeddings of the length that is asked for unless any will do. */
+export function winner(entries: readonly Entry[], anyLength = false): Entry {
+  const fit = entries.filter(({ trial }) => anyLength || !trial.ownLength);
   return (fit.length > 0 ? fit : entries).reduce((best, entry) =>
     value(entry) > value(best) ? entry : best,
   );

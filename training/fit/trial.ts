@@ -23,7 +23,7 @@ export interface Trial {
   /** As tables name it: `LDA`, `PFML`. */
   readonly method: string;
   readonly settings: Settings;
-  /** True: its embeddings are not of the length that is asked for. It is shown, and does not win. */
+  /** True: its embeddings are not of the length that is asked for. It wins only where any length will do. */
   readonly ownLength?: boolean;
   /** What it is trained under; a closed form has none. */
   readonly loss?: Loss;
