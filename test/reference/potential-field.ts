@@ -19,6 +19,8 @@ export interface FieldInput {
   /** As learned; `proxiesPerClass` rows for each class in turn. */
   readonly proxies: readonly (readonly number[])[];
   readonly proxiesPerClass: number;
+  /** Earlier embeddings: charges that feel nothing. */
+  readonly memory?: readonly { readonly at: readonly number[]; readonly label: number }[];
 }
 
 /** Eq. 1. */
@@ -55,10 +57,16 @@ function charges({ embeddings, labels, proxies, proxiesPerClass }: FieldInput, o
 }
 
 /** Eq. 3 to 5 at charge `i`, its own term left out: what attracts it and what repels it. */
-function field(all: readonly Charge[], i: number, o: FieldOptions, constants: boolean): [number, number] {
+function field(
+  all: readonly Charge[],
+  i: number,
+  o: FieldOptions,
+  constants: boolean,
+  memory: readonly Charge[] = [],
+): [number, number] {
   let attracting = 0;
   let repelling = 0;
-  for (const [j, other] of all.entries()) {
+  for (const [j, other] of [...all, ...memory].entries()) {
     const self = all[i]!;
     if (i === j) continue;
     const d = Math.max(distance(self.at, other.at), o.distanceFloor);
@@ -76,8 +84,9 @@ function field(all: readonly Charge[], i: number, o: FieldOptions, constants: bo
 /** Eq. 6 with or without the constants of Eq. 1 and 2, or the variant with a logarithm per sample. */
 export function potentialFieldReference(input: FieldInput, o: FieldOptions, constants = false): number {
   const all = charges(input, o);
+  const memory = (input.memory ?? []).map((one) => ({ ...one, proxy: false }));
   if (o.reduction === 'log') {
-    const samples = input.embeddings.map((_, i) => field(all, i, o, false));
+    const samples = input.embeddings.map((_, i) => field(all, i, o, false, memory));
     const terms = samples.map(
       ([a, r]) =>
         Math.log(1 + a * o.deltaRepulsion ** o.alphaAttraction) +
@@ -87,7 +96,7 @@ export function potentialFieldReference(input: FieldInput, o: FieldOptions, cons
   }
   let energy = 0;
   for (const i of all.keys()) {
-    const [a, r] = field(all, i, o, constants);
+    const [a, r] = field(all, i, o, constants, memory);
     energy += a + o.repulsionWeight * r;
   }
   return o.reduction === 'sum' ? energy : energy / (all.length * (all.length - 1));

@@ -3,72 +3,18 @@
 
 import { invalid, refuseUnknown } from '../../src/errors/error.ts';
 import type { Rng } from '../../src/math/rng.ts';
-import type { Ops } from '../graph/ops.ts';
-import type { Loss, LossInput, LossOutput } from './loss.ts';
+import { attr } from '../../src/onnx/build.ts';
+import type { Operand, Ops } from '../graph/ops.ts';
+import type { Loss, LossBuffer, LossInput, LossOutput } from './loss.ts';
+import {
+  checked,
+  PAPER,
+  POTENTIAL_FIELD_PRESETS,
+  type PotentialFieldOptions,
+  type PotentialFieldPreset,
+} from './potential-field-options.ts';
 
-export interface PotentialFieldOptions {
-  /** Power of the decay: the force of a charge at distance d is alpha / d^(alpha+1). */
-  readonly alphaAttraction: number;
-  readonly alphaRepulsion: number;
-  /** Attraction is flat (no force) inside deltaAttraction, repulsion flat outside deltaRepulsion. */
-  readonly deltaAttraction: number;
-  readonly deltaRepulsion: number;
-  /** Weight of the repulsion; the paper has none, that is 1. */
-  readonly repulsionWeight: number;
-  /** Learned charges per class, 0 or more. */
-  readonly proxiesPerClass: number;
-  /** Proxies are scaled to unit length before distances are taken. The paper does not say. */
-  readonly normalizeProxies: boolean;
-  /** Proxies of one class attract each other, as Eq. 6 has it; without it they can spread over the modes of the class. */
-  readonly siblingAttraction: boolean;
-  /** Where proxies start: normal noise, or the mean of their class with a little of it. The paper does not say. */
-  readonly proxyInit: 'random' | 'class-mean';
-  /** Learning rate of the proxies relative to the head's. */
-  readonly proxyLearningRateMultiplier: number;
-  /**
-   * `sum`: Eq. 6. `mean`: Eq. 6 divided by its number of pairs (equal steps under AdamW, not under Adam with coupled
-   * decay). `log`: not the paper's; mean over the samples of log(1+A) + repulsionWeight log(1+R), with A and R the
-   * fields at that sample in units of the potential at deltaRepulsion. Proxies are then sources only.
-   */
-  readonly reduction: 'sum' | 'mean' | 'log';
-  /** Repulsion stops growing, and pushing, below this distance: float32 dot products cannot resolve smaller ones. */
-  readonly distanceFloor: number;
-}
-
-/** As printed (alpha 3, delta 0.2, 15 proxies, plain sum over all pairs), for training a whole network, at a rate of 1e-4. */
-const PAPER: PotentialFieldOptions = {
-  alphaAttraction: 3,
-  alphaRepulsion: 3,
-  deltaAttraction: 0.2,
-  deltaRepulsion: 0.2,
-  repulsionWeight: 1,
-  proxiesPerClass: 15,
-  normalizeProxies: true,
-  siblingAttraction: true,
-  proxyInit: 'random',
-  proxyLearningRateMultiplier: 100,
-  reduction: 'sum',
-  distanceFloor: 0.01,
-};
-
-/** A variant of ours for linear heads on frozen features, where the printed radii never let repulsion act. */
-const FROZEN_FEATURES: PotentialFieldOptions = {
-  ...PAPER,
-  alphaAttraction: 1,
-  alphaRepulsion: 4,
-  deltaAttraction: 0.7,
-  deltaRepulsion: 1.2,
-  repulsionWeight: 0.3,
-  proxiesPerClass: 1,
-  siblingAttraction: false,
-  proxyInit: 'class-mean',
-  proxyLearningRateMultiplier: 3,
-  reduction: 'log',
-};
-
-export const POTENTIAL_FIELD_PRESETS = { paper: PAPER, 'frozen-features': FROZEN_FEATURES } as const;
-
-export type PotentialFieldPreset = keyof typeof POTENTIAL_FIELD_PRESETS;
+export { POTENTIAL_FIELD_PRESETS, type PotentialFieldOptions, type PotentialFieldPreset };
 
 /**
  * The potential field loss. Start from a preset, `frozen-features` unless told otherwise, and change what is named.
@@ -104,7 +50,20 @@ export function potentialField(
         },
       ];
     },
-    build: (input): LossOutput => ({ loss: build(input, resolved) }),
+    buffers: ({ dimension, batch }) => memoryBuffers(resolved, dimension, batch),
+    ...(resolved.alphaStart < 1 && {
+      scheduled: {
+        [ALPHA]: (progress: number) => resolved.alphaStart + (1 - resolved.alphaStart) * progress,
+      },
+    }),
+    build: (input): LossOutput => ({
+      loss: build(input, resolved),
+      next: resolved.memory > 0 ? remember(input, resolved.memory) : undefined,
+      touched:
+        resolved.lazyProxies && proxiesPerClass > 0
+          ? { proxies: inBatch(input, proxiesPerClass) }
+          : undefined,
+    }),
   };
 }
 
@@ -132,6 +91,37 @@ export function restEnergy(options: {
   );
 }
 
+/** Names of the scheduled factor of the alphas and of the buffers: earlier embeddings and their classes, -1 for none yet. */
+const ALPHA = 'alpha_scale';
+const MEMORY = { rows: 'memory', labels: 'memory_labels' };
+
+function memoryBuffers({ memory }: PotentialFieldOptions, dimension: number, batch: number): LossBuffer[] {
+  if (memory === 0) return [];
+  if (memory < batch) throw invalid('memory', `0, or ${batch} (a batch) and more`, memory);
+  return [
+    { name: MEMORY.rows, dims: [memory, dimension], initial: () => new Float32Array(memory * dimension) },
+    { name: MEMORY.labels, dims: [memory], initial: () => new Float32Array(memory).fill(-1) },
+  ];
+}
+
+/** The oldest batch goes, this one comes. */
+function remember({ ops, embeddings, labels, batch, buffers }: LossInput, memory: number) {
+  const float = ops.builder.node('Cast', [labels], { to: attr.int(ops.type === 'float64' ? 11 : 1) });
+  const pushed = (old: string, fresh: string) => ops.concat([ops.slice(old, 0, batch, memory), fresh], 0);
+  return {
+    [MEMORY.rows]: pushed(buffers[MEMORY.rows]!, embeddings),
+    [MEMORY.labels]: pushed(buffers[MEMORY.labels]!, float),
+  };
+}
+
+/** [classes * m, 1]: 1 for the proxies of the classes in the batch. */
+function inBatch({ ops, labels, batch, classes }: LossInput, m: number): string {
+  const data = Int32Array.from({ length: classes * m }, (_, i) => Math.floor(i / m));
+  const classOf = ops.builder.constant({ type: 'int32', dims: [classes * m, 1], data });
+  const hits = ops.sum(ops.mask(ops.equal(classOf, ops.reshape(labels, [1, batch]))), [1], true);
+  return ops.mask(ops.greater(hits, 0));
+}
+
 /** Anchors feel the field, charges make it: all of them under Eq. 6, the samples alone under `log`. */
 function build(input: LossInput, o: PotentialFieldOptions): string {
   const { ops, embeddings, labels, batch, classes } = input;
@@ -140,39 +130,65 @@ function build(input: LossInput, o: PotentialFieldOptions): string {
   const points = batch + classes * m;
   const anchors = o.reduction === 'log' ? batch : points;
 
-  const squared =
+  const among =
     o.reduction === 'log' && proxies && o.normalizeProxies
       ? squaredFromSamples(ops, embeddings, proxies)
       : squaredAmongAll(ops, embeddings, proxies, o);
+  const squared = o.memory === 0 ? among : ops.concat([among, squaredToMemory(input, proxies, o)], 1);
 
   const proxyLabels = Int32Array.from({ length: classes * m }, (_, i) => Math.floor(i / m));
   const classOf = proxies
     ? ops.concat([labels, ops.builder.constant({ type: 'int32', dims: [classes * m], data: proxyLabels })], 0)
     : labels;
   const anchorClass = o.reduction === 'log' ? labels : classOf;
-  const same = ops.mask(ops.equal(ops.reshape(anchorClass, [anchors, 1]), ops.reshape(classOf, [1, points])));
+  const earlier = input.buffers[MEMORY.labels]!;
+  const sources =
+    o.memory === 0 ? classOf : ops.concat([classOf, ops.node('Cast', [earlier], { to: attr.int(6) })], 0);
+  const columns = points + o.memory;
+  const same = ops.mask(
+    ops.equal(ops.reshape(anchorClass, [anchors, 1]), ops.reshape(sources, [1, columns])),
+  );
+  const others = ops.sub(1, same);
+  // What is not in the memory yet is of class -1: nobody's own, and it must not repel.
+  const repelling =
+    o.memory === 0
+      ? others
+      : ops.mul(
+          others,
+          ops.mask(
+            ops.greater(
+              ops.reshape(sources, [1, columns]),
+              ops.builder.constant({ type: 'int32', dims: [], data: Int32Array.of(-1) }),
+            ),
+          ),
+        );
   const dropSiblings = proxies && !o.siblingAttraction && o.reduction !== 'log';
-  const attracting = dropSiblings ? ops.mul(same, notBothProxies(ops, batch, points)) : same;
+  const attracting = dropSiblings ? ops.mul(same, notBothProxies(ops, batch, points, o.memory)) : same;
 
   // (d/delta)^-alpha as exp(-alpha/2 (ln d² - ln delta²)): Pow would be three times slower on CPU, and the flat side is
   // exp(0) = 1 to the bit. So the diagonal needs no mask: within delta of itself, attraction is 0 and so is its force.
   const logSquared = ops.log(ops.max(squared, o.distanceFloor ** 2));
   const beyond = (delta: number) => ops.sub(logSquared, 2 * Math.log(delta));
-  const decay = (alpha: number, excess: string) => ops.exp(ops.mul(-alpha / 2, excess));
+  // What alpha is times, scheduled or 1: only then does a constant of it become a value of the graph.
+  const scale = input.scheduled[ALPHA];
+  const power = (base: number, alpha: number): Operand =>
+    scale === undefined ? base ** alpha : ops.exp(ops.mul(alpha * Math.log(base), scale));
+  const decay = (alpha: number, excess: string) =>
+    ops.exp(ops.mul(scale === undefined ? -alpha / 2 : ops.mul(-alpha / 2, scale), excess));
   const attraction = ops.sub(1, decay(o.alphaAttraction, ops.max(beyond(o.deltaAttraction), 0)));
   const repulsion = ops.sub(decay(o.alphaRepulsion, ops.min(beyond(o.deltaRepulsion), 0)), 1);
   const A = ops.sum(ops.mul(attracting, attraction), [1]);
-  const R = ops.sum(ops.mul(ops.sub(1, same), repulsion), [1]);
+  const R = ops.sum(ops.mul(repelling, repulsion), [1]);
 
   if (o.reduction === 'log') {
-    const unit = (o.deltaRepulsion / o.deltaAttraction) ** o.alphaAttraction;
+    const unit = power(o.deltaRepulsion / o.deltaAttraction, o.alphaAttraction);
     const fields = [ops.log(ops.add(1, ops.mul(unit, A))), ops.log(ops.add(1, R))] as const;
     return ops.mean(ops.add(fields[0], ops.mul(o.repulsionWeight, fields[1])));
   }
   const energy = ops.sum(
     ops.add(
-      ops.mul(o.deltaAttraction ** -o.alphaAttraction, A),
-      ops.mul(o.repulsionWeight * o.deltaRepulsion ** -o.alphaRepulsion, R),
+      ops.mul(power(o.deltaAttraction, -o.alphaAttraction), A),
+      ops.mul(ops.mul(o.repulsionWeight, power(o.deltaRepulsion, -o.alphaRepulsion)), R),
     ),
   );
   return o.reduction === 'sum' ? energy : ops.div(energy, points * (points - 1));
@@ -200,6 +216,18 @@ function squaredAmongAll(
   return squaredDistances(ops, o.reduction === 'log' ? embeddings : charges, charges, o);
 }
 
+/** From every anchor to every earlier embedding. */
+function squaredToMemory(
+  { ops, embeddings, buffers }: LossInput,
+  proxies: string | undefined,
+  o: PotentialFieldOptions,
+) {
+  const memory = buffers[MEMORY.rows]!;
+  const placed = proxies && o.normalizeProxies ? ops.unitRows(proxies) : proxies;
+  const anchors = o.reduction === 'log' || !placed ? embeddings : ops.concat([embeddings, placed], 0);
+  return squaredDistances(ops, anchors, memory, o);
+}
+
 /** ‖a‖² + ‖b‖² - 2 a·b, where the norms are 1 unless proxies keep their length. */
 function squaredDistances(ops: Ops, a: string, b: string, o: PotentialFieldOptions): string {
   const norms = (x: string) => ops.sum(ops.mul(x, x), [1], true);
@@ -209,10 +237,11 @@ function squaredDistances(ops: Ops, a: string, b: string, o: PotentialFieldOptio
   return ops.add(norms(a), ops.gemm(a, b, { alpha: -2, transB: true, c: ops.transpose(norms(b), [1, 0]) }));
 }
 
-function notBothProxies(ops: Ops, batch: number, points: number): string {
-  const isSample = Uint8Array.from({ length: points }, (_, i) => Number(i < batch));
-  const column = ops.builder.constant({ type: 'bool', dims: [points, 1], data: isSample });
-  const row = ops.builder.constant({ type: 'bool', dims: [1, points], data: isSample });
+/** Earlier embeddings, after the points, are samples. */
+function notBothProxies(ops: Ops, batch: number, points: number, memory: number): string {
+  const isSample = Uint8Array.from({ length: points + memory }, (_, i) => Number(i < batch || i >= points));
+  const column = ops.builder.constant({ type: 'bool', dims: [points, 1], data: isSample.slice(0, points) });
+  const row = ops.builder.constant({ type: 'bool', dims: [1, points + memory], data: isSample });
   return ops.mask(ops.builder.node('Or', [column, row]));
 }
 
@@ -223,32 +252,4 @@ function aroundMeans(means: Float32Array, count: number, dimension: number, rng:
     const label = Math.floor(i / dimension / count);
     return means[label * dimension + (i % dimension)]! + scale * rng.normal();
   });
-}
-
-function checked(o: PotentialFieldOptions): PotentialFieldOptions {
-  const need = (field: keyof PotentialFieldOptions, fits: boolean, expected: string) => {
-    if (!fits) throw invalid(field, expected, o[field]);
-  };
-  for (const field of ['alphaAttraction', 'alphaRepulsion', 'proxyLearningRateMultiplier'] as const) {
-    need(field, o[field] > 0 && Number.isFinite(o[field]), 'a number above 0');
-  }
-  need('distanceFloor', o.distanceFloor >= 1e-3 && o.distanceFloor < 2, 'a distance of 0.001 to 2');
-  for (const field of ['deltaAttraction', 'deltaRepulsion'] as const) {
-    need(field, o[field] > o.distanceFloor && o[field] <= 2, 'a distance above distanceFloor and up to 2');
-  }
-  need(
-    'repulsionWeight',
-    o.repulsionWeight >= 0 && Number.isFinite(o.repulsionWeight),
-    'a number of 0 or more',
-  );
-  need(
-    'proxiesPerClass',
-    Number.isInteger(o.proxiesPerClass) && o.proxiesPerClass >= 0,
-    'a whole number of 0 or more',
-  );
-  need('proxyInit', ['random', 'class-mean'].includes(o.proxyInit), 'random or class-mean');
-  need('reduction', ['sum', 'mean', 'log'].includes(o.reduction), 'sum, mean or log');
-  const siblingsFit = !(o.siblingAttraction && o.reduction === 'log');
-  need('siblingAttraction', siblingsFit, 'false with reduction log, where proxies feel no field');
-  return o;
 }

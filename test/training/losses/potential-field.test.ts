@@ -50,6 +50,108 @@ lossContract([
   }),
 ]);
 
+/** Four earlier embeddings of 4 numbers, and places for five more. */
+const MEMORY = {
+  rows: [1, 0, 0, 0, 0, 0.6, 0.8, 0, 0, 0, 1, 0, 0.5, 0.5, 0.5, 0.5, ...new Array<number>(20).fill(0)],
+  labels: [0, 1, 1, 2, -1, -1, -1, -1, -1],
+};
+const memoryCase = (name: string, options: Options): LossCase => {
+  const o = resolved({ ...options, memory: 9 });
+  const memory = MEMORY.labels.flatMap((label, i) =>
+    label < 0 ? [] : [{ label, at: MEMORY.rows.slice(i * 4, i * 4 + 4) }],
+  );
+  return {
+    name: `potential-field with a memory, ${name}`,
+    loss: potentialField({ ...options, memory: 9 }),
+    at: { buffers: { memory: MEMORY.rows, memory_labels: MEMORY.labels } },
+    reference: ({ embeddings, labels, parameters }) =>
+      potentialFieldReference(
+        { embeddings, labels, proxies: parameters.proxies ?? [], proxiesPerClass: o.proxiesPerClass, memory },
+        o,
+      ),
+  };
+};
+const scheduledCase = (name: string, options: Options, scale: number): LossCase => {
+  const o = resolved(options);
+  const scaled = {
+    ...o,
+    alphaAttraction: o.alphaAttraction * scale,
+    alphaRepulsion: o.alphaRepulsion * scale,
+  };
+  return {
+    name: `potential-field with a schedule, ${name}`,
+    loss: potentialField({ ...options, alphaStart: 0.25 }),
+    at: { scheduled: { alpha_scale: scale } },
+    reference: ({ embeddings, labels, parameters }) =>
+      potentialFieldReference(
+        { embeddings, labels, proxies: parameters.proxies ?? [], proxiesPerClass: o.proxiesPerClass },
+        scaled,
+      ),
+  };
+};
+
+lossContract([
+  memoryCase('frozen-features', {}),
+  memoryCase('printed', { preset: 'paper', proxiesPerClass: 2, deltaAttraction: 0.9, deltaRepulsion: 1.1 }),
+  memoryCase('no siblings, free proxies', {
+    ...{ preset: 'paper', siblingAttraction: false, normalizeProxies: false, proxiesPerClass: 2 },
+    ...{ deltaAttraction: 0.6, deltaRepulsion: 1.1 },
+  }),
+  scheduledCase('frozen-features', {}, 0.5),
+  scheduledCase(
+    'printed',
+    { preset: 'paper', proxiesPerClass: 2, deltaAttraction: 0.9, deltaRepulsion: 0.9 },
+    0.75,
+  ),
+]);
+
+describe('options beyond the paper', () => {
+  const shape = { batch: 4, classes: 3, dimension: 2 };
+  const point = {
+    x: [1, 0, 0, 1, -1, 0, 0, -1],
+    labels: [0, 2, 2, 0],
+    parameters: { proxies: [1, 1, 1, -1, -1, 1, -1, -1, 0, 1, 1, 0] },
+  };
+
+  test('the memory forgets its oldest batch and takes this one', async () => {
+    const opened = await openLoss(potentialField({ memory: 6, proxiesPerClass: 2 }), shape);
+    const { next } = await opened.at({
+      ...point,
+      buffers: { memory: [9, 9, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4], memory_labels: [0, 0, 0, 0, 1, 2] },
+    });
+    expect(next.memory).toEqual([5, 5, 4, 4, 1, 0, 0, 1, -1, 0, 0, -1]);
+    expect(next.memory_labels).toEqual([1, 2, 0, 2, 2, 0]);
+    await opened.close();
+    const small = potentialField({ memory: 3 });
+    expect(() => small.buffers!({ ...shape })).toThrow(/memory: expected 0, or 4/);
+  });
+
+  test('an empty memory changes nothing', async () => {
+    const values = await Promise.all(
+      [0, 8].map(async (memory) => {
+        const opened = await openLoss(potentialField({ memory, proxiesPerClass: 2 }), shape);
+        const { value } = await opened.at(point);
+        await opened.close();
+        return value;
+      }),
+    );
+    expect(values[1]).toBe(values[0]);
+  });
+
+  test('lazy proxies are those of the classes in the batch', async () => {
+    const opened = await openLoss(potentialField({ lazyProxies: true, proxiesPerClass: 2 }), shape);
+    const { touched } = await opened.at(point);
+    expect(touched.proxies).toEqual([1, 1, 0, 0, 1, 1]);
+    await opened.close();
+  });
+
+  test('the schedule ends at the printed alphas', () => {
+    const { scheduled } = potentialField({ alphaStart: 0.25 });
+    expect([0, 0.5, 1].map((progress) => scheduled!.alpha_scale!(progress))).toEqual([0.25, 0.625, 1]);
+    expect(potentialField().scheduled).toBeUndefined();
+  });
+});
+
 describe('numbers of the paper', () => {
   const pair = {
     preset: 'paper',

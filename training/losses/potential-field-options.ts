@@ -1,0 +1,108 @@
+// The choices of the potential field loss, what the paper and we set them to, and their check. Not the loss (potential-field.ts).
+
+import { invalid } from '../../src/errors/error.ts';
+
+export interface PotentialFieldOptions {
+  /** Power of the decay: the force of a charge at distance d is alpha / d^(alpha+1). */
+  readonly alphaAttraction: number;
+  readonly alphaRepulsion: number;
+  /** Attraction is flat (no force) inside deltaAttraction, repulsion flat outside deltaRepulsion. */
+  readonly deltaAttraction: number;
+  readonly deltaRepulsion: number;
+  /** Weight of the repulsion; the paper has none, that is 1. */
+  readonly repulsionWeight: number;
+  /** Learned charges per class, 0 or more. */
+  readonly proxiesPerClass: number;
+  /** Proxies are scaled to unit length before distances are taken. The paper does not say. */
+  readonly normalizeProxies: boolean;
+  /** Proxies of one class attract each other, as Eq. 6 has it; without it they can spread over the modes of the class. */
+  readonly siblingAttraction: boolean;
+  /** Where proxies start: normal noise, or the mean of their class with a little of it. The paper does not say. */
+  readonly proxyInit: 'random' | 'class-mean';
+  /** Learning rate of the proxies relative to the head's. */
+  readonly proxyLearningRateMultiplier: number;
+  /**
+   * `sum`: Eq. 6. `mean`: Eq. 6 divided by its number of pairs (equal steps under AdamW, not under Adam with coupled
+   * decay). `log`: not the paper's; mean over the samples of log(1+A) + repulsionWeight log(1+R), with A and R the
+   * fields at that sample in units of the potential at deltaRepulsion. Proxies are then sources only.
+   */
+  readonly reduction: 'sum' | 'mean' | 'log';
+  /** Repulsion stops growing, and pushing, below this distance: the cap of the force, and what float32 can resolve. */
+  readonly distanceFloor: number;
+  /** Both alphas start at this part of their value and grow evenly to it: long-range first. 1: no schedule. Not the paper's. */
+  readonly alphaStart: number;
+  /** Only proxies of classes in the batch are updated; moments of the others stand still. Not the paper's. */
+  readonly lazyProxies: boolean;
+  /** So many earlier embeddings are charges too, sources that feel nothing; 0 or at least a batch. Not the paper's. */
+  readonly memory: number;
+}
+
+/** As printed (alpha 3, delta 0.2, 15 proxies, plain sum over all pairs), for training a whole network, at a rate of 1e-4. */
+export const PAPER: PotentialFieldOptions = {
+  alphaAttraction: 3,
+  alphaRepulsion: 3,
+  deltaAttraction: 0.2,
+  deltaRepulsion: 0.2,
+  repulsionWeight: 1,
+  proxiesPerClass: 15,
+  normalizeProxies: true,
+  siblingAttraction: true,
+  proxyInit: 'random',
+  proxyLearningRateMultiplier: 100,
+  reduction: 'sum',
+  distanceFloor: 0.01,
+  alphaStart: 1,
+  lazyProxies: false,
+  memory: 0,
+};
+
+/** A variant of ours for linear heads on frozen features, where the printed radii never let repulsion act. */
+const FROZEN_FEATURES: PotentialFieldOptions = {
+  ...PAPER,
+  alphaAttraction: 1,
+  alphaRepulsion: 4,
+  deltaAttraction: 0.7,
+  deltaRepulsion: 1.2,
+  repulsionWeight: 0.3,
+  proxiesPerClass: 1,
+  siblingAttraction: false,
+  proxyInit: 'class-mean',
+  proxyLearningRateMultiplier: 3,
+  reduction: 'log',
+};
+
+export const POTENTIAL_FIELD_PRESETS = { paper: PAPER, 'frozen-features': FROZEN_FEATURES } as const;
+
+export type PotentialFieldPreset = keyof typeof POTENTIAL_FIELD_PRESETS;
+
+/** Throws `invalid_argument`. */
+export function checked(o: PotentialFieldOptions): PotentialFieldOptions {
+  const need = (field: keyof PotentialFieldOptions, fits: boolean, expected: string) => {
+    if (!fits) throw invalid(field, expected, o[field]);
+  };
+  for (const field of ['alphaAttraction', 'alphaRepulsion', 'proxyLearningRateMultiplier'] as const) {
+    need(field, o[field] > 0 && Number.isFinite(o[field]), 'a number above 0');
+  }
+  need('distanceFloor', o.distanceFloor >= 1e-3 && o.distanceFloor < 2, 'a distance of 0.001 to 2');
+  for (const field of ['deltaAttraction', 'deltaRepulsion'] as const) {
+    need(field, o[field] > o.distanceFloor && o[field] <= 2, 'a distance above distanceFloor and up to 2');
+  }
+  need(
+    'repulsionWeight',
+    o.repulsionWeight >= 0 && Number.isFinite(o.repulsionWeight),
+    'a number of 0 or more',
+  );
+  need(
+    'proxiesPerClass',
+    Number.isInteger(o.proxiesPerClass) && o.proxiesPerClass >= 0,
+    'a whole number of 0 or more',
+  );
+  need('proxyInit', ['random', 'class-mean'].includes(o.proxyInit), 'random or class-mean');
+  need('reduction', ['sum', 'mean', 'log'].includes(o.reduction), 'sum, mean or log');
+  need('alphaStart', o.alphaStart > 0 && o.alphaStart <= 1, 'a number above 0 and up to 1');
+  need('memory', Number.isInteger(o.memory) && o.memory >= 0, 'a whole number of 0 or more');
+  need('lazyProxies', typeof o.lazyProxies === 'boolean', 'true or false');
+  const siblingsFit = !(o.siblingAttraction && o.reduction === 'log');
+  need('siblingAttraction', siblingsFit, 'false with reduction log, where proxies feel no field');
+  return o;
+}
