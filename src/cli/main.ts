@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { asAttractorError } from '../errors/error.ts';
+import { addData } from './data.ts';
 import { addDoctor } from './doctor.ts';
 import { addExperiment } from './experiment.ts';
 import { addImport } from './import.ts';
@@ -25,6 +26,7 @@ const program = new Command('attractor')
 addTrain(program);
 addCompare(program);
 addExperiment(program);
+addData(program);
 addImport(program);
 addModel(program);
 addDoctor(program);

@@ -45,6 +45,17 @@ const KNOWN = ['path', 'layout', 'images', 'label', 'image', 'id', 'tags'];
  * column does not exist.
  */
 export async function readDataset(options: ReadDatasetOptions): Promise<Dataset> {
+  const dataset = await scanDataset(options);
+  if (dataset.rows.length === 0) {
+    const first = dataset.problems[0];
+    const why = first ? `; line ${first.line}: ${first.reason}` : '';
+    throw new AttractorError('dataset_invalid', `${options.path} has no usable rows${why}`);
+  }
+  return dataset;
+}
+
+/** The same, for one who wants the problems even where no row is left. */
+export async function scanDataset(options: ReadDatasetOptions): Promise<Dataset> {
   refuseUnknown(options, KNOWN, 'readDataset');
   if (typeof options.path !== 'string' || options.path === '') {
     throw invalid('path', 'a CSV or JSONL file or a folder', options.path);
@@ -58,13 +69,7 @@ export async function readDataset(options: ReadDatasetOptions): Promise<Dataset>
     throw new AttractorError('dataset_invalid', `No such file or folder: ${options.path}`, { cause });
   });
   const found = info.isDirectory() ? await readPublished(path, options) : await readTableFile(path, options);
-  const dataset = await withoutMissingFiles(found);
-  if (dataset.rows.length === 0) {
-    const first = dataset.problems[0];
-    const why = first ? `; line ${first.line}: ${first.reason}` : '';
-    throw new AttractorError('dataset_invalid', `${options.path} has no usable rows${why}`);
-  }
-  return dataset;
+  return withoutMissingFiles(found);
 }
 
 async function readPublished(path: string, options: ReadDatasetOptions): Promise<Dataset> {
@@ -132,7 +137,7 @@ async function withoutMissingFiles(dataset: Dataset): Promise<Dataset> {
     );
     chunk.forEach((row, i) => {
       if (exists[i]) rows.push(row);
-      else problems.push({ line: row.line, reason: `image not found: ${row.image}` });
+      else problems.push({ line: row.line, reason: `image not found: ${row.image}`, kind: 'missing-file' });
     });
   }
   problems.sort((a, b) => a.line - b.line);

@@ -34,9 +34,24 @@ export interface DatasetProblem {
   /** 0 where it is not about one line. */
   readonly line: number;
   readonly reason: string;
+  /** Where it is one of those that come with every kind of source. */
+  readonly kind?: 'missing-file' | 'empty-label' | 'repeated' | 'two-labels';
 }
 
 export interface Dataset {
   readonly rows: readonly DatasetRow[];
   readonly problems: readonly DatasetProblem[];
+}
+
+/** What is wrong with a row that was there before: nothing but waste under one label, a contradiction under two. */
+export function repeated(options: {
+  reason: string;
+  labels: readonly [string, string];
+}): Pick<DatasetProblem, 'reason' | 'kind'> {
+  const { reason, labels } = options;
+  if (labels[0] === labels[1]) return { reason, kind: 'repeated' };
+  return {
+    reason: `${reason} under another label, "${labels[0]}" and not "${labels[1]}"`,
+    kind: 'two-labels',
+  };
 }

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { AttractorError, invalid, show } from '../errors/error.ts';
-import type { Dataset, DatasetProblem, DatasetRow } from './row.ts';
+import { type Dataset, type DatasetProblem, type DatasetRow, repeated } from './row.ts';
 
 export type Cell = string | number | boolean | readonly unknown[] | object;
 
@@ -55,7 +55,7 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
 
   const rows: DatasetRow[] = [];
   const problems = [...table.problems];
-  const lineOfId = new Map<string, number>();
+  const rowOfId = new Map<string, { line: number; label: string }>();
   for (const { line, cells } of table.records) {
     const refuse = (reason: string) => void problems.push({ line, reason });
     const image = text(cells.get(column.image));
@@ -74,12 +74,14 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
     }
     const label = column.label === undefined ? id : text(cells.get(column.label));
     if (label === undefined) {
-      refuse(`${column.label}: expected a label, received ${show(cells.get(column.label!))}`);
+      const reason = `${column.label}: expected a label, received ${show(cells.get(column.label!))}`;
+      problems.push({ line, reason, kind: 'empty-label' });
       continue;
     }
-    const earlier = lineOfId.get(id);
+    const earlier = rowOfId.get(id);
     if (earlier !== undefined) {
-      refuse(`id "${id}" is already on line ${earlier}`);
+      const reason = `id "${id}" is already on line ${earlier.line}`;
+      problems.push({ line, ...repeated({ reason, labels: [earlier.label, label] }) });
       continue;
     }
     const attributes = attributesOf(cells, others, types);
@@ -87,7 +89,7 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
       refuse(attributes);
       continue;
     }
-    lineOfId.set(id, line);
+    rowOfId.set(id, { line, label });
     const tags = column.tags === undefined ? [] : tagsOf(cells.get(column.tags));
     rows.push({ line, id, label, image: resolve(folder, image), tags, attributes });
   }

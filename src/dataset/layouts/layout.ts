@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttractorError } from '../../errors/error.ts';
-import type { Dataset, DatasetProblem, DatasetRow } from '../row.ts';
+import { type Dataset, type DatasetProblem, type DatasetRow, repeated } from '../row.ts';
 
 export interface Layout {
   readonly title: string;
@@ -64,16 +64,22 @@ export interface RowCollector {
 export function collectRows(): RowCollector {
   const rows: DatasetRow[] = [];
   const problems: DatasetProblem[] = [];
-  const places = new Map<string, string>();
-  const refuse = (line: number, reason: string) => void problems.push({ line, reason });
+  const places = new Map<string, { line: number; label: string; file: string }>();
   return {
-    refuse,
+    refuse: (line, reason) => void problems.push({ line, reason }),
     add(row, file) {
-      const earlier = places.get(row.id);
-      if (earlier !== undefined) return refuse(row.line, `${file}: ${row.id} is already on ${earlier}`);
-      if (row.label === '') return refuse(row.line, `${file}: expected a label, received nothing`);
-      places.set(row.id, `line ${row.line} of ${file}`);
-      rows.push({ tags: [], attributes: {}, ...row });
+      const { line, id, label } = row;
+      const earlier = places.get(id);
+      if (label === '') {
+        problems.push({ line, reason: `${file}: expected a label, received nothing`, kind: 'empty-label' });
+      } else if (earlier !== undefined) {
+        const where = `line ${earlier.line} of ${earlier.file}`;
+        const reason = `${file}: ${id} is already on ${where}`;
+        problems.push({ line, ...repeated({ reason, labels: [earlier.label, label] }) });
+      } else {
+        places.set(id, { line, label, file });
+        rows.push({ tags: [], attributes: {}, ...row });
+      }
     },
     dataset: () => ({ rows, problems }),
   };
