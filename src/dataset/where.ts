@@ -4,7 +4,7 @@ import { invalid } from '../errors/error.ts';
 import type { DatasetRow } from './row.ts';
 
 export interface Condition {
-  /** An attribute, or `label`, `id`, `tags`. */
+  /** An attribute, or `label`, `id`, `tags`, or `split` and `role` where the data set has them. */
   readonly column: string;
   /** Compared as text; a row matches where any of them is its value (or one of its tags). */
   readonly values: readonly string[];
@@ -23,6 +23,7 @@ export function rowsWhere(options: {
       'label',
       'id',
       'tags',
+      ...(['split', 'role'] as const).filter((name) => options.rows.some((row) => row[name] !== undefined)),
       ...options.rows.flatMap((row) => Object.keys(row.attributes)),
     ]);
     if (!known.has(column)) throw invalid('where', `one of the columns ${[...known].join(', ')}`, column);
@@ -36,7 +37,7 @@ function valuesOf(row: DatasetRow, column: string): readonly string[] {
   if (column === 'label') return [row.label];
   if (column === 'id') return [row.id];
   if (column === 'tags') return row.tags;
-  const value = row.attributes[column];
+  const value = row.attributes[column] ?? (column === 'split' || column === 'role' ? row[column] : undefined);
   return value === undefined ? [] : [String(value)];
 }
 

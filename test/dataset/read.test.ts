@@ -181,4 +181,19 @@ describe('rowsWhere', () => {
       /where: expected one of the columns .*view/,
     );
   });
+
+  it('knows the split and the role of a data set that has them, and only then', () => {
+    const row = { line: 1, id: 'a', label: 'x', image: '/a', tags: [], attributes: {} };
+    const rows = [
+      { ...row, split: 'train' as const },
+      { ...row, id: 'b', split: 'test' as const, role: 'query' as const },
+    ];
+    const ids = (column: string, value: string) =>
+      rowsWhere({ rows, conditions: [{ column, values: [value] }] }).map(({ id }) => id);
+    expect(ids('split', 'train')).toEqual(['a']);
+    expect(ids('role', 'query')).toEqual(['b']);
+    expect(() => rowsWhere({ rows: [row], conditions: [{ column: 'split', values: ['train'] }] })).toThrow(
+      /where: expected one of the columns/,
+    );
+  });
 });
