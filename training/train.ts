@@ -159,7 +159,9 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       tuned: tuned?.graph,
       check: {
         rows: sample.map((row) => rows[row]!),
-        embeddings: tuned ? await tuned.embed(sample) : await embed({ map: trained.map, features, matmul }),
+        embeddings: tuned
+          ? await tuned.embedExactly(sample)
+          : await embed({ map: trained.map, features, matmul }),
       },
       linkBackbone: options.linkBackbone,
       provenance: provenance(facts),

@@ -35,7 +35,7 @@ export interface TuneStepOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-export interface TuneStep extends Pick<FineTuned, 'tuned' | 'graph' | 'chosen'> {
+export interface TuneStep extends Pick<FineTuned, 'tuned' | 'graph' | 'chosen' | 'embedExactly'> {
   /** MAP@R on the validation classes: with the head alone, and at the epoch that was chosen. */
   readonly before: number;
   readonly after: number;

@@ -15,7 +15,14 @@ import type { View } from '../features/views.ts';
 import type { EpochRecord } from '../trainer/options.ts';
 import type { Tuned } from './network.ts';
 import { type Precision, splitBackbone } from './suffix.ts';
-import { embedTuned, type TuneOptions, type TunePace, type Tuning, tune } from './tuning.ts';
+import {
+  embedTuned,
+  embedTunedExactly,
+  type TuneOptions,
+  type TunePace,
+  type Tuning,
+  tune,
+} from './tuning.ts';
 import { withWeights } from './write-back.ts';
 
 export interface OpenTuningOptions {
@@ -42,12 +49,12 @@ export interface OpenTuningOptions {
  * here on; close `activations` at the end. Throws what splitBackbone and cacheActivations throw.
  */
 export async function openTuning(options: OpenTuningOptions): Promise<Tuning> {
-  const { backbone, matmul, threads, providers } = options;
+  const { backbone, train, matmul, threads, providers } = options;
   const split = await splitBackbone(options);
   const { prefix } = split;
   const contract = backbone.manifest.preprocess;
   const activations = await cacheActivations({ ...options, prefix, contract });
-  return { split, activations, matmul, threads, providers };
+  return { backbone, train, split, activations, matmul, threads, providers };
 }
 
 export interface FineTuneOptions
@@ -61,9 +68,9 @@ export interface FineTuneOptions
    * validation classes, and once with all where `refit` is on.
    */
   readonly head: (samples: readonly number[]) => Promise<LinearMap>;
-  /** Learning rate of the head, relative to the backbone's. Default 10. */
+  /** Learning rate of the head, relative to the backbone's. Default 0.3: a head that was fitted already soon fits too closely. */
   readonly headRate?: number;
-  /** Of the backbone's weights: each is tried, the validation classes choose. Default 0.0001. */
+  /** Of the backbone's weights: each is tried, the validation classes choose. Default 0.0003. */
   readonly learningRates?: readonly number[];
   /** Share of the classes that choose rate and epoch. Default 0.2. */
   readonly holdoutClasses?: number;
@@ -90,9 +97,11 @@ export interface FineTuned {
   readonly graph: OnnxModel;
   /** Unit rows of these rows of `tuning.activations.rows`. */
   embed(samples: readonly number[]): Promise<Float32Array>;
+  /** Of some dozens of them, from the images and without the rounding of the cache: what an exported graph is held against. */
+  embedExactly(samples: readonly number[]): Promise<Float32Array>;
 }
 
-const EPOCHS = 10;
+const EPOCHS = 5;
 
 /**
  * Where no epoch of any rate is better on the validation classes than the head that it started from, the backbone comes back
@@ -104,14 +113,14 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
     tuning,
     labels,
     head,
-    learningRates = [1e-4],
+    learningRates = [3e-4],
     holdoutClasses = 0.2,
     refit = true,
     run,
     onStep,
     ...rest
   } = options;
-  const { seed = 1, epochs = EPOCHS, headRate = 10, signal } = rest;
+  const { seed = 1, epochs = EPOCHS, headRate = 0.3, signal } = rest;
   const { rows } = tuning.activations;
   if (labels.length !== rows.length)
     throw invalid('labels', `one for each of ${rows.length} rows`, labels.length);
@@ -151,5 +160,6 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
     ...{ tuned, trials, chosen: { learningRate, epoch, epochs } },
     graph: withWeights({ split: tuning.split, weights: tuned.weights }),
     embed: (samples) => embedTuned({ tuning, tuned, samples, signal }),
+    embedExactly: (samples) => embedTunedExactly({ tuning, tuned, samples, signal }),
   };
 }

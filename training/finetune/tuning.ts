@@ -1,9 +1,14 @@
 // One training run of the last part of a backbone on cached activations, and embeddings under what came out of it. Which
 // classes, rates and epochs are tried is fine-tune.ts's to say.
 
+import { readFile } from 'node:fs/promises';
 import { invalid } from '../../src/errors/error.ts';
+import { preprocess } from '../../src/image/preprocess.ts';
 import { evaluateRetrieval } from '../../src/metrics/retrieval.ts';
-import type { Provider } from '../../src/runtime/session.ts';
+import type { LoadedModel } from '../../src/model/load.ts';
+import { encodeModel } from '../../src/onnx/codec.ts';
+import { f32 } from '../../src/onnx/tensor.ts';
+import { openSession, type Provider } from '../../src/runtime/session.ts';
 import type { LinearMap } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Activations } from '../features/activations.ts';
@@ -12,10 +17,13 @@ import type { TrainNetworkOptions, TrainNetworkResult, Validation, Values } from
 import { trainNetwork } from '../trainer/trainer.ts';
 import { openNetworkEmbedder } from './embedder.ts';
 import { ACTIVATIONS, suffixNetwork, type Tuned, tunedOf } from './network.ts';
-import type { SplitBackbone } from './suffix.ts';
+import { type SplitBackbone, splitBackbone } from './suffix.ts';
 
 /** What every run on one cut of one data set shares. */
 export interface Tuning {
+  readonly backbone: LoadedModel;
+  /** Where it was cut, as openTuning was told. */
+  readonly train: string;
   readonly split: SplitBackbone;
   readonly activations: Activations;
   readonly matmul: Matmul;
@@ -105,26 +113,59 @@ export async function tune(options: TuneOptions): Promise<TuneResult> {
   }
 }
 
-/** Unit rows [samples.length, tuned.head.outputs] of what serving would see. */
-export async function embedTuned(options: {
-  tuning: Tuning;
-  tuned: Tuned;
-  samples: readonly number[];
-  signal?: AbortSignal;
-}): Promise<Float32Array> {
+/** Unit rows [samples.length, tuned.head.outputs] of what serving would see, but for the rounding of the cache. */
+export async function embedTuned(options: EmbedTunedOptions): Promise<Float32Array> {
   const { tuning, tuned, samples, signal } = options;
-  const { prefix, suffix } = tuning.split;
-  const weights = suffix.weights.map((weight) => ({
-    ...weight,
-    data: tuned.weights.get(weight.name) ?? weight.data,
-  }));
-  const network = suffixNetwork({ prefix, suffix: { ...suffix, weights }, head: tuned.head, headRate: 1 });
+  const network = tunedNetwork(tuning.split, tuned);
   const embedder = await openEmbedder(tuning, network, signal);
   try {
     return await embedder.embed(initialValues(network), Int32Array.from(samples));
   } finally {
     await embedder.close();
   }
+}
+
+/**
+ * The same from the images, without a cache and its rounding: what an exported graph is held against. One image at a time:
+ * for some dozens of them.
+ */
+export async function embedTunedExactly(options: EmbedTunedOptions): Promise<Float32Array> {
+  const { tuning, tuned, samples, signal } = options;
+  const { backbone, train, activations, threads, providers } = tuning;
+  const split = await splitBackbone({ backbone, train, precision: 'float32' });
+  const { model, input, output } = split.prefix;
+  const network = tunedNetwork(split, tuned);
+  const contract = backbone.manifest.preprocess;
+  const prefix = await openSession({ model: encodeModel(model), threads, providers });
+  const embedder = await openNetworkEmbedder({
+    ...{ network, threads, providers, signal, batch: 1 },
+    read: async ([sample]) => {
+      const pixels = await preprocess({ bytes: await readFile(activations.rows[sample!]!.image), contract });
+      const result = await prefix.run({ [input]: f32([1, 3, contract.height, contract.width], pixels) });
+      return { [ACTIVATIONS]: result[output]! };
+    },
+  });
+  try {
+    return await embedder.embed(initialValues(network), Int32Array.from(samples));
+  } finally {
+    await embedder.close();
+    await prefix.release();
+  }
+}
+
+export interface EmbedTunedOptions {
+  readonly tuning: Tuning;
+  readonly tuned: Tuned;
+  readonly samples: readonly number[];
+  readonly signal?: AbortSignal;
+}
+
+function tunedNetwork({ prefix, suffix }: SplitBackbone, { weights: trained, head }: Tuned): Network {
+  const weights = suffix.weights.map((weight) => ({
+    ...weight,
+    data: trained.get(weight.name) ?? weight.data,
+  }));
+  return suffixNetwork({ prefix, suffix: { ...suffix, weights }, head, headRate: 1 });
 }
 
 const openEmbedder = ({ activations, threads, providers }: Tuning, network: Network, signal?: AbortSignal) =>

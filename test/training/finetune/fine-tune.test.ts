@@ -63,11 +63,13 @@ describe('fineTune', () => {
     const session = await openSession({ model: bytes, threads: 1 });
     const samples = [0, 17, 140, 195];
     const embedded = await done.embed(samples);
+    const exact = await done.embedExactly(samples);
     for (const [i, sample] of samples.entries()) {
       const image = await readFile(tiny.rows[sample]!.image);
       const pixels = await preprocess({ bytes: image, contract: tiny.backbone.manifest.preprocess });
       const { embedding } = await session.run({ image: f32([1, 3, 16, 16], pixels) });
       for (const [j, x] of (embedding!.data as Float32Array).entries()) {
+        expect(Math.abs(exact[i * 8 + j]! - x)).toBeLessThan(2e-6);
         // Half-precision activations in training, none in serving.
         expect(Math.abs(embedded[i * 8 + j]! - x)).toBeLessThan(1e-3);
       }
