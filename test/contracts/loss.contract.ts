@@ -35,6 +35,8 @@ export interface LossPoint {
   /** Where the loss has any. By default what they start as, and the numbers at half of the run. */
   readonly buffers?: Readonly<Record<string, readonly number[]>>;
   readonly scheduled?: Readonly<Record<string, number>>;
+  /** What the loss has as inputs beside these. */
+  readonly lists?: Readonly<Record<string, Tensor>>;
 }
 
 export interface LossResult {
@@ -62,6 +64,8 @@ export async function openLoss(loss: Loss, shape: LossShapeCase, type: FloatType
   const parameters = Object.fromEntries(declared.map(({ name }) => [name, name]));
   const carried = loss.buffers?.({ classes, dimension, batch }) ?? [];
   for (const { name, dims } of carried) ops.builder.input({ name, type, dims });
+  const lists = (loss.inputs ?? []).map((list) => (list.type === 'int32' ? list : { ...list, type }));
+  for (const list of lists) ops.builder.input(list);
   const scheduled = scheduledAt(loss, 0);
   for (const name of Object.keys(scheduled)) ops.builder.input({ name, type, dims: [] });
   const own = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, name]));
@@ -97,6 +101,11 @@ export async function openLoss(loss: Loss, shape: LossShapeCase, type: FloatType
       }
       for (const [name, number] of Object.entries({ ...scheduledAt(loss, 0.5), ...point.scheduled })) {
         feeds[name] = floats(type, [], [number]);
+      }
+      for (const { name, type } of lists) {
+        const { dims, data } = point.lists![name]!;
+        feeds[name] =
+          type === 'int32' ? point.lists![name]! : floats(type as FloatType, dims, data as Float32Array);
       }
       const results = await graph.run(feeds);
       const read = (named: Readonly<Record<string, string>>) =>

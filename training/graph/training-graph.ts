@@ -2,7 +2,8 @@
 
 import { GraphBuilder } from '../../src/onnx/build.ts';
 import type { OnnxModel } from '../../src/onnx/model.ts';
-import type { Loss } from '../losses/loss.ts';
+import { elementCount } from '../../src/onnx/tensor.ts';
+import type { Loss, PartialLoss, Sizes } from '../losses/loss.ts';
 import type { Carried, Network, Parameter } from './network.ts';
 import { OPSET, Ops } from './ops.ts';
 
@@ -21,6 +22,16 @@ export interface TrainingGraph {
   readonly model: OnnxModel;
   readonly parameters: readonly TrainedParameter[];
   readonly buffers: readonly GraphBuffer[];
+  /** The same training in steps over lists, where the loss asks for it: partialEngine runs them, an engine alone would run all. */
+  readonly partial?: PartialGraph;
+}
+
+export interface PartialGraph {
+  /** The graph of a step; only its initial values are not those of the whole. */
+  sized(sizes: Sizes): TrainingGraph;
+  /** Inputs: the network's, its parameters and buffers. One output: the embeddings [batch, dimension]. */
+  readonly network: OnnxModel;
+  open: PartialLoss['open'];
 }
 
 export interface TrainingGraphOptions {
@@ -54,6 +65,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   for (const { name, dims } of [...parameters, ...carried]) builder.input({ name, type: 'float32', dims });
   const scheduled = Object.keys(loss.scheduled ?? {});
   for (const name of scheduled) builder.input({ name, type: 'float32', dims: [] });
+  for (const list of loss.inputs ?? []) builder.input(list);
 
   const ops = new Ops(builder);
   const { embeddings, next: ofNetwork } = network.build(ops, batch);
@@ -69,6 +81,32 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     model: builder.build({ name: `${network.name}-${loss.name}`, opset: OPSET }),
     parameters: parameters.map((parameter) => ({ ...parameter, touched: built.touched?.[parameter.name] })),
     buffers: carried.map((buffer) => ({ ...buffer, next: next[buffer.name]! })),
+    partial: partialGraph(options),
+  };
+}
+
+function partialGraph(options: TrainingGraphOptions): PartialGraph | undefined {
+  const { network, loss, batch, classes } = options;
+  const shape = { classes, dimension: network.dimension };
+  const partial = loss.partial?.({ ...shape, batch });
+  if (!partial) return undefined;
+  const builder = new GraphBuilder();
+  for (const input of network.inputs(batch)) builder.input(input);
+  for (const { name, dims } of [...network.parameters, ...(network.buffers ?? [])]) {
+    builder.input({ name, type: 'float32', dims });
+  }
+  const { embeddings } = network.build(new Ops(builder), batch);
+  builder.output(embeddings, 'float32', [batch, network.dimension]);
+  return {
+    open: partial.open,
+    network: builder.build({ name: network.name, opset: OPSET }),
+    sized(sizes) {
+      const loss = partial.sized(sizes);
+      const zeros = loss
+        .parameters(shape)
+        .map(({ name, dims }) => [name, new Float32Array(elementCount(dims))]);
+      return buildTrainingGraph({ ...options, loss, initialLoss: Object.fromEntries(zeros) });
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 // Its derivative is autodiff's business, its pace the optimiser's.
 
 import type { Rng } from '../../src/math/rng.ts';
+import type { Tensor, ValueInfo } from '../../src/onnx/model.ts';
 import type { Ops } from '../graph/ops.ts';
 
 export interface LossShape {
@@ -61,6 +62,42 @@ export interface Loss {
   buffers?(shape: LossShape & { readonly batch: number }): readonly LossBuffer[];
   /** Numbers that change while training, by name: the value at `progress`, 0 for the first step and 1 after the last. */
   readonly scheduled?: Readonly<Record<string, (progress: number) => number>>;
+  /** What else a step is fed, made on the host: inputs of the graph that `build` uses under their names. */
+  readonly inputs?: readonly ValueInfo[];
   /** Appends the loss to the graph. */
   build(input: LossInput): LossOutput;
+  /** The same loss one step at a time, where all of its pairs or parameters are too many for a graph; undefined where they are not. */
+  partial?(shape: LossShape & { readonly batch: number }): PartialLoss | undefined;
+}
+
+/** Lengths of the lists of a step, by name. Steps of equal sizes share a graph. */
+export type Sizes = Readonly<Record<string, number>>;
+
+export interface PartialLoss {
+  /**
+   * The loss over lists of these lengths: parameters of which a step names rows have so many rows as that list is long, `inputs` are
+   * the lists.
+   */
+  sized(sizes: Sizes): Loss;
+  /** What makes the lists. It knows no parameters before `moved` has told them. */
+  open(options: { readonly threads?: number }): Promise<StepLists>;
+}
+
+export interface StepLists {
+  /** What the step at these embeddings [batch, dimension], labels and values of the loss's parameters and buffers works on. */
+  lists(step: {
+    readonly embeddings: Float32Array;
+    readonly labels: Int32Array;
+    readonly values: ReadonlyMap<string, Float32Array>;
+  }): Promise<StepWork>;
+  /** These rows of a parameter, or all of them, are new. */
+  moved(parameter: string, values: Float32Array, rows?: Int32Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StepWork {
+  readonly sizes: Sizes;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  /** By parameter: the rows of it, each once, that the step's graph holds and updates. What the graph has more is zero. */
+  readonly rows: Readonly<Record<string, Int32Array>>;
 }

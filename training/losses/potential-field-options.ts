@@ -27,15 +27,33 @@ export interface PotentialFieldOptions {
    * fields at that sample in units of the potential at deltaRepulsion. Proxies are then sources only.
    */
   readonly reduction: 'sum' | 'mean' | 'log';
-  /** Repulsion stops growing, and pushing, below this distance: the cap of the force, and what float32 can resolve. */
+  /** Repulsion stops growing, and pushing, below this distance: what float32 dot products can resolve. */
   readonly distanceFloor: number;
+  /**
+   * Largest force of a pair, in units of alpha / d^(alpha+1): where it would be larger it is this, so that the potential goes on as
+   * a straight line. 0: no limit but what distanceFloor leaves, alpha / distanceFloor^(alpha+1). Not the paper's.
+   */
+  readonly forceCap: number;
   /** Both alphas start at this part of their value and grow evenly to it: long-range first. 1: no schedule. Not the paper's. */
   readonly alphaStart: number;
-  /** Only proxies of classes in the batch are updated; moments of the others stand still. Not the paper's. */
+  /**
+   * Only proxies of classes in the batch are updated; moments of the others stand still, and pairs of two that rest are left
+   * out of the energy. Not the paper's.
+   */
   readonly lazyProxies: boolean;
   /** So many earlier embeddings are charges too, sources that feel nothing; 0 or at least a batch. Not the paper's. */
   readonly memory: number;
+  /** Steps before the memory acts: the embeddings of the first steps are soon wrong. */
+  readonly memoryWarmup: number;
+  /**
+   * Which pairs are computed. `dense`: all. `sparse`: those that can act, found before each step; same value and gradients.
+   * `auto`: sparse where the dense form would be large (DENSE_PAIRS).
+   */
+  readonly form: 'dense' | 'sparse' | 'auto';
 }
+
+/** `form: auto` is dense up to so many pairs of charges, and so many numbers in lazy proxies. */
+export const DENSE_PAIRS = 2 ** 24;
 
 /** As printed (alpha 3, delta 0.2, 15 proxies, plain sum over all pairs), for training a whole network, at a rate of 1e-4. */
 export const PAPER: PotentialFieldOptions = {
@@ -51,9 +69,12 @@ export const PAPER: PotentialFieldOptions = {
   proxyLearningRateMultiplier: 100,
   reduction: 'sum',
   distanceFloor: 0.01,
+  forceCap: 0,
   alphaStart: 1,
   lazyProxies: false,
   memory: 0,
+  memoryWarmup: 0,
+  form: 'auto',
 };
 
 /** A variant of ours for linear heads on frozen features, where the printed radii never let repulsion act. */
@@ -87,20 +108,16 @@ export function checked(o: PotentialFieldOptions): PotentialFieldOptions {
   for (const field of ['deltaAttraction', 'deltaRepulsion'] as const) {
     need(field, o[field] > o.distanceFloor && o[field] <= 2, 'a distance above distanceFloor and up to 2');
   }
-  need(
-    'repulsionWeight',
-    o.repulsionWeight >= 0 && Number.isFinite(o.repulsionWeight),
-    'a number of 0 or more',
-  );
-  need(
-    'proxiesPerClass',
-    Number.isInteger(o.proxiesPerClass) && o.proxiesPerClass >= 0,
-    'a whole number of 0 or more',
-  );
+  for (const field of ['repulsionWeight', 'forceCap'] as const) {
+    need(field, o[field] >= 0 && Number.isFinite(o[field]), 'a number of 0 or more');
+  }
+  for (const field of ['proxiesPerClass', 'memory', 'memoryWarmup'] as const) {
+    need(field, Number.isInteger(o[field]) && o[field] >= 0, 'a whole number of 0 or more');
+  }
   need('proxyInit', ['random', 'class-mean'].includes(o.proxyInit), 'random or class-mean');
   need('reduction', ['sum', 'mean', 'log'].includes(o.reduction), 'sum, mean or log');
   need('alphaStart', o.alphaStart > 0 && o.alphaStart <= 1, 'a number above 0 and up to 1');
-  need('memory', Number.isInteger(o.memory) && o.memory >= 0, 'a whole number of 0 or more');
+  need('form', ['dense', 'sparse', 'auto'].includes(o.form), 'dense, sparse or auto');
   need('lazyProxies', typeof o.lazyProxies === 'boolean', 'true or false');
   const siblingsFit = !(o.siblingAttraction && o.reduction === 'log');
   need('siblingAttraction', siblingsFit, 'false with reduction log, where proxies feel no field');

@@ -4,6 +4,7 @@ import { invalid } from '../../src/errors/error.ts';
 import { createRng, type Rng } from '../../src/math/rng.ts';
 import { elementCount } from '../../src/onnx/tensor.ts';
 import type { Engine } from '../engine/engine.ts';
+import { inParts } from '../engine/partial.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../graph/training-graph.ts';
 import { chooseOptimizer } from '../optim/optimizer.ts';
 import { type RateOptions, rateAt } from '../optim/schedule.ts';
@@ -50,7 +51,7 @@ export function setUp(config: TrainNetworkConfig): Setup {
     names: [...network.parameters, ...(network.buffers ?? []), ...ofLoss].map(({ name }) => name),
     rate: (step) => (onlyNew(Math.floor(step / stepsPerEpoch) + 1) ? learningRate : rateAt(step, rates)),
     open: (epoch, from) =>
-      config.createEngine({
+      inParts(config.createEngine)({
         graph: onlyNew(epoch) ? onlyNewOf(startingFrom(graph, from)) : startingFrom(graph, from),
         optimizer: chooseOptimizer(config.optimizer, config.weightDecay),
         clipValue: config.clipValue || undefined,
