@@ -9,7 +9,7 @@ import {
   potentialField,
   restEnergy,
 } from '../../../training/losses/potential-field.ts';
-import { type LossCase, lossContract, openLoss } from '../../contracts/loss.contract.ts';
+import { type LossCase, lossContract, openLoss, rowsOf } from '../../contracts/loss.contract.ts';
 import { potentialFieldReference, unit } from '../../reference/potential-field.ts';
 
 type Options = Partial<PotentialFieldOptions> & { preset?: 'paper' | 'frozen-features' };
@@ -49,6 +49,17 @@ lossContract([
     repulsionWeight: 0.5,
   }),
 ]);
+
+lossContract(
+  // In four dimensions most pairs are 0.6 to 1.8 apart: caps of 2 and 0.5 hold there, one of 50 does next to nothing.
+  [50, 2, 0.5].flatMap((forceCap) => [
+    contractCase(`force up to ${forceCap}, frozen-features`, { forceCap }),
+    contractCase(`force up to ${forceCap}, printed`, {
+      ...{ preset: 'paper', proxiesPerClass: 2, forceCap },
+      ...{ deltaAttraction: 0.7, deltaRepulsion: 1.1 },
+    }),
+  ]),
+);
 
 /** Four earlier embeddings of 4 numbers, and places for five more. */
 const MEMORY = {
@@ -103,6 +114,7 @@ lossContract([
     { preset: 'paper', proxiesPerClass: 2, deltaAttraction: 0.9, deltaRepulsion: 0.9 },
     0.75,
   ),
+  scheduledCase('capped', { preset: 'paper', proxiesPerClass: 2, deltaRepulsion: 1.1, forceCap: 2 }, 0.5),
 ]);
 
 describe('options beyond the paper', () => {
@@ -143,6 +155,65 @@ describe('options beyond the paper', () => {
     const { touched } = await opened.at(point);
     expect(touched.proxies).toEqual([1, 1, 0, 0, 1, 1]);
     await opened.close();
+  });
+
+  test('pairs of proxies that rest are left out; what moves feels the same', async () => {
+    const rng = createRng(8);
+    const normals = (count: number) => Array.from({ length: count }, () => rng.normal());
+    const where = { batch: 4, classes: 5, dimension: 3 };
+    const options = { preset: 'paper', proxiesPerClass: 2, deltaRepulsion: 1.2, form: 'dense' } as const;
+    const [lazy, all] = await Promise.all([
+      openLoss(potentialField({ ...options, lazyProxies: true }), where),
+      openLoss(potentialField(options), where),
+    ]);
+    const at = { x: normals(12), labels: [1, 3, 3, 1], parameters: { proxies: normals(30) } };
+    const [part, whole] = [await lazy.at(at), await all.at(at)];
+    const expected = potentialFieldReference(
+      {
+        ...{ embeddings: rowsOf(at.x, 3).map(unit), labels: at.labels, moving: [1, 3] },
+        ...{ proxies: rowsOf(at.parameters.proxies, 3), proxiesPerClass: 2 },
+      },
+      resolved({ ...options, lazyProxies: true }),
+    );
+    expect(part.value).toBeCloseTo(expected, 9);
+    expect(part.value).toBeLessThan(whole.value - 1);
+    const near = (a: readonly number[], b: readonly number[]) =>
+      expect(Math.max(...a.map((value, i) => Math.abs(value - b[i]!)))).toBeLessThan(1e-9);
+    near(part.gradients.x!, whole.gradients.x!);
+    for (const row of [2, 3, 6, 7]) {
+      const of = (gradient: readonly number[]) => gradient.slice(row * 3, (row + 1) * 3);
+      near(of(part.gradients.proxies!), of(whole.gradients.proxies!));
+    }
+    await Promise.all([lazy.close(), all.close()]);
+  });
+
+  test('the memory acts after its warm-up, and fills before', async () => {
+    const changes = { preset: 'paper', proxiesPerClass: 0, memory: 9 } as const;
+    const [waits, acts, none] = await Promise.all([
+      openLoss(potentialField({ ...changes, memoryWarmup: 3 }), shape),
+      openLoss(potentialField(changes), shape),
+      openLoss(potentialField({ ...changes, memory: 0 }), shape),
+    ]);
+    const here = { ...point, parameters: {} };
+    const buffers = {
+      memory: Array.from({ length: 9 }, () => [0.6, 0.8]).flat(),
+      memory_labels: [0, 1, 2, 0, 1, 2, 0, -1, -1],
+    };
+    const [free, full] = [await none.at(here), await acts.at({ ...here, buffers })];
+    expect(full.value).not.toBeCloseTo(free.value, 3);
+    for (const [age, expected] of [
+      [0, free],
+      [2, free],
+      [3, full],
+      [100, full],
+    ] as const) {
+      const got = await waits.at({ ...here, buffers: { ...buffers, memory_age: [age] } });
+      expect(got.value).toBe(expected.value);
+      expect(got.gradients.x).toEqual(expected.gradients.x);
+      expect(got.next.memory_age).toEqual([age + 1]);
+      expect(got.next.memory_labels!.slice(-4)).toEqual(here.labels);
+    }
+    await Promise.all([waits.close(), acts.close(), none.close()]);
   });
 
   test('the schedule ends at the printed alphas', () => {
@@ -314,6 +385,9 @@ describe('options', () => {
     [{ reduction: 'median' }, 'invalid_argument'],
     [{ siblingAttraction: true }, 'invalid_argument'],
     [{ repulsionWeight: Number.NaN }, 'invalid_argument'],
+    [{ forceCap: -1 }, 'invalid_argument'],
+    [{ form: 'thin' }, 'invalid_argument'],
+    [{ memoryWarmup: 0.5 }, 'invalid_argument'],
   ])('refuses %j', (options, code) => {
     expect(() => potentialField(options as never)).toThrow(expect.objectContaining({ code }));
   });
