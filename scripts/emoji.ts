@@ -1,6 +1,6 @@
 // Makes a data set of emoji as different designers drew them, out of ten icon packages of npm: class = code point. Many
 // classes with few images each, the shape of Stanford Online Products. Not part of the package's own data.
-//   node --import tsx scripts/emoji.ts --out ../emoji
+//   node --import tsx scripts/emoji.ts --out ../emoji [--classes 400]   so many code points, evenly picked (default: all)
 // Licences are the packages': Apache 2.0, CC BY 4.0, CC BY-SA 4.0, MIT (catalogue.csv names the package of every image).
 
 import { execFileSync } from 'node:child_process';
@@ -38,9 +38,12 @@ interface IconSet {
   readonly height?: number;
 }
 
-const { values } = parseArgs({ options: { out: { type: 'string' } } });
+const { values } = parseArgs({ options: { out: { type: 'string' }, classes: { type: 'string' } } });
 if (values.out === undefined) throw new Error('--out: expected a folder to write');
 const out = values.out;
+const classCount = Number(values.classes ?? Number.POSITIVE_INFINITY);
+if (!(classCount >= 1))
+  throw new Error(`--classes: expected a number of 1 or more, received ${values.classes}`);
 
 const packages = mkdtempSync(join(tmpdir(), 'attractor-emoji-'));
 try {
@@ -52,35 +55,54 @@ try {
   });
   const read = (set: string, file: string): unknown =>
     JSON.parse(readFileSync(join(packages, 'node_modules', '@iconify-json', set, file), 'utf8'));
-  const sets = Object.keys(SETS).map((set) => ({ set, icons: read(set, 'icons.json') as IconSet }));
-  const chars = Object.keys(SETS).map((set) => read(set, 'chars.json') as Record<string, string>);
-  await draw(sets, codePoints(chars));
+  const names = codePoints(Object.keys(SETS).map((set) => read(set, 'chars.json') as Chars));
+  const icons = Object.keys(SETS).map((set) => read(set, 'icons.json') as IconSet);
+  await draw(Object.keys(SETS).map((set, i) => ({ set, icons: icons[i]!, codeOf: names[i]! })));
 } finally {
   rmSync(packages, { recursive: true });
 }
 
-/** Code point of every icon name that some set tells; flags, skin tones and sequences are left out. */
-function codePoints(chars: readonly Readonly<Record<string, string>>[]): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const [code, name] of chars.flatMap((all) => Object.entries(all))) {
+type Chars = Readonly<Record<string, string>>;
+
+/** Code points by icon name; flags, skin tones and sequences are left out. */
+function pointsByName(chars: Chars): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const [code, name] of Object.entries(chars)) {
     const point = code.replace(/-fe0f$/, '');
     const number = Number.parseInt(point, 16);
     const flagOrTone = (number >= 0x1f1e6 && number <= 0x1f1ff) || (number >= 0x1f3fb && number <= 0x1f3ff);
     if (point.includes('-') || flagOrTone || name.startsWith('flag-')) continue;
-    if (!found.has(name)) found.set(name, point);
-    // fxemoji writes names without hyphens.
-    const joined = name.replaceAll('-', '');
-    if (!found.has(joined)) found.set(joined, point);
+    found.set(name, (found.get(name) ?? new Set()).add(point));
   }
   return found;
 }
 
-async function draw(sets: readonly { set: string; icons: IconSet }[], codes: ReadonlyMap<string, string>) {
+/**
+ * The code point of an icon, by set: from the set's own table, since one name can mean two emoji in two sets. A name that it
+ * lacks is taken from the others where those agree; fxemoji writes names without hyphens.
+ */
+function codePoints(sets: readonly Chars[]): ((name: string) => string | undefined)[] {
+  const own = sets.map(pointsByName);
+  const shared = new Map<string, Set<string>>();
+  for (const [name, points] of own.flatMap((names) => [...names])) {
+    for (const key of new Set([name, name.replaceAll('-', '')])) {
+      shared.set(key, new Set([...(shared.get(key) ?? []), ...points]));
+    }
+  }
+  return own.map((names) => (name) => {
+    const points = names.get(name) ?? shared.get(name);
+    return points && (names.has(name) || points.size === 1) ? [...points][0] : undefined;
+  });
+}
+
+type Drawn = { set: string; icons: IconSet; codeOf: (name: string) => string | undefined };
+
+async function draw(sets: readonly Drawn[]) {
   const drawings = new Map<string, { set: string; name: string; svg: string }[]>();
-  for (const { set, icons } of sets) {
+  for (const { set, icons, codeOf } of sets) {
     const seen = new Set<string>();
     for (const name of [...Object.keys(icons.icons), ...Object.keys(icons.aliases ?? {})]) {
-      const code = codes.get(name);
+      const code = codeOf(name);
       const icon = icons.icons[icons.aliases?.[name]?.parent ?? name];
       if (code === undefined || icon === undefined || seen.has(code)) continue;
       seen.add(code);
@@ -89,7 +111,9 @@ async function draw(sets: readonly { set: string; icons: IconSet }[], codes: Rea
       drawings.set(code, [...(drawings.get(code) ?? []), { set, name, svg }]);
     }
   }
-  const classes = [...drawings].filter(([, all]) => all.length >= LEAST_DRAWINGS).sort();
+  const whole = [...drawings].filter(([, all]) => all.length >= LEAST_DRAWINGS).sort();
+  const kept = Math.min(whole.length, classCount);
+  const classes = Array.from({ length: kept }, (_, i) => whole[Math.floor((i * whole.length) / kept)]!);
   const total = classes.reduce((sum, [, all]) => sum + all.length, 0);
   mkdirSync(join(out, 'images'), { recursive: true });
   const lines = ['code_point,name,set,family,image'];

@@ -65,7 +65,8 @@ export const LOSSES: Readonly<Record<string, LossEntry>> = {
     title: 'Proxy Anchor',
     paper: 'Kim et al., CVPR 2020',
     create: from(proxyAnchor, { ...FROZEN_PROXIES }),
-    searchSpace: [{}, { alpha: 16 }, { delta: 0.3 }, { proxyLearningRateMultiplier: 10 }],
+    // alpha 32 hardly leaves the LDA start: a gentle setting has to be among the four.
+    searchSpace: [{}, { alpha: 16 }, { alpha: 4, delta: 0.3 }, { proxyLearningRateMultiplier: 10 }],
   },
   'proxy-nca': {
     title: 'ProxyNCA++',
