@@ -6,7 +6,7 @@ import { invalid, refuseUnknown } from '../src/errors/error.ts';
 import { createMatmul } from './baselines/matmul.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
 import { fitHeads } from './fit/fit.ts';
-import { pickRows } from './fit/space.ts';
+import { pickRows, pickTraining } from './fit/space.ts';
 import { methodTrials } from './methods.ts';
 import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
@@ -29,7 +29,18 @@ export interface Comparison {
   readonly problems: Prepared['problems'];
 }
 
-const KNOWN = ['data', 'where', 'backbone', 'cache', 'testClasses', 'seeds', 'signal', 'onProgress'];
+const KNOWN = [
+  'data',
+  'where',
+  'backbone',
+  'cache',
+  'views',
+  'augment',
+  'testClasses',
+  'seeds',
+  'signal',
+  'onProgress',
+];
 
 /** Throws what prepare and fitHeads throw. */
 export async function compare(options: CompareOptions): Promise<Comparison> {
@@ -49,7 +60,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
       const recipe = resolveRecipe({ ...options, seed });
       const { heads } = await fitHeads({
         ...recipe,
-        data: pickRows(data, split.kept, inputs),
+        data: pickTraining(data, split.kept, inputs),
         methods: methodTrials({ recipe, matmul }),
         run: { seed, signal },
         ...{ inputs, matmul },

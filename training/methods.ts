@@ -6,7 +6,7 @@ import { type ClosedForm, closedFormTrials } from './fit/closed-forms.ts';
 import { trainedTrials } from './fit/trained-head.ts';
 import type { Trial } from './fit/trial.ts';
 import { LOSSES } from './losses/index.ts';
-import type { Recipe } from './recipe.ts';
+import { type Recipe, trainingOf } from './recipe.ts';
 
 const CLOSED_FORMS: Readonly<Record<string, ClosedForm>> = { pca: 'PCA', lda: 'LDA', whitening: 'whitening' };
 
@@ -31,6 +31,6 @@ export function methodTrials(options: { recipe: Recipe; matmul: Matmul }): Trial
       settings,
       loss: create(settings),
     }));
-    return trainedTrials({ ...recipe, method, losses, count, matmul });
+    return trainedTrials({ ...recipe, training: trainingOf(recipe), method, losses, count, matmul });
   });
 }

@@ -4,8 +4,10 @@ import { type ReadDatasetOptions, readDataset } from '../src/dataset/read.ts';
 import type { DatasetProblem, DatasetRow } from '../src/dataset/row.ts';
 import { type Condition, rowsWhere } from '../src/dataset/where.ts';
 import { createEmbedder } from '../src/embed/pool.ts';
-import { AttractorError } from '../src/errors/error.ts';
+import { AttractorError, invalid } from '../src/errors/error.ts';
 import { type LoadedModel, loadModel } from '../src/model/load.ts';
+import { AUGMENT_DEFAULTS, type AugmentKind, createAugmentation } from './augment/augmentation.ts';
+import { extractViews } from './augment/extract-views.ts';
 import { extractFeatures } from './features/extract.ts';
 import type { Labelled } from './fit/space.ts';
 
@@ -17,7 +19,17 @@ export interface DataOptions {
   readonly backbone: string;
   /** Folder of the feature cache. */
   readonly cache: string;
+  /** Of each image: as it is, and so many less one augmented; heads are trained on all of them. Default 1. */
+  readonly views?: number;
+  /** What happens to an image in the other views. Default DEFAULT_AUGMENT. */
+  readonly augment?: readonly AugmentKind[];
 }
+
+/** No mirror image and no colours: some goods differ in just these. */
+export const DEFAULT_AUGMENT: readonly AugmentKind[] = ['crop', 'jpeg', 'blur'];
+
+/** Other views depend on the image, this and their number alone: they are cached for all runs. */
+const VIEW_SEED = 1;
 
 export interface Progress {
   /** What is under way: `features`, `audit`, a method in the race, then `refit <method>`. */
@@ -44,19 +56,40 @@ const LEAST_CLASSES = 5;
 export async function prepare(
   options: DataOptions & { signal?: AbortSignal; onProgress?: (progress: Progress) => void },
 ): Promise<Prepared> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, views = 1, augment } = options;
+  if (!Number.isInteger(views) || views < 1) throw invalid('views', 'a whole number of 1 or more', views);
+  for (const kind of augment ?? []) {
+    if (!Object.hasOwn(AUGMENT_DEFAULTS, kind)) {
+      throw invalid('augment', `some of ${Object.keys(AUGMENT_DEFAULTS).join(', ')}`, kind);
+    }
+  }
+  if (augment !== undefined && views === 1) throw invalid('augment', 'nothing where views is 1', augment);
   const dataset = await readDataset(options.data);
   const backbone = await loadModel({ directory: options.backbone });
   const { fingerprint, directory } = backbone;
-  const { rows, features, problems } = await extractFeatures({
+  const source = {
     rows: rowsWhere({ rows: dataset.rows, conditions: options.where ?? [] }),
     cache: options.cache,
     fingerprint,
     dimension: backbone.manifest.dimension,
     openEmbedder: () => createEmbedder({ directory }),
-    onProgress: ({ done, total }) => onProgress?.({ phase: 'features', done, total }),
+    onProgress: ({ done, total }: { done: number; total: number }) =>
+      onProgress?.({ phase: 'features', done, total }),
     signal,
-  });
+  };
+  const extracted =
+    views > 1 ? await extractOthers() : { ...(await extractFeatures(source)), others: undefined };
+  const { rows, features, others, problems } = extracted;
+
+  async function extractOthers() {
+    const kinds = Object.fromEntries((augment ?? DEFAULT_AUGMENT).map((kind) => [kind, true]));
+    const augmentation = createAugmentation(kinds);
+    const contract = backbone.manifest.preprocess;
+    const found = await extractViews({ ...source, contract, augmentation, views, seed: VIEW_SEED });
+    const [clean, ...rest] = found.views;
+    return { ...found, features: clean!, others: rest };
+  }
+
   const labels = rows.map((row) => row.label);
   const sizes = new Map<string, number>();
   for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
@@ -70,7 +103,7 @@ export async function prepare(
   return {
     backbone,
     rows,
-    data: { features, labels },
+    data: { features, labels, views: others },
     classes: sizes.size,
     problems: [...dataset.problems, ...problems],
   };

@@ -1,7 +1,9 @@
 // The options of training that decide its result, with their defaults: what a card and a manifest have to state.
 
 import { invalid } from '../src/errors/error.ts';
+import type { HeadTraining } from './fit/trained-head.ts';
 import { METHODS, methodTitle } from './methods.ts';
+import { SAMPLERS, type SamplerName } from './samplers/index.ts';
 
 export interface RecipeOptions {
   /** A closed form (pca, lda, whitening), one of LOSSES, or `auto`, the default: all of them race. */
@@ -24,6 +26,18 @@ export interface RecipeOptions {
   readonly classesPerBatch?: number;
   /** Default 4. */
   readonly samplesPerClass?: number;
+  /** How batches are drawn: `m-per-class` (the default) or `random`. */
+  readonly sampler?: SamplerName;
+  /** Of heads: `adamw` (the default), `adam` or `sgd`. */
+  readonly optimizer?: 'adamw' | 'adam' | 'sgd';
+  /** Default 0.0001. */
+  readonly weightDecay?: number;
+  /** Epochs in which the rate of a head rises from 0. Default 0. */
+  readonly warmupEpochs?: number;
+  /** Gradients of a head are scaled down to this norm; 0, the default: never. */
+  readonly clipNorm?: number;
+  /** A head is judged and kept as the mean of its recent values, with this decay; 0, the default: as it is. */
+  readonly ema?: number;
   /** Of the class splits, the batches and the loss's parameters. Default 1. */
   readonly seed?: number;
   /** What is trained: `head` (the default), `last:<blocks>`, `last:<block, node or value>` or `all` (finetune/cuts.ts). */
@@ -51,6 +65,12 @@ export const RECIPE_OPTIONS: readonly (keyof RecipeOptions)[] = [
   'learningRate',
   'classesPerBatch',
   'samplesPerClass',
+  'sampler',
+  'optimizer',
+  'weightDecay',
+  'warmupEpochs',
+  'clipNorm',
+  'ema',
   'seed',
   'refit',
   'train',
@@ -88,7 +108,7 @@ export type Recipe = RecipeOptions &
  */
 export function resolveRecipe(options: RecipeOptions): Recipe {
   const given = RECIPE_OPTIONS.filter((name) => options[name] !== undefined);
-  const recipe = {
+  const recipe: Omit<Recipe, 'methods'> = {
     ...{ ...DEFAULTS, anyLength: options.dimension === undefined },
     ...Object.fromEntries(given.map((name) => [name, options[name]])),
   };
@@ -99,8 +119,24 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
   for (const [field, value] of Object.entries({ folds, trials })) {
     if (!Number.isInteger(value) || value < 1) throw invalid(field, 'a whole number of 1 or more', value);
   }
+  const { sampler, optimizer } = recipe;
+  if (sampler !== undefined && !Object.hasOwn(SAMPLERS, sampler)) {
+    throw invalid('sampler', `one of ${Object.keys(SAMPLERS).join(', ')}`, sampler);
+  }
+  if (optimizer !== undefined && !['adamw', 'adam', 'sgd'].includes(optimizer)) {
+    throw invalid('optimizer', 'adamw, adam or sgd', optimizer);
+  }
   if (!AUDITS.includes(audit)) throw invalid('audit', `one of ${AUDITS.join(', ')}`, audit);
   if (loss === 'auto') return { ...recipe, methods: METHODS };
   methodTitle(loss);
   return { ...recipe, methods: [...new Set(['pca', 'lda', 'whitening', loss])] };
+}
+
+/** What the trainer of heads is told beyond its defaults. */
+export function trainingOf(recipe: RecipeOptions): HeadTraining {
+  const { sampler, optimizer, weightDecay, warmupEpochs, clipNorm, ema } = recipe;
+  return {
+    ...{ sampler, weightDecay, warmupEpochs, clipNorm, ema },
+    optimizer: optimizer && { kind: optimizer },
+  };
 }

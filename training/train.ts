@@ -2,7 +2,6 @@
 // not seen, exports the trained one and writes its card.
 
 import { basename, resolve } from 'node:path';
-import { splitClasses } from '../src/dataset/split.ts';
 import { conditionText } from '../src/dataset/where.ts';
 import { invalid, refuseUnknown } from '../src/errors/error.ts';
 import { embed } from './baselines/linear-map.ts';
@@ -12,7 +11,7 @@ import { exportModel } from './export/export.ts';
 import type { Parity } from './export/parity.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
 import { type Fit, fitHeads } from './fit/fit.ts';
-import { pickRows } from './fit/space.ts';
+import { pickRows, pickTraining } from './fit/space.ts';
 import { potentialField } from './losses/potential-field.ts';
 import { methodTitle, methodTrials } from './methods.ts';
 import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
@@ -20,12 +19,16 @@ import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
 import { auditCsv } from './report/audit-list.ts';
 import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
 import { scoreEmbeddings } from './report/scores.ts';
+import { testSplit } from './test-split.ts';
 import { type TuneStep, tuneBackbone } from './tune.ts';
 
 export interface TrainOptions extends DataOptions, RecipeOptions {
   /** Model folder to write; its name is the model's. */
   readonly out: string;
-  /** Share of the classes that nothing is fitted or chosen on, and that are scored once. Default 0: none. */
+  /**
+   * Share of the classes that nothing is fitted or chosen on, and that are scored once. Default: the data set's own test
+   * classes where it has a split, else none.
+   */
   readonly testClasses?: number;
   /** Store the head and a reference to the backbone's folder instead of one whole graph. Default false. */
   readonly linkBackbone?: boolean;
@@ -56,6 +59,8 @@ const KNOWN: readonly (keyof TrainOptions)[] = [
   'where',
   'backbone',
   'cache',
+  'views',
+  'augment',
   'out',
   'testClasses',
   'linkBackbone',
@@ -78,13 +83,13 @@ const PARITY_IMAGES = 32;
  */
 export async function train(options: TrainOptions): Promise<TrainReport> {
   refuseUnknown(options, KNOWN, 'train');
-  const { signal, onProgress, testClasses = 0 } = options;
+  const { signal, onProgress, testClasses } = options;
   const recipe = resolveRecipe(options);
   const name = basename(resolve(options.out));
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) {
     throw invalid('out', 'a folder whose name is lower-case letters, digits, ".", "_" or "-"', options.out);
   }
-  if (!(testClasses >= 0 && testClasses < 1)) {
+  if (testClasses !== undefined && !(testClasses >= 0 && testClasses < 1)) {
     throw invalid('testClasses', 'a share from 0 up to, not with, 1', testClasses);
   }
   const { createEngine, providers } = await chooseEngine({
@@ -94,14 +99,14 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   const engine = { createEngine, providers };
   const { backbone, rows, data, classes, problems } = await prepare(options);
   const inputs = backbone.manifest.dimension;
-  const split = splitClasses({ labels: data.labels, fraction: testClasses, seed: recipe.seed });
+  const split = testSplit({ rows, fraction: testClasses, seed: recipe.seed });
   const matmul = createMatmul();
   let tuned: TuneStep | undefined;
   try {
     const { run, resume } = options;
     const fit = await fitHeads({
       ...recipe,
-      data: pickRows(data, split.kept, inputs),
+      data: pickTraining(data, split.kept, inputs),
       methods: methodTrials({ recipe, matmul }),
       run: { seed: recipe.seed, run, resume, signal, ...engine },
       ...{ inputs, matmul, onProgress },
@@ -137,7 +142,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       images: rows.length,
       classes,
       backbone: { name: backbone.name, fingerprint: backbone.fingerprint },
-      testClasses,
+      ...{ testClasses: testClasses ?? 0, ownSplit: split.own, views: options.views ?? 1 },
       method,
       dimension: trained.map.outputs,
       chosen: trained.chosen,

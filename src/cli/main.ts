@@ -3,12 +3,13 @@
 
 import { Command, CommanderError } from 'commander';
 import { asAttractorError } from '../errors/error.ts';
+import { addCompare, addFindRate } from './compare.ts';
 import { addData } from './data.ts';
 import { addDoctor } from './doctor.ts';
 import { addExperiment } from './experiment.ts';
 import { addImport } from './import.ts';
 import { addModel } from './model.ts';
-import { addCompare, addTrain } from './train.ts';
+import { addTrain } from './train.ts';
 
 /** 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C. */
 function exitCode(error: unknown): number {
@@ -25,6 +26,7 @@ const program = new Command('attractor')
 
 addTrain(program);
 addCompare(program);
+addFindRate(program);
 addExperiment(program);
 addData(program);
 addImport(program);

@@ -74,6 +74,52 @@ describe('attractor train', () => {
     expect(card).toMatch(/Training last:1 too/);
   });
 
+  it("tests on the data set's own test classes, and trains on augmented views under another optimiser", async () => {
+    const lines = (await readFile(join(folder, 'catalogue.csv'), 'utf8')).trim().split('\n');
+    const names = lines[0]!.split(',');
+    const rows = lines.slice(1).map((line) => line.split(','));
+    const at = (name: string) => names.indexOf(name);
+    const classes = [...new Set(rows.map((row) => row[at('product_id')]!))];
+    const tested = new Set(classes.slice(0, 5));
+    const oml = (rest: (label: string) => string) =>
+      rows.map((row) => `${row[at('product_id')]},${row[at('image')]},${rest(row[at('product_id')]!)}`);
+    const side = (label: string) => (tested.has(label) ? 'test,True,True' : 'train,,');
+    const header = 'label,path,split,is_query,is_gallery';
+    await writeFile(join(folder, 'oml.csv'), [header, ...oml(side)].join('\n'));
+    const args = [
+      'train',
+      '--data',
+      'oml.csv',
+      '--layout',
+      'oml',
+      '--backbone',
+      'models/tiny',
+      '--dimension',
+      '8',
+    ];
+    const more = [
+      '--views',
+      '2',
+      '--augment',
+      'crop,colour',
+      '--optimizer',
+      'sgd',
+      '--ema',
+      '0.9',
+      '--rate',
+      '0.1',
+    ];
+    const run = await attractor([...args, ...QUICK, ...more, '--epochs', '2', '--out', 'models/oml']);
+    expect(run).toMatchObject({ code: 0, err: '' });
+    expect(run.out).toMatch(/Test classes, seen by nothing:/);
+    const { manifest } = await loadModel({ directory: join(folder, 'models/oml') });
+    expect(manifest.provenance).toMatchObject({
+      batch: { views: 2 },
+      training: { optimizer: { kind: 'sgd' }, ema: 0.9 },
+      split: { testClasses: "the data set's own" },
+    });
+  });
+
   it('stops on Ctrl-C with 130 and the command to go on, which ends in the same model', async () => {
     const args = [...TRAIN, '--epochs', '40', ...QUICK];
     const checkpoint = join(folder, 'runs/stopped/pfml/training.ckpt');
@@ -136,6 +182,9 @@ describe('attractor train', () => {
     [['--loss', 'hinge'], /error: loss: expected auto or one of pca, lda, .*pfml.*, received "hinge"/],
     [['--dimension', '64'], /error: dimension: expected 1 to 32/],
     [['--test-classes', '1'], /error: testClasses: expected a share/],
+    [['--augment', 'crop'], /error: augment: expected nothing where views is 1/],
+    [['--views', '2', '--augment', 'rain'], /error: augment: expected some of crop, flip/],
+    [['--ema', '1'], /error: ema: expected a number from 0 to below 1/],
     [['--batch', '25'], /expected classes x images/],
     [['--backbone', 'models/none'], /error: No model at .*none/],
     [['--out', 'models/My Shop'], /error: out: expected a folder whose name is lower-case/],
@@ -145,6 +194,20 @@ describe('attractor train', () => {
     expect(run.err).toMatch(message);
     expect(run.err).not.toMatch(/\n\s+at /);
     expect(run.code).toBe(2);
+  });
+});
+
+describe('attractor find-rate', () => {
+  it('says at which rate the loss falls fastest', async () => {
+    const run = await attractor(['find-rate', ...TRAIN.slice(1), '--label', 'product_id', '--steps', '60']);
+    expect(run).toMatchObject({ code: 0, err: '' });
+    expect(run.out).toMatch(/120 images in 20 classes; PFML, \d+ steps\n\nrate +loss +smoothed\n1.0e-6 /);
+    expect(run.out).toMatch(/\nTry: --rate [\d.e-]+ to [\d.e-]+\n$/);
+  });
+
+  it('refuses a closed form, which has no rate', async () => {
+    const run = await attractor(['find-rate', ...TRAIN.slice(1), '--loss', 'lda']);
+    expect(run).toMatchObject({ code: 2, err: expect.stringMatching(/error: loss: expected one of pfml/) });
   });
 });
 

@@ -32,6 +32,8 @@ const facts: RunFacts = {
   classes: 45,
   backbone: { name: 'inception-v3', fingerprint: `sha256:${'a'.repeat(64)}` },
   recipe: resolveRecipe({ seed: 7 }),
+  ownSplit: false,
+  views: 1,
   testClasses: 0.125,
   method: 'PFML',
   dimension: 128,

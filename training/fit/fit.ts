@@ -15,7 +15,7 @@ import { closedFormTrials } from './closed-forms.ts';
 import { evaluateHeads } from './evaluate.ts';
 import { type OpenFold, openFold, splitFolds } from './folds.ts';
 import { type Entry, margin, pooled, race, winner } from './race.ts';
-import { fitComponents, type Labelled, openSpace, pickRows, toMap } from './space.ts';
+import { fitComponents, type Labelled, openSpace, pickRows, pickTraining, toMap } from './space.ts';
 import type { Settings, Trial, TrialRun } from './trial.ts';
 
 export interface FitOptions {
@@ -99,8 +99,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
   const trained = entries.filter(({ trial }) => trial.loss !== undefined);
 
   const used = labels.flatMap((label, row) => (label === undefined ? [] : [row]));
-  const { features } = pickRows(data, used, inputs);
-  const audited = { features, labels: used.map((row) => labels[row]!) };
+  const audited = { ...pickTraining(data, used, inputs), labels: used.map((row) => labels[row]!) };
   const final = options.refit
     ? await openSpace({ data: audited, inputs, matmul, pca: all })
     : folds[0]!.space;
@@ -139,7 +138,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     async fitAgain(method, { rows: some, seed: other = seed }) {
       const { trial, point } = entries.find((entry) => entry.trial.method === method)!;
       const part = some && {
-        features: pickRows(data, some, inputs).features,
+        ...pickTraining(data, some, inputs),
         labels: some.map((row) => labels[row]!),
       };
       const space = part ? await openSpace({ data: part, inputs, matmul }) : final;

@@ -4,7 +4,7 @@ import { type ClassSplit, splitClasses } from '../../src/dataset/split.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Pca } from '../baselines/pca.ts';
 import type { Fold } from './race.ts';
-import { createJudge, type Labelled, openSpace, pickRows } from './space.ts';
+import { createJudge, type Labelled, openSpace, pickTraining } from './space.ts';
 
 /**
  * Up to `folds` splits that each hold out the same share of the classes, no class twice. The first one is that of splitClasses
@@ -60,8 +60,7 @@ export async function openFold(options: {
   const part = (side: readonly number[], by: readonly (string | undefined)[]) => {
     const classes = new Set(side.map((row) => data.labels[row]!));
     const rows = side.filter((row) => by[row] !== undefined && classes.has(by[row]));
-    const { features } = pickRows(data, rows, inputs);
-    return { rows, labelled: { features, labels: rows.map((row) => by[row]!) } };
+    return { rows, labelled: { ...pickTraining(data, rows, inputs), labels: rows.map((row) => by[row]!) } };
   };
   const train = part(split.kept, labels);
   const held = part(split.held, judgedBy);

@@ -12,6 +12,8 @@ export interface Labelled {
   /** [labels.length, inputs], unit rows. */
   readonly features: Float32Array;
   readonly labels: readonly string[];
+  /** The same rows seen in other ways: augmented images, in the same shape. Only trained heads use them. */
+  readonly views?: readonly Float32Array[];
 }
 
 export interface Space {
@@ -20,6 +22,8 @@ export interface Space {
   readonly dimension: number;
   /** The rows that the space was fitted on, [labels.length, dimension], mean zero. */
   readonly rows: Float32Array;
+  /** Their other views, in the same shape. */
+  readonly views: readonly Float32Array[];
   readonly labels: readonly string[];
   readonly scatter: Scatter;
 }
@@ -30,12 +34,23 @@ export interface Projection {
   readonly data: Float32Array;
 }
 
+/** Without other views, which only rows that are trained on need. */
 export function pickRows(data: Labelled, rows: readonly number[], inputs: number): Labelled {
-  const features = new Float32Array(rows.length * inputs);
+  return { features: gather(data.features, rows, inputs), labels: rows.map((row) => data.labels[row]!) };
+}
+
+/** With their views. */
+export function pickTraining(data: Labelled, rows: readonly number[], inputs: number): Labelled {
+  const views = data.views?.map((view) => gather(view, rows, inputs));
+  return { ...pickRows(data, rows, inputs), views };
+}
+
+function gather(all: Float32Array, rows: readonly number[], width: number): Float32Array {
+  const some = new Float32Array(rows.length * width);
   rows.forEach((row, i) => {
-    features.set(data.features.subarray(row * inputs, (row + 1) * inputs), i * inputs);
+    some.set(all.subarray(row * width, (row + 1) * width), i * width);
   });
-  return { features, labels: rows.map((row) => data.labels[row]!) };
+  return some;
 }
 
 const COMPONENTS = 512;
@@ -62,7 +77,10 @@ export async function openSpace(options: {
   const pca = options.pca ?? (await fitComponents({ features, inputs, matmul }));
   const dimension = pca.outputs;
   const rows = await project({ map: pca, features, matmul });
-  return { pca, dimension, rows, labels, scatter: await classScatter({ rows, dimension, labels, matmul }) };
+  const views: Float32Array[] = [];
+  for (const view of data.views ?? []) views.push(await project({ map: pca, features: view, matmul }));
+  const scatter = await classScatter({ rows, dimension, labels, matmul });
+  return { pca, dimension, rows, views, labels, scatter };
 }
 
 /** The leading components themselves: PCA as a head, and a start for training. */

@@ -10,6 +10,12 @@ import { fitClosedForm } from './closed-forms.ts';
 import type { Projection, Space } from './space.ts';
 import type { Settings, Trial, TrialRun } from './trial.ts';
 
+/** What else of the trainer may differ from its defaults. */
+export type HeadTraining = Pick<
+  TrainHeadOptions,
+  'sampler' | 'optimizer' | 'weightDecay' | 'clipNorm' | 'ema' | 'warmupEpochs'
+>;
+
 export interface TrainedHeadOptions {
   /** As tables name it. */
   readonly method: string;
@@ -24,6 +30,7 @@ export interface TrainedHeadOptions {
   readonly learningRate?: number;
   readonly classesPerBatch?: number;
   readonly samplesPerClass?: number;
+  readonly training?: HeadTraining;
   readonly matmul: Matmul;
 }
 
@@ -41,6 +48,27 @@ export function trainedTrials(options: TrainedHeadOptions): Trial[] {
   return options.losses.slice(0, options.count).map(({ settings, loss }) => trial(options, loss, settings));
 }
 
+/** How a head is trained in a space: all but what runs and judges it. */
+export async function headOptions(
+  space: Space,
+  loss: Loss,
+  options: Omit<TrainedHeadOptions, 'method' | 'losses' | 'count'>,
+) {
+  const initial = scaled(await startOf(space, options));
+  const { classesPerBatch, samplesPerClass, training } = options;
+  const { epochs = EPOCHS, learningRate = LEARNING_RATE } = options;
+  return {
+    ...training,
+    ...{ loss, epochs, learningRate, classesPerBatch, samplesPerClass },
+    features: space.rows,
+    views: space.views,
+    labels: classNumbers(space.labels),
+    dimensionIn: space.dimension,
+    dimension: initial.outputs,
+    initialHead: initial.data,
+  };
+}
+
 function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Trial {
   const epochs = options.epochs ?? EPOCHS;
   const learningRate = options.learningRate ?? LEARNING_RATE;
@@ -49,20 +77,10 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Tri
     run: TrialRun,
     more: Pick<TrainHeadOptions, 'validate' | 'patience'>,
   ) => {
-    const initial = scaled(await startOf(space, options));
+    const set = await headOptions(space, loss, options);
     const { run: checkpointDirectory, onStep, ...rest } = run;
-    const { head } = await trainHead({
-      ...{ ...rest, checkpointDirectory, loss, epochs, learningRate, ...more },
-      onProgress: onStep,
-      features: space.rows,
-      labels: classNumbers(space.labels),
-      dimensionIn: space.dimension,
-      dimension: initial.outputs,
-      initialHead: initial.data,
-      classesPerBatch: options.classesPerBatch,
-      samplesPerClass: options.samplesPerClass,
-    });
-    return { outputs: initial.outputs, data: head };
+    const { head } = await trainHead({ ...set, ...rest, checkpointDirectory, onProgress: onStep, ...more });
+    return { outputs: set.dimension, data: head };
   };
   return {
     method: options.method,
@@ -90,7 +108,10 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Tri
 /** The start in each space, by length: solved once, shared by all trials. */
 const STARTS = new WeakMap<Space, Map<number, Promise<Projection>>>();
 
-function startOf(space: Space, { dimension, matmul }: TrainedHeadOptions): Promise<Projection> {
+function startOf(
+  space: Space,
+  { dimension, matmul }: Pick<TrainedHeadOptions, 'dimension' | 'matmul'>,
+): Promise<Projection> {
   const known = STARTS.get(space) ?? new Map<number, Promise<Projection>>();
   STARTS.set(space, known);
   const start =

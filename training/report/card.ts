@@ -6,7 +6,7 @@ import type { ModelManifest } from '../../src/model/manifest.ts';
 import type { Parity } from '../export/parity.ts';
 import type { Fit } from '../fit/fit.ts';
 import type { Settings } from '../fit/trial.ts';
-import type { Recipe } from '../recipe.ts';
+import { type Recipe, trainingOf } from '../recipe.ts';
 import { type MethodScores, markdownTable, scoreRows } from './scores.ts';
 
 export interface RunFacts {
@@ -19,6 +19,10 @@ export interface RunFacts {
   readonly backbone: { readonly name: string; readonly fingerprint: string };
   readonly recipe: Recipe;
   readonly testClasses: number;
+  /** The data set said itself which classes test. */
+  readonly ownSplit: boolean;
+  /** Of each image, that heads were trained on. */
+  readonly views: number;
   /** The method that was exported, as tables name it, and what the validation classes chose for it. */
   readonly method: string;
   /** Length of its embeddings. */
@@ -59,8 +63,9 @@ export function provenance(facts: RunFacts): ModelManifest['provenance'] {
     method,
     chosen,
     race: { loss: recipe.loss, folds, trials },
-    batch: { classes: classesPerBatch, samplesPerClass },
-    split: { seed, holdoutClasses, testClasses, refit },
+    batch: { classes: classesPerBatch, samplesPerClass, views: facts.views },
+    training: trainingOf(recipe),
+    split: { seed, holdoutClasses, testClasses: facts.ownSplit ? "the data set's own" : testClasses, refit },
     tuned: facts.tuned,
     audit: audit && { used: audit.used, relabelled: audit.relabelled, dropped: audit.dropped },
   };
@@ -104,7 +109,7 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     '## Data',
     '',
     `\`${dataset.name}\`${where}: ${facts.images} images in ${facts.classes} classes of \`${dataset.label}\`. Splits are by class, so no class`,
-    `is on two sides: ${share(facts.testClasses)} of the classes for testing, ${share(holdoutClasses)} of the rest on each of up to ${folds} folds to`,
+    `is on two sides: ${facts.ownSplit ? "the data set's own test classes" : `${share(facts.testClasses)} of the classes for testing`}, ${share(holdoutClasses)} of the rest on each of up to ${folds} folds to`,
     `choose method, settings and epoch (seed ${seed}).${refit ? ' What was chosen was then fitted again with the validation classes.' : ''}`,
     ...auditLines(facts),
     '',

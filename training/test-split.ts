@@ -1,0 +1,36 @@
+// Which rows nothing is fitted or chosen on. Classes, never single images.
+
+import { splitByLayout } from '../src/dataset/published-split.ts';
+import type { DatasetRow } from '../src/dataset/row.ts';
+import { type ClassSplit, splitClasses } from '../src/dataset/split.ts';
+import { AttractorError } from '../src/errors/error.ts';
+
+export interface TestSplit extends ClassSplit {
+  /** It is the data set's own. */
+  readonly own: boolean;
+}
+
+/**
+ * `held` is scored once. `fraction`: share of the classes, drawn by the seed; undefined: what the data set itself tests on, or
+ * nothing where it has no split. Throws `dataset_invalid` where its split has a class on both sides, and as splitClasses.
+ */
+export function testSplit(options: {
+  rows: readonly DatasetRow[];
+  fraction: number | undefined;
+  seed: number;
+}): TestSplit {
+  const { rows, fraction, seed } = options;
+  const labels = rows.map((row) => row.label);
+  const own = fraction === undefined && rows.some((row) => row.split === 'test');
+  if (!own) return { ...splitClasses({ labels, fraction: fraction ?? 0, seed }), own };
+  const { train, validation, test, shared } = splitByLayout({ rows });
+  const tested = new Set(test.map((row) => labels[row]!));
+  const both = shared.filter((label) => tested.has(label));
+  if (both.length > 0) {
+    throw new AttractorError(
+      'dataset_invalid',
+      `The data set's own split has ${both.length} classes on both sides, such as "${both[0]}"; hold classes out with testClasses, 0 for none`,
+    );
+  }
+  return { kept: [...train, ...validation].sort((a, b) => a - b), held: test, own };
+}
