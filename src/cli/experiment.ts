@@ -41,7 +41,26 @@ export function addExperiment(program: Command): void {
 async function run(file: string, flags: RunFlags): Promise<void> {
   const { parseExperiment } = await import('../../training/experiments/schema.ts');
   const { runExperiment } = await import('../../training/experiments/run.ts');
-  const parsed = parseExperiment(readJson(file));
+  const { isCharges, parseCharges, runCharges } = await import('../../training/experiments/charges.ts');
+  const json = readJson(file);
+  const out = flags.out ?? join('runs', basename(file, '.json'));
+  const { shard, backbone, cache } = flags;
+  const cpu = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  };
+  const onCell = ({ key, at, of }: { key: string; at: number; of: number }) =>
+    console.error(`\n${at} of ${of}: ${key}`);
+  if (isCharges(json)) {
+    const experiment = parseCharges(json);
+    const memory = () => process.memoryUsage.rss();
+    const cells = await watched('', (watch) =>
+      runCharges({ experiment, out, shard, cpu, memory, onCell, ...watch }),
+    );
+    console.log(done(cells, out));
+    return;
+  }
+  const parsed = parseExperiment(json);
   const places = new Map(flags.data);
   for (const name of places.keys()) {
     if (!parsed.data.some((one) => one.name === name)) {
@@ -51,20 +70,16 @@ async function run(file: string, flags: RunFlags): Promise<void> {
     }
   }
   const data = parsed.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
-  const out = flags.out ?? join('runs', basename(file, '.json'));
-  const { shard, backbone, cache } = flags;
   const cells = await watched('', (watch) =>
     runExperiment({
-      ...{ experiment: { ...parsed, data }, out, shard, backbone, cache, ...watch },
-      cpu: () => {
-        const { user, system } = process.cpuUsage();
-        return (user + system) / 1e6;
-      },
-      onCell: ({ key, at, of }) => console.error(`\n${at} of ${of}: ${key}`),
+      ...{ experiment: { ...parsed, data }, out, shard, backbone, cache, cpu, onCell, ...watch },
     }),
   );
-  console.log(`${cells} cells run; results are in ${out}. Next: attractor experiment report ${out}`);
+  console.log(done(cells, out));
 }
+
+const done = (cells: number, out: string) =>
+  `${cells} cells run; results are in ${out}. Next: attractor experiment report ${out}`;
 
 async function report(folder: string): Promise<void> {
   const { writeReport } = await import('../../training/experiments/report.ts');

@@ -41,19 +41,26 @@ figure { margin: 0; text-align: center; font-size: .75rem; } figure img { width:
 figure.hit img { border-color: var(--hit); } figure.miss img { border-color: var(--miss); } figure.query-image img { border-color: currentColor; margin-right: .4rem; }
 `;
 
-const quoted = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+export const quoted = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 export function pageOf(options: { experiment: Experiment; sections: readonly Section[] }): string {
   const { experiment, sections } = options;
   const { title, about, splits, seeds, trials, folds, epochs, testClasses } = experiment;
   const half = `${Math.round(100 * testClasses)} % of the classes are unseen by everything`;
+  const facts = `${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student) over class splits ${splits.join(', ')}, each the mean over seeds ${seeds.join(', ')}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out, ties by expectation.`;
+  return documentOf({ title, about, facts, body: sections.map(section).join('\n') });
+}
+
+/** `body` is HTML, the others are text. */
+export function documentOf(options: { title: string; about: string; facts: string; body: string }): string {
+  const { title, about, facts, body } = options;
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${quoted(title)}</title><style>${STYLE}</style>
 <h1>${quoted(title)}</h1>
 <p>${quoted(about)}</p>
-<p class="small">${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student) over class splits ${splits.join(', ')}, each the mean over seeds ${seeds.join(', ')}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out, ties by expectation.</p>
-${sections.map(section).join('\n')}
+<p class="small">${quoted(facts)}</p>
+${body}
 </html>
 `;
 }

@@ -77,6 +77,28 @@ export function mapOf({ map }: Look): Promise<string> {
   });
 }
 
+/** Lines by `name`, each the mean of its values; axes of numbers, `log` where they span decades. */
+export function linesOf(options: {
+  values: readonly { name: string; x: number; y: number }[];
+  x: string;
+  y: string;
+  log?: boolean;
+}): Promise<string> {
+  const { values, x, y, log } = options;
+  const scale = log ? { type: 'log' } : { zero: false };
+  return draw({
+    width: 460,
+    height: 300,
+    data: { values: [...values] },
+    mark: { type: 'line', point: { size: 30 } },
+    encoding: {
+      x: { field: 'x', type: 'quantitative', title: x, scale },
+      y: { field: 'y', aggregate: 'mean', type: 'quantitative', title: y, scale },
+      color: { field: 'name', type: 'nominal', title: null, sort: null, scale: { scheme: 'tableau10' } },
+    },
+  });
+}
+
 async function draw(spec: object): Promise<string> {
   const { spec: compiled } = compile({ ...spec, config: CONFIG } as TopLevelSpec);
   return new View(parse(compiled), { renderer: 'none' }).toSVG();

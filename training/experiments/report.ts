@@ -5,6 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AttractorError } from '../../src/errors/error.ts';
 import { thumbnail } from '../../src/image/thumbnail.ts';
+import { isCharges } from './charges.ts';
+import { writeChargesReport } from './charges-report.ts';
 import type { Look } from './look.ts';
 import { pageOf, type Section } from './page.ts';
 import { curves, mapOf } from './plots.ts';
@@ -16,7 +18,9 @@ import { type Table, tablesOf } from './summary.ts';
 const SIZE = 104;
 
 /** Throws `invalid_argument` where the folder has no results. */
-export async function writeReport(options: { folder: string }): Promise<{ tables: readonly Table[] }> {
+export async function writeReport(options: {
+  folder: string;
+}): Promise<{ tables: readonly Pick<Table, 'title' | 'verdict' | 'text'>[] }> {
   const { folder } = options;
   const file = join(folder, 'experiment.json');
   const lines = existsSync(file) ? readResults(folder) : [];
@@ -25,7 +29,9 @@ export async function writeReport(options: { folder: string }): Promise<{ tables
       field: 'folder',
     });
   }
-  const experiment: Experiment = parseExperiment(JSON.parse(readFileSync(file, 'utf8')));
+  const json = JSON.parse(readFileSync(file, 'utf8')) as unknown;
+  if (isCharges(json)) return writeChargesReport({ folder, experiment: json });
+  const experiment: Experiment = parseExperiment(json);
   const tables = tablesOf(lines);
   const sections: Section[] = [];
   for (const data of new Set(lines.map((line) => line.data))) {

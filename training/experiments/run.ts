@@ -2,11 +2,12 @@
 // with what is missing. What a cell does is cell.ts's; what it means is report.ts's.
 
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createMatmul } from '../baselines/matmul.ts';
 import { type Prepared, type Progress, prepare } from '../prepare.ts';
 import { type CellPlace, type CellResult, runCell } from './cell.ts';
+import { openLines, readLines } from './lines.ts';
 import { lookAt } from './look.ts';
 import type { Experiment } from './schema.ts';
 import { tuneCell } from './tune-cell.ts';
@@ -35,8 +36,7 @@ export async function runExperiment(options: RunExperimentOptions): Promise<numb
   const { experiment, out, shard = { at: 1, of: 1 }, cpu, signal, onCell, onProgress } = options;
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'experiment.json'), `${JSON.stringify(experiment, null, 2)}\n`);
-  const file = join(out, `results-${shard.at}.jsonl`);
-  if (existsSync(file)) dropHalfLine(file);
+  const file = openLines(out, shard.at);
   const known = new Set(readResults(out).map(({ key }) => key));
   const cells = placesOf(experiment).filter((_, i) => i % shard.of === shard.at - 1);
   const matmul = createMatmul({ threads: 1 });
@@ -94,18 +94,4 @@ function keyOf(experiment: Experiment, place: CellPlace): string {
     .slice(0, 16);
 }
 
-/** A crash in the middle of a write leaves half a line, which the next one must not be glued to. */
-function dropHalfLine(file: string): void {
-  const text = readFileSync(file, 'utf8');
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  if (whole.length < text.length) writeFileSync(file, whole);
-}
-
-/** All lines of a results folder. A last line that was cut off by a crash is left out: its cell is run again. */
-export function readResults(folder: string): Line[] {
-  return readdirSync(folder)
-    .filter((name) => /^results-\d+\.jsonl$/.test(name))
-    .sort()
-    .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1))
-    .map((line) => JSON.parse(line) as Line);
-}
+export const readResults = (folder: string): Line[] => readLines<Line>(folder);
