@@ -1,6 +1,7 @@
 // Training as one call: data set to model folder. Reads, extracts features, fits all heads, judges them on classes they have
 // not seen, exports the trained one and writes its card.
 
+import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { conditionText } from '../src/dataset/where.ts';
 import { invalid, refuseUnknown } from '../src/errors/error.ts';
@@ -16,7 +17,7 @@ import { potentialField } from './losses/potential-field.ts';
 import { methodTitle, methodTrials } from './methods.ts';
 import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
-import { auditCsv } from './report/audit-list.ts';
+import { auditCsv, readKept } from './report/audit-list.ts';
 import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
 import { scoreEmbeddings } from './report/scores.ts';
 import { testSplit } from './test-split.ts';
@@ -34,6 +35,8 @@ export interface TrainOptions extends DataOptions, RecipeOptions {
   readonly linkBackbone?: boolean;
   /** Folder of the checkpoints; none are written without it. */
   readonly run?: string;
+  /** A file as `audit` of the report, in which labels are marked as right: those are kept. */
+  readonly auditKeep?: string;
   /** Go on from the checkpoints in `run`. */
   readonly resume?: boolean;
   /** Of the training, for the card: `2026-01-31`. */
@@ -65,6 +68,7 @@ const KNOWN: readonly (keyof TrainOptions)[] = [
   'testClasses',
   'linkBackbone',
   'run',
+  'auditKeep',
   'resume',
   'date',
   'engine',
@@ -100,6 +104,10 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   const { backbone, rows, data, classes, problems } = await prepare(options);
   const inputs = backbone.manifest.dimension;
   const split = testSplit({ rows, fraction: testClasses, seed: recipe.seed });
+  const audited = split.kept.map((row) => rows[row]!);
+  const { auditKeep: file } = options;
+  const kept =
+    file === undefined ? [] : readKept({ text: await readFile(file, 'utf8'), file, rows: audited });
   const matmul = createMatmul();
   let tuned: TuneStep | undefined;
   try {
@@ -109,6 +117,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       data: pickTraining(data, split.kept, inputs),
       methods: methodTrials({ recipe, matmul }),
       run: { seed: recipe.seed, run, resume, signal, ...engine },
+      keep: kept,
       ...{ inputs, matmul, onProgress },
     });
     const method = recipe.loss === 'auto' ? fit.winner : methodTitle(recipe.loss);
@@ -174,8 +183,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       card: (parity) => modelCard(facts, parity),
     });
     onProgress?.({ phase: 'export', done: 1, total: 1 });
-    const audited = { decisions: fit.audit?.decisions ?? [], rows: split.kept.map((row) => rows[row]!) };
-    return { ...exported, facts, problems, audit: fit.audit && auditCsv(audited) };
+    const decisions = fit.audit?.decisions ?? [];
+    return { ...exported, facts, problems, audit: fit.audit && auditCsv({ decisions, rows: audited, kept }) };
   } finally {
     tuned?.close();
     await matmul.release();

@@ -34,6 +34,7 @@ export function addTrain(program: Command): void {
     )
     .addOption(new Option('--device <name>', 'where').choices(['auto', 'cpu', 'cuda']).default('auto'))
     .option('--link-backbone', 'store the head and a reference to the backbone, not one whole graph')
+    .option('--audit-keep <file>', 'an audit.csv with "yes" in column keep beside the labels that are right')
     .option('--run <folder>', 'checkpoints (default: runs/<name of the model>)')
     .option('--resume', 'go on from the checkpoints of the same command')
     .addHelpText(
@@ -52,6 +53,7 @@ interface TrainFlags extends SharedFlags {
   engine: 'auto' | 'ort' | 'tfjs';
   device: 'auto' | 'cpu' | 'cuda';
   linkBackbone?: boolean;
+  auditKeep?: string;
   run?: string;
   resume?: boolean;
 }
@@ -75,6 +77,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
       device: flags.device,
       linkBackbone: flags.linkBackbone,
       run,
+      auditKeep: flags.auditKeep,
       resume: flags.resume,
       date: new Date().toISOString().slice(0, 10),
     }),
@@ -83,10 +86,16 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   printProblems(report.problems);
   console.log(`${facts.images} images in ${facts.classes} classes\n`);
   for (const line of auditLines(facts)) console.log(`${line}\n`);
-  if (report.audit !== undefined && facts.audit!.relabelled + facts.audit!.dropped > 0) {
+  if (report.audit !== undefined) {
+    const file = join(run, 'audit.csv');
     await mkdir(run, { recursive: true });
-    await writeFile(join(run, 'audit.csv'), report.audit);
-    console.log(`Every decision, with its nearest images: ${join(run, 'audit.csv')}\n`);
+    await writeFile(file, report.audit);
+    if (facts.audit!.relabelled + facts.audit!.dropped > 0) {
+      console.log(`Every decision, with its nearest images: ${file}`);
+      console.log(
+        `Where a label is right after all: write yes beside it and train with --audit-keep ${file}\n`,
+      );
+    }
   }
   console.log('Validation classes, which chose method, settings and epoch:');
   console.log(alignedTable(scoreRows(facts.validation)));

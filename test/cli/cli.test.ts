@@ -120,6 +120,47 @@ describe('attractor train', () => {
     });
   });
 
+  it('keeps labels that someone marked as right in the list of the audit', async () => {
+    const wrong = (await readFile(join(folder, 'catalogue.csv'), 'utf8')).trim().split('\n');
+    const at = wrong[0]!.split(',').indexOf('product_id');
+    const cells = (line: string) => line.split(',');
+    const labels = wrong.slice(1).map((line) => cells(line)[at]!);
+    for (let i = 1; i < wrong.length; i += 9) {
+      wrong[i] = cells(wrong[i]!)
+        .map((cell, column) => (column === at ? labels[(i + 50) % labels.length]! : cell))
+        .join(',');
+    }
+    await writeFile(join(folder, 'wrong.csv'), wrong.join('\n'));
+    const args = [
+      'train',
+      '--data',
+      'wrong.csv',
+      '--label',
+      'product_id',
+      '--backbone',
+      'models/tiny',
+      '--dimension',
+      '8',
+    ];
+    const more = ['--loss', 'lda', '--audit', 'on', '--out', 'models/audited'];
+    const first = await attractor([...args, ...more]);
+    expect(first).toMatchObject({ code: 0, err: '' });
+    expect(first.out).toMatch(/write yes beside it and train with --audit-keep runs\/audited\/audit.csv/);
+    const list = join(folder, 'runs/audited/audit.csv');
+    const decisions = (await readFile(list, 'utf8')).trim().split('\n');
+    const image = decisions[1]!.split(',')[1]!;
+    await writeFile(
+      join(folder, 'right.csv'),
+      decisions.map((line, i) => (i === 1 ? `yes${line}` : line)).join('\n'),
+    );
+    const second = await attractor([...args, ...more, '--audit-keep', 'right.csv']);
+    expect(second).toMatchObject({ code: 0, err: '' });
+    const after = (await readFile(list, 'utf8')).trim().split('\n');
+    expect(after.filter((line) => line.split(',')[1] === image)).toEqual([
+      expect.stringMatching(/^yes,.*,kept,,,$/),
+    ]);
+  });
+
   it('stops on Ctrl-C with 130 and the command to go on, which ends in the same model', async () => {
     const args = [...TRAIN, '--epochs', '40', ...QUICK];
     const checkpoint = join(folder, 'runs/stopped/pfml/training.ckpt');

@@ -1,4 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import { createRng } from '../../src/math/rng.ts';
 import { createMatmul } from '../../training/baselines/matmul.ts';
 import { closedFormTrials } from '../../training/fit/closed-forms.ts';
 import { evaluateHeads } from '../../training/fit/evaluate.ts';
@@ -6,6 +11,7 @@ import { type FitOptions, fitHeads } from '../../training/fit/fit.ts';
 import { splitFolds } from '../../training/fit/folds.ts';
 import { createJudge, openSpace, type Projection } from '../../training/fit/space.ts';
 import { trainedTrials } from '../../training/fit/trained-head.ts';
+import type { Trial } from '../../training/fit/trial.ts';
 import { potentialField } from '../../training/losses/potential-field.ts';
 import { clouds, INPUTS, mislabelled, part } from './clouds.ts';
 
@@ -80,6 +86,64 @@ describe('fitHeads', () => {
     expect(facts(second)).toEqual(facts(first));
     const other = await run({ run: { seed: 4 } });
     expect(other.validation[0]!.scores).not.toEqual(first.validation[0]!.scores);
+  });
+
+  it('trains heads on other views of the rows too, and nothing else', async () => {
+    const rng = createRng(1);
+    const views = [seen.features.map((x) => x + 0.02 * rng.normal())];
+    const [plain, viewed] = [await run(), await run({ data: { ...seen, views } })];
+    expect(viewed.heads.map(({ method }) => method)).toEqual(plain.heads.map(({ method }) => method));
+    for (const [i, { method, map }] of viewed.heads.entries()) {
+      const same = isDeepStrictEqual(map, plain.heads[i]!.map);
+      expect([method, same]).toEqual([method, method !== 'PFML']);
+    }
+  });
+
+  it('stopped in the middle of the race and resumed, it tries nothing twice and ends in the same bits', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'attractor-race-'));
+    try {
+      let explored = 0;
+      const counted = (trials: Trial[]): Trial[] =>
+        trials.map((trial) => ({
+          ...trial,
+          explore: (...args: Parameters<Trial['explore']>) => {
+            explored++;
+            return trial.explore(...args);
+          },
+        }));
+      const methods = [form('LDA'), form('whitening'), pfml(2)].map(counted);
+      const facts = ({ loss: _, fitAgain: __, ...rest }: Awaited<ReturnType<typeof run>>) => rest;
+      const straight = facts(await run({ methods }));
+      const all = explored;
+      const stop = new AbortController();
+      const stopped = run({
+        methods,
+        run: { seed: 3, run: folder, signal: stop.signal },
+        onProgress: ({ phase, done }) => phase === 'PFML' && done === 9 && stop.abort(),
+      });
+      await expect(stopped).rejects.toThrow(/aborted/);
+      // A crash leaves half a line, a bad disk another one.
+      const file = join(folder, 'race.jsonl');
+      const lines = readFileSync(file, 'utf8').trim().split('\n');
+      expect(lines).toHaveLength(1 + 9);
+      lines[3] = lines[3]!.replace('"scores', '"scoreZ');
+      writeFileSync(file, [...lines, '{"key":"ha'].join('\n'));
+      explored = 0;
+      expect(facts(await run({ methods, run: { seed: 3, run: folder, resume: true } }))).toEqual(straight);
+      expect(explored).toBe(all - 8);
+      explored = 0;
+      const other = await run({
+        methods: [counted(form('LDA'))],
+        run: { seed: 4, run: folder, resume: true },
+      });
+      expect(explored).toBe(4);
+      expect(other.validation[1]!.scores).not.toEqual(straight.validation[1]!.scores);
+      explored = 0;
+      await run({ methods, run: { seed: 3, run: folder } });
+      expect(explored).toBe(all);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('keeps the validation classes out of everything but the choices unless it refits', async () => {

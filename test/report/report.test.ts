@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { modelManifest } from '../../src/model/manifest.ts';
 import { resolveRecipe } from '../../training/recipe.ts';
-import { auditCsv } from '../../training/report/audit-list.ts';
+import { auditCsv, readKept } from '../../training/report/audit-list.ts';
 import { modelCard, provenance, quality, type RunFacts } from '../../training/report/card.ts';
 import {
   alignedTable,
@@ -128,9 +128,25 @@ describe('audit list', () => {
       },
     ];
     expect(auditCsv({ decisions, rows }).split('\n')).toEqual([
-      'image,label,verdict,field_of,share_of_own_field,nearest_images',
-      '"a, b.jpg",chair,relabelled,"table ""x""",0.0123,"table ""x"": c.jpg"',
+      'keep,image,label,verdict,field_of,share_of_own_field,nearest_images',
+      ',"a, b.jpg",chair,relabelled,"table ""x""",0.0123,"table ""x"": c.jpg"',
       '',
     ]);
+  });
+
+  it('is read back for what someone marked as right, and keeps the marks', () => {
+    const rows = ['/a, b.jpg', '/c.jpg', '/d.jpg', '/c.jpg'].map((image) => ({ image, label: 'chair' }));
+    const decision = (row: number) => ({
+      ...{ row, given: 'chair', verdict: 'dropped' as const, well: 'table', share: 0, neighbours: [] },
+    });
+    const text = auditCsv({ decisions: [decision(0), decision(2)], rows, kept: [1] });
+    expect(readKept({ text, file: 'audit.csv', rows })).toEqual([1, 3]);
+    const marked = text.replace('\n,"/a, b.jpg"', '\nYes,"/a, b.jpg"');
+    expect(readKept({ text: marked, file: 'audit.csv', rows })).toEqual([0, 1, 3]);
+    const refused = (from: string, to: string, message: RegExp) =>
+      expect(() => readKept({ text: marked.replace(from, to), file: 'audit.csv', rows })).toThrow(message);
+    refused('\nYes', '\nmaybe', /audit.csv, line 2: keep: expected yes, no or nothing, received "maybe"/);
+    refused('/c.jpg', '/gone.jpg', /audit.csv, line 4: no image of the data set is \/gone.jpg/);
+    refused('keep', 'kept', /audit.csv: expected a column "keep"/);
   });
 });

@@ -19,6 +19,8 @@ export interface AuditOptions {
   /** Principal components of the rows. */
   readonly pca: Pca;
   readonly matmul: Matmul;
+  /** Rows whose labels are known to be right: they are never dropped or relabelled. */
+  readonly keep?: readonly number[];
   /** At most. Default 3: later rounds mostly confirm their own relabelling. */
   readonly rounds?: number;
   /** Of the random labels that the given ones are measured against. */
@@ -67,7 +69,7 @@ const PARTS = 4;
  * `invalid_argument` where the labels are of fewer than two classes, and `aborted`.
  */
 export async function auditLabels(options: AuditOptions): Promise<Audit> {
-  const { data, matmul, seed, rounds: most = 3, signal, onProgress } = options;
+  const { data, matmul, seed, keep, rounds: most = 3, signal, onProgress } = options;
   const names = [...new Set(data.labels)];
   const given = classNumbers(data.labels);
   const sizes = new Int32Array(names.length);
@@ -92,6 +94,7 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
     }
     share ??= Float32Array.from(seen.share);
     const next = decide(given, sizes, seen, random);
+    for (const row of keep ?? []) next[row] = given[row]!;
     changed = next.reduce((count, label, i) => count + Number(label !== charges[i]), 0);
     for (const [i, label] of next.entries()) wells[i] = label === given[i] ? -1 : seen.best[i]!;
     charges = next;

@@ -42,6 +42,7 @@ export function closedFormTrials(options: {
     return {
       method: form,
       settings: form === 'PCA' ? {} : { shrinkage },
+      identity: JSON.stringify([form, options.dimension, shrinkage]),
       ownLength: form === 'whitening',
       explore: async (space, judge) => {
         await judge(await solve(space));

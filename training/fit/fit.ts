@@ -14,6 +14,7 @@ import type { MethodScores, Scores } from '../report/scores.ts';
 import { closedFormTrials } from './closed-forms.ts';
 import { evaluateHeads } from './evaluate.ts';
 import { type OpenFold, openFold, splitFolds } from './folds.ts';
+import { openJournal } from './journal.ts';
 import { type Entry, margin, pooled, race, winner } from './race.ts';
 import { fitComponents, type Labelled, openSpace, pickRows, pickTraining, toMap } from './space.ts';
 import type { Settings, Trial, TrialRun } from './trial.ts';
@@ -34,6 +35,8 @@ export interface FitOptions {
   readonly folds: number;
   /** `auto`: the audited labels are used unless an LDA fitted on them is surely the worse one on the validation classes. */
   readonly audit: 'auto' | 'on' | 'off';
+  /** Rows whose labels the audit leaves as they are, whatever it thinks. */
+  readonly keep?: readonly number[];
   /** True: what was chosen is fitted once more on all classes, the validation classes among them. */
   readonly refit: boolean;
   readonly run: TrialRun;
@@ -93,6 +96,8 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
 
   const entries = await race({
     ...{ methods, folds, run },
+    journal:
+      run.run === undefined ? undefined : openJournal({ folder: run.run, resume: run.resume === true }),
     onProgress: ({ method, done, total }) => onProgress?.({ phase: method, done, total }),
   });
   const best = winner(entries, options.anyLength);
@@ -176,7 +181,7 @@ async function tryAudit(
   const { data, inputs, matmul, run, onProgress } = options;
   const { seed, signal } = run;
   const audit = await auditLabels({
-    ...{ data, inputs, pca, matmul, seed, signal },
+    ...{ data, inputs, pca, matmul, seed, signal, keep: options.keep },
     onProgress: (progress) => onProgress?.({ phase: 'audit', ...progress }),
   });
   const entry = async (labels: readonly (string | undefined)[]) => {

@@ -1,5 +1,6 @@
 // Class-disjoint folds: on each, some classes are judged that nothing was fitted on.
 
+import { createHash } from 'node:crypto';
 import { type ClassSplit, splitClasses } from '../../src/dataset/split.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Pca } from '../baselines/pca.ts';
@@ -66,5 +67,15 @@ export async function openFold(options: {
   const held = part(split.held, judgedBy);
   const space = await openSpace({ data: train.labelled, inputs, matmul, pca });
   const judge = await createJudge({ space, data: held.labelled, matmul, signal });
-  return { space, judge, labels: held.labelled.labels, rows: train.rows, judged: held.rows };
+  const identity = identityOf(train.labelled, held.labelled);
+  return { space, judge, identity, labels: held.labelled.labels, rows: train.rows, judged: held.rows };
+}
+
+function identityOf(...sides: readonly Labelled[]): string {
+  const hash = createHash('sha256');
+  for (const { features, labels, views = [] } of sides) {
+    hash.update(JSON.stringify(labels));
+    for (const rows of [features, ...views]) hash.update(rows);
+  }
+  return hash.digest('hex');
 }

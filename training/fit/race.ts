@@ -1,9 +1,11 @@
 // The race that chooses a head: every method gets the same number of trials on validation classes, then its two best on further
 // class splits, and the winner is told with how sure that is. Knows trials, not what is inside them.
 
+import { createHash } from 'node:crypto';
 import type { PairedBootstrap } from '../../src/metrics/bootstrap.ts';
 import { pairedBootstrap } from '../../src/metrics/bootstrap.ts';
 import type { Judged, Scores } from '../report/scores.ts';
+import type { Journal } from './journal.ts';
 import type { Judge, Projection, Space } from './space.ts';
 import type { Trial, TrialRun } from './trial.ts';
 
@@ -13,6 +15,8 @@ export interface Fold {
   readonly judge: Judge;
   /** Class of every row that is judged. */
   readonly labels: readonly string[];
+  /** Of the rows that are fitted and judged, with their labels and views. */
+  readonly identity: string;
 }
 
 export interface RaceOptions {
@@ -21,6 +25,8 @@ export interface RaceOptions {
   /** One or more: the first one chooses among a method's trials. */
   readonly folds: readonly Fold[];
   readonly run: TrialRun;
+  /** Explorations that are in it are taken from it. */
+  readonly journal?: Journal;
   /** After every fit. `total` counts all of them. */
   readonly onProgress?: (progress: { readonly method: string; done: number; total: number }) => void;
 }
@@ -50,7 +56,13 @@ export async function race(options: RaceOptions): Promise<Entry[]> {
   const finals = (trials: readonly Trial[]) => Math.min(FINALISTS, trials.length) * (folds.length - 1);
   const total = methods.reduce((sum, trials) => sum + trials.length + finals(trials), 0);
   let done = 0;
-  const explore = async (trial: Trial, { space, judge }: Fold): Promise<Judged[]> => {
+  const explore = async (trial: Trial, { space, judge, identity }: Fold): Promise<Judged[]> => {
+    const key = keyOf(trial, identity, options.run);
+    const known = options.journal?.get(key);
+    if (known !== undefined) {
+      onProgress?.({ method: trial.method, done: ++done, total });
+      return known;
+    }
     const points: Judged[] = [];
     const kept: Judge = async (projection: Projection) => {
       const judged = await judge(projection);
@@ -58,6 +70,7 @@ export async function race(options: RaceOptions): Promise<Entry[]> {
       return judged;
     };
     await trial.explore(space, kept, run);
+    options.journal?.put(key, points);
     onProgress?.({ method: trial.method, done: ++done, total });
     return points;
   };
@@ -75,6 +88,14 @@ export async function race(options: RaceOptions): Promise<Entry[]> {
     entries.push(finals.reduce((best, entry) => (value(entry) > value(best) ? entry : best)));
   }
   return entries;
+}
+
+/** Engines agree to a few bits only, so that each has its own. */
+function keyOf(trial: Trial, fold: string, { seed, createEngine, providers }: TrialRun): string {
+  const engine = [createEngine?.name, providers];
+  return createHash('sha256')
+    .update(JSON.stringify([trial.method, trial.identity, fold, seed, engine]))
+    .digest('hex');
 }
 
 /** The highest mean MAP@R, among embeddings of the length that is asked for unless any will do. */

@@ -85,6 +85,7 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Tri
   return {
     method: options.method,
     settings: { ...settings, epochs, learningRate },
+    identity: identityOf(options, loss, epochs, learningRate),
     loss,
     explore: async (space, judge, run) => {
       const outputs = options.dimension;
@@ -103,6 +104,12 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Tri
       return train(space, { ...run, onStep }, { validate, patience: 1 });
     },
   };
+}
+
+function identityOf(options: TrainedHeadOptions, loss: Loss, epochs: number, learningRate: number): string {
+  const { dimension, classesPerBatch, samplesPerClass, training } = options;
+  const batch = [classesPerBatch, samplesPerClass];
+  return JSON.stringify([loss.name, loss.options, dimension, epochs, learningRate, batch, training]);
 }
 
 /** The start in each space, by length: solved once, shared by all trials. */

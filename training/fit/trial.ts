@@ -23,6 +23,8 @@ export interface Trial {
   /** As tables name it: `LDA`, `PFML`. */
   readonly method: string;
   readonly settings: Settings;
+  /** Everything that decides what it finds in a space, as text: of equal ones, one need not run. */
+  readonly identity: string;
   /** True: its embeddings are not of the length that is asked for. It wins only where any length will do. */
   readonly ownLength?: boolean;
   /** What it is trained under; a closed form has none. */

@@ -9,7 +9,10 @@ const matmul = createMatmul();
 afterAll(() => matmul.release());
 
 const { features, labels: truth } = clouds({ classes: 40, each: 10, seed: 7, spread: [0.2, 0.3] });
-const audit = async (labels: readonly string[], options: { rounds?: number; signal?: AbortSignal } = {}) => {
+const audit = async (
+  labels: readonly string[],
+  options: { rounds?: number; signal?: AbortSignal; keep?: number[] } = {},
+) => {
   const pca = await fitComponents({ features, inputs: INPUTS, matmul });
   return auditLabels({ data: { features, labels }, inputs: INPUTS, pca, matmul, seed: 1, ...options });
 };
@@ -53,6 +56,16 @@ describe('auditLabels', () => {
     expect(undone).toEqual(labels);
     const shares = result.decisions.map(({ share }) => share);
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
+  });
+
+  it('leaves alone what it is told to keep', async () => {
+    const { labels } = mislabelled(truth, 0.2, 3);
+    const { decisions } = await audit(labels);
+    const keep = decisions.slice(0, 5).map(({ row }) => row);
+    const result = await audit(labels, { keep });
+    for (const row of keep) expect(result.labels[row]).toBe(labels[row]);
+    expect(result.decisions.some(({ row }) => keep.includes(row))).toBe(false);
+    expect(result.decisions.length).toBeGreaterThan(decisions.length / 2);
   });
 
   it('is the same each time, and stops when told to', async () => {
