@@ -127,15 +127,17 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       recipe.train === 'head'
         ? undefined
         : await tuneBackbone({
-            ...{ backbone, rows, fitted: split.kept, fit, method, recipe, matmul },
+            ...{ backbone, rows, fitted: split.kept, fit, recipe, matmul },
             ...{ loss: fit.loss ?? potentialField(), cache: `${options.cache}-activations` },
             ...{ run, resume, signal, onProgress, ...engine },
           });
+    // Where no epoch helped, the head that won is the better one.
+    const grown = tuned && tuned.chosen.epoch > 0 ? tuned : undefined;
     const scoreTuned = async () => {
-      if (tuned === undefined) return [];
+      if (grown === undefined) return [];
       const { labels } = test.data;
-      const dimension = trained.map.outputs;
-      const embeddings = await tuned.embed(split.held);
+      const dimension = grown.tuned.head.outputs;
+      const embeddings = await grown.embed(split.held);
       const { scores } = await scoreEmbeddings({ embeddings, labels, dimension, scores: matmul.scores });
       return [{ method: `${method}, ${recipe.train}`, dimension, scores }];
     };
@@ -153,7 +155,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       backbone: { name: backbone.name, fingerprint: backbone.fingerprint },
       ...{ testClasses: testClasses ?? 0, ownSplit: split.own, views: options.views ?? 1 },
       method,
-      dimension: trained.map.outputs,
+      dimension: (grown?.tuned.head ?? trained.map).outputs,
       chosen: trained.chosen,
       winner: fit.winner,
       validation: fit.validation,
@@ -169,12 +171,12 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       directory: options.out,
       name,
       backbone,
-      map: tuned?.tuned.head ?? trained.map,
-      tuned: tuned?.graph,
+      map: grown?.tuned.head ?? trained.map,
+      tuned: grown?.graph,
       check: {
         rows: sample.map((row) => rows[row]!),
-        embeddings: tuned
-          ? await tuned.embedExactly(sample)
+        embeddings: grown
+          ? await grown.embedExactly(sample)
           : await embed({ map: trained.map, features, matmul }),
       },
       linkBackbone: options.linkBackbone,

@@ -1,5 +1,5 @@
-// `--train last:2` and its like as a step of training: goes on from the head that won, with the backbone's last blocks. Wires
-// ./finetune to what fitHeads chose; has no training of its own.
+// `--train last:2` and its like as a step of training: goes on from the best closed form, with the backbone's last blocks, under the
+// loss that won. Wires ./finetune to what fitHeads chose; has no training of its own.
 
 import { join } from 'node:path';
 import type { DatasetRow } from '../src/dataset/row.ts';
@@ -21,7 +21,6 @@ export interface TuneStepOptions {
   /** Rows that fitHeads got, by number in `rows`, in its order. */
   readonly fitted: readonly number[];
   readonly fit: Fit;
-  readonly method: string;
   readonly loss: Loss;
   readonly recipe: Recipe & { readonly train: string };
   /** Folder of the activation cache. */
@@ -46,8 +45,10 @@ export interface TuneStep extends Pick<FineTuned, 'tuned' | 'graph' | 'chosen' |
 
 /** Throws what openTuning and fineTune throw. */
 export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> {
-  const { rows, fitted, fit, method, loss, recipe, run, resume, signal, onProgress } = options;
+  const { rows, fitted, fit, loss, recipe, run, resume, signal, onProgress } = options;
   const { seed, holdoutClasses, classesPerBatch, samplesPerClass, refit, tuneEpochs, tuneRates } = recipe;
+  // A head that a loss has fitted already fits the classes it has seen too closely to go on from (docs/training.md).
+  const start = fit.start ?? fit.winner;
   const tuning = await openTuning({
     ...{ backbone: options.backbone, rows, train: recipe.train, cache: options.cache },
     ...{ matmul: options.matmul, providers: options.providers, views: FLIPS, signal },
@@ -71,7 +72,7 @@ export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> 
       ...{ tuning, labels, loss, seed, holdoutClasses, refit, classesPerBatch, samplesPerClass },
       ...{ epochs: tuneEpochs, learningRates: tuneRates, warmupEpochs: 1, resume, signal },
       createEngine: options.createEngine,
-      head: (samples) => fit.fitAgain(method, { rows: samples.map((row) => placeOf.get(row)!) }),
+      head: (samples) => fit.fitAgain(start, { rows: samples.map((row) => placeOf.get(row)!) }),
       run: run && join(run, 'tune'),
       onStep: ({ stage, step, steps }) => onProgress?.({ phase: `tune, ${stage}`, done: step, total: steps }),
     });

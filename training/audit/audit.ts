@@ -35,7 +35,7 @@ export interface Decision {
   readonly verdict: 'dropped' | 'relabelled';
   /** The class in whose well the row sits. */
   readonly well: string;
-  /** The given class's part of the field at the row in the first round: 1 fits, 0 does not. */
+  /** The row's mislabel score: 1 fits, 0 does not. */
   readonly share: number;
   /** The rows nearest to it, the nearest first. */
   readonly neighbours: readonly number[];
@@ -44,7 +44,10 @@ export interface Decision {
 export interface Audit {
   /** Label of every row after the audit; undefined where it is dropped. */
   readonly labels: readonly (string | undefined)[];
-  /** [rows]: how well each given label fits before anything was changed, 0 to 1: the mislabel score, low is suspect. */
+  /**
+   * [rows]: the given class's part of the field at the row, 0 to 1, low is suspect: the mean of the first round, when all labels are
+   * charges, and the last, when suspects are not. Either alone finds fewer wrong labels.
+   */
   readonly share: Float32Array;
   /** The rows that were not left as they are, the worst fit first. */
   readonly decisions: readonly Decision[];
@@ -78,7 +81,7 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
   const strangers = randomOthers(given, names.length, createRng(seed));
   const parts = inParts(given, createRng(seed));
   let charges: Int32Array = given;
-  let share: Float32Array | undefined;
+  let [first, last]: readonly (readonly number[])[] = [];
   let rounds = 0;
   let changed: number;
   const wells = new Int32Array(given.length).fill(-1);
@@ -92,7 +95,8 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
       collect(seen, rows, await fieldScores({ ...field, labels: given }));
       collect(random, rows, await fieldScores({ ...field, labels: strangers }));
     }
-    share ??= Float32Array.from(seen.share);
+    first ??= seen.share;
+    last = seen.share;
     const next = decide(given, sizes, seen, random);
     for (const row of keep ?? []) next[row] = given[row]!;
     changed = next.reduce((count, label, i) => count + Number(label !== charges[i]), 0);
@@ -101,6 +105,7 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
     rounds++;
     onProgress?.({ done: rounds, total: most });
   } while (rounds < most && changed > STABLE * given.length);
+  const share = Float32Array.from(first!, (x, row) => (x + last![row]!) / 2);
   const { embeddings, dimension } = await spread(options, charges, names, new Set());
 
   const touched = [...charges.keys()].filter((row) => charges[row] !== given[row]);

@@ -1,7 +1,7 @@
 // One cell of an experiment: a data set, a class split, a noise and a length. All methods race on it, then each is fitted with every
 // seed and scored on the classes that nothing has seen, by their right labels.
 
-import { addLabelNoise, nearestClasses } from '../../src/dataset/noise.ts';
+import { addLabelNoise, nearestClasses, similarPairs } from '../../src/dataset/noise.ts';
 import { splitClasses } from '../../src/dataset/split.ts';
 import { auroc } from '../../src/metrics/detection.ts';
 import type { Matmul } from '../baselines/matmul.ts';
@@ -89,15 +89,14 @@ export async function runCell(options: CellOptions): Promise<RunCell> {
   const split = splitClasses({ labels: data.labels, fraction: testClasses, seed: place.split });
   const right = pickRows(data, split.kept, inputs);
   const unseen = pickRows(data, split.held, inputs);
-  const nearest =
-    place.noise.kind === 'asymmetric'
-      ? nearestClasses({ features: right.features, labels: right.labels, dimension: inputs })
-      : undefined;
+  const alike = { features: right.features, labels: right.labels, dimension: inputs };
+  const { kind } = place.noise;
   const { labels, changed } = addLabelNoise({
     labels: right.labels,
     ...place.noise,
     seed: place.split,
-    nearest,
+    nearest: kind === 'asymmetric' ? nearestClasses(alike) : undefined,
+    clusters: kind === 'small-cluster' ? similarPairs(alike) : undefined,
   });
 
   const common = { dimension: place.dimension, epochs, trials, folds, seed: place.split, audit: place.audit };

@@ -31,15 +31,16 @@ export async function tuneCell(options: {
     const head = cell.result.results.find((one) => one.method === method)!;
     const { epochs: _, learningRate: __, epoch: ___, ...settings } = head.chosen;
     const step = await tuneBackbone({
-      ...{ backbone: set.backbone, rows: set.rows, fitted: cell.seen, fit: cell.fit, method, recipe },
+      ...{ backbone: set.backbone, rows: set.rows, fitted: cell.seen, fit: cell.fit, recipe },
       ...{ loss: LOSSES[name]!.create(settings), cache: `${options.cache}-activations`, matmul },
       ...{ signal, onProgress },
     });
     try {
+      const dimension = step.tuned.head.outputs;
       const embeddings = await step.embed(cell.unseen);
       const labels = cell.unseen.map((row) => set.data.labels[row]!);
       const { scores } = await scoreEmbeddings({
-        ...{ embeddings, labels, dimension: head.dimension, scores: matmul.scores, signal },
+        ...{ embeddings, labels, dimension, scores: matmul.scores, signal },
       });
       const quality = {
         recallAt1: scores.recallAt1.value,
@@ -48,7 +49,7 @@ export async function tuneCell(options: {
       };
       results.push({
         method: `${method}, ${train}`,
-        dimension: head.dimension,
+        dimension,
         trials: rates.length,
         chosen: { ...settings, learningRate: step.chosen.learningRate, epoch: step.chosen.epoch },
         validation: step.after,

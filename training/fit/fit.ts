@@ -64,6 +64,8 @@ export interface Fit {
   readonly audit?: AuditOutcome;
   /** Label that each row was fitted under; undefined where the audit dropped it. */
   readonly labels: readonly (string | undefined)[];
+  /** The best closed form of a length that may win, where one raced: what training the backbone goes on from. */
+  readonly start?: string;
   /** The loss of the best trained head, where one raced. */
   readonly loss?: Loss;
   /** The same choices of a method once more: on some of the rows, or with another seed. */
@@ -102,6 +104,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
   });
   const best = winner(entries, options.anyLength);
   const trained = entries.filter(({ trial }) => trial.loss !== undefined);
+  const solved = entries.filter(({ trial }) => trial.loss === undefined);
 
   const used = labels.flatMap((label, row) => (label === undefined ? [] : [row]));
   const audited = { ...pickTraining(data, used, inputs), labels: used.map((row) => labels[row]!) };
@@ -139,6 +142,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     ],
     audit,
     labels,
+    start: solved.length > 0 ? winner(solved, options.anyLength).trial.method : undefined,
     loss: trained.length > 0 ? winner(trained).trial.loss : undefined,
     async fitAgain(method, { rows: some, seed: other = seed }) {
       const { trial, point } = entries.find((entry) => entry.trial.method === method)!;
