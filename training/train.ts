@@ -3,7 +3,6 @@
 
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { conditionText } from '../src/dataset/where.ts';
 import { invalid, refuseUnknown } from '../src/errors/error.ts';
 import { embed } from './baselines/linear-map.ts';
 import { createMatmul } from './baselines/matmul.ts';
@@ -11,7 +10,7 @@ import { chooseEngine, type EngineRequest } from './engine/devices.ts';
 import { exportModel } from './export/export.ts';
 import type { Parity } from './export/parity.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
-import { type Fit, fitHeads } from './fit/fit.ts';
+import { fitHeads } from './fit/fit.ts';
 import { pickRows, pickTraining } from './fit/space.ts';
 import { potentialField } from './losses/potential-field.ts';
 import { methodTitle, methodTrials } from './methods.ts';
@@ -19,6 +18,7 @@ import { type DataOptions, type Prepared, type Progress, prepare } from './prepa
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
 import { auditCsv, readKept } from './report/audit-list.ts';
 import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
+import { factsOf } from './report/facts.ts';
 import { scoreEmbeddings } from './report/scores.ts';
 import { testSplit } from './test-split.ts';
 import { type TuneStep, tuneBackbone } from './tune.ts';
@@ -141,29 +141,12 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       const { scores } = await scoreEmbeddings({ embeddings, labels, dimension, scores: matmul.scores });
       return [{ method: `${method}, ${recipe.train}`, dimension, scores }];
     };
-    const facts: RunFacts = {
-      recipe,
-      name,
-      date: options.date,
-      dataset: {
-        name: basename(resolve(options.data.path)),
-        label: options.data.label ?? 'label',
-        where: (options.where ?? []).map(conditionText),
-      },
-      images: rows.length,
-      classes,
-      backbone: { name: backbone.name, fingerprint: backbone.fingerprint },
-      ...{ testClasses: testClasses ?? 0, ownSplit: split.own, views: options.views ?? 1 },
-      method,
-      dimension: (grown?.tuned.head ?? trained.map).outputs,
-      chosen: trained.chosen,
-      winner: fit.winner,
-      validation: fit.validation,
-      margins: fit.margins,
-      audit: fit.audit && { used: fit.audit.used, gain: fit.audit.gain, ...counts(fit.audit) },
-      test: split.held.length > 0 ? [...(await evaluateHeads(test)), ...(await scoreTuned())] : undefined,
-      tuned: tuned && { ...tuned.chosen, train: recipe.train, before: tuned.before, after: tuned.after },
-    };
+    const scores =
+      split.held.length > 0 ? [...(await evaluateHeads(test)), ...(await scoreTuned())] : undefined;
+    const facts = factsOf({
+      ...{ options, name, recipe, split, fit, trained, tuned, test: scores },
+      prepared: { backbone, rows, data, classes, problems },
+    });
     onProgress?.({ phase: 'export', done: 0, total: 1 });
     const sample = spread(rows.length, PARITY_IMAGES);
     const { features } = pickRows(data, sample, inputs);
@@ -191,11 +174,6 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     tuned?.close();
     await matmul.release();
   }
-}
-
-function counts({ decisions }: NonNullable<Fit['audit']>) {
-  const relabelled = decisions.filter(({ verdict }) => verdict === 'relabelled').length;
-  return { relabelled, dropped: decisions.length - relabelled };
 }
 
 /** At most `count` of the numbers below `total`, evenly spread. */

@@ -108,6 +108,12 @@ describe('model card', () => {
       value: 0.55,
       on: '90 images of test classes, seen by nothing; each against all others',
     });
+    const tuned = { train: 'last:2', learningRate: 3e-4, epoch: 3, epochs: 8, before: 0.6, after: 0.65 };
+    const better = { ...facts.test![0]!.scores, mapAtR: { value: 0.61 } };
+    const grown = [...facts.test!, { method: `${facts.method}, last:2`, dimension: 128, scores: better }];
+    expect(quality({ ...facts, tuned, test: grown }).mapAtR).toMatchObject({ value: 0.61 });
+    // No epoch helped: the head is what is exported.
+    expect(quality({ ...facts, tuned: { ...tuned, epoch: 0 } }).mapAtR).toMatchObject({ value: 0.55 });
     expect(quality({ ...facts, test: undefined }).mapAtR).toMatchObject({
       value: 0.6,
       on: expect.stringContaining('validation classes'),

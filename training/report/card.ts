@@ -72,9 +72,13 @@ export function provenance(facts: RunFacts): ModelManifest['provenance'] {
   return JSON.parse(JSON.stringify(json)) as ModelManifest['provenance'];
 }
 
-/** The manifest's `quality`: of the trained head, on the test classes where there are some. */
+/** The manifest's `quality`: on the test classes of what is exported; without them of the head alone, on the validation classes. */
 export function quality(facts: RunFacts): ModelManifest['quality'] {
-  const { scores } = (facts.test ?? facts.validation).find(({ method }) => method === facts.method)!;
+  const results = facts.test ?? facts.validation;
+  const of = (name: string) => results.find(({ method }) => method === name)?.scores;
+  const tuned =
+    facts.tuned && facts.tuned.epoch > 0 ? of(`${facts.method}, ${facts.tuned.train}`) : undefined;
+  const scores = tuned ?? of(facts.method)!;
   const kind = facts.test
     ? 'test classes, seen by nothing'
     : 'validation classes, which chose method, settings and epoch';
