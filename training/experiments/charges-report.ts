@@ -15,7 +15,7 @@ export interface ChargesTable {
   readonly text: string;
 }
 
-const COLUMNS = ['W2', 'modes covered', 'in use', 'siblings apart', 'CPU ms a step', 'MiB'];
+const COLUMNS = ['W2', 'modes covered, %', 'in use', 'siblings apart', 'CPU ms a step', 'MiB'];
 
 export async function writeChargesReport(options: { folder: string; experiment: unknown }) {
   const { folder } = options;

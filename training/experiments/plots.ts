@@ -94,7 +94,10 @@ export function linesOf(options: {
     encoding: {
       x: { field: 'x', type: 'quantitative', title: x, scale },
       y: { field: 'y', aggregate: 'mean', type: 'quantitative', title: y, scale },
-      color: { field: 'name', type: 'nominal', title: null, sort: null, scale: { scheme: 'tableau10' } },
+      color: {
+        ...{ field: 'name', type: 'nominal', title: null, sort: null },
+        ...{ scale: { scheme: 'tableau10' }, legend: { labelLimit: 300 } },
+      },
     },
   });
 }
