@@ -100,7 +100,9 @@ export async function runCell(options: CellOptions): Promise<RunCell> {
   });
 
   const common = { dimension: place.dimension, epochs, trials, folds, seed: place.split, audit: place.audit };
-  const recipe = { ...resolveRecipe({ ...common, loss: 'auto' }), methods: experiment.methods };
+  const resolved = { ...resolveRecipe({ ...common, loss: 'auto' }), methods: experiment.methods };
+  // Fine-tuning goes on from the best closed form, whatever its length.
+  const recipe = experiment.fineTune ? { ...resolved, anyLength: true } : resolved;
   const variants: Trial[][] = experiment.variants.map(({ title, loss, options: settings }) =>
     trainedTrials({
       ...{ ...recipe, method: title, count: trials, matmul },
