@@ -44,6 +44,8 @@ const schema = z.strictObject({
       train: z.string(),
       losses: z.array(z.string()).min(1),
       splits: seeds,
+      /** Of validation classes, batches and the loss's parameters; each is a run of its own. */
+      seeds: seeds.default([1]),
       epochs: z.int().min(1).default(6),
       rates: z.array(z.number().positive()).min(1).default([3e-4]),
     })

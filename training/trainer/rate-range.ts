@@ -25,13 +25,15 @@ export interface RatePoint {
 export interface LearningRateRange {
   /** One point per step; ends early where a loss is not finite. */
   readonly curve: readonly RatePoint[];
-  /** Where the smoothed loss falls most per factor in the rate, but at most a tenth of where it diverges. */
+  /** Where the smoothed loss falls most over ten steps (fewer of a short run), but at most a tenth of where it diverges. */
   readonly suggested: number;
   /** The first rate after the lowest smoothed loss at which all that was gained is lost again, or the loss is not finite. */
   readonly diverged?: number;
 }
 
 const DECAY = 0.9;
+/** Steps over which the fall of the smoothed loss is measured, where there are ten times as many: those that the mean remembers. */
+const SPAN = 10;
 
 /**
  * `steps` steps of the run that the options describe, from its initial values, the rate multiplied by the same factor each time;
@@ -85,8 +87,10 @@ function read(curve: readonly RatePoint[], end: number | undefined) {
   const lost = curve.findIndex(({ smoothed }, i) => i > lowest && smoothed >= curve[0]!.smoothed);
   const diverged = curve[lost]?.learningRate ?? end;
   let steepest: { rate: number; fall: number } | undefined;
-  for (let i = 1; i <= lowest; i++) {
-    const [before, after] = [curve[i - 1]!, curve[i]!];
+  // Over some steps, and not the first ones: the mean of a few losses says how hard their batches were.
+  const span = Math.max(1, Math.min(SPAN, Math.floor(curve.length / 10)));
+  for (let i = span === 1 ? 1 : 2 * span; i <= lowest; i++) {
+    const [before, after] = [curve[i - span]!, curve[i]!];
     const fall = before.smoothed - after.smoothed;
     if (fall > (steepest?.fall ?? 0)) steepest = { rate: after.learningRate, fall };
   }
