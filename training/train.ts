@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { invalid, refuseUnknown } from '../src/errors/error.ts';
+import { AttractorError, invalid, refuseUnknown } from '../src/errors/error.ts';
 import { embed } from './baselines/linear-map.ts';
 import { createMatmul } from './baselines/matmul.ts';
 import { chooseEngine, type EngineRequest } from './engine/devices.ts';
@@ -105,9 +105,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   const inputs = backbone.manifest.dimension;
   const split = testSplit({ rows, fraction: testClasses, seed: recipe.seed });
   const audited = split.kept.map((row) => rows[row]!);
-  const { auditKeep: file } = options;
-  const kept =
-    file === undefined ? [] : readKept({ text: await readFile(file, 'utf8'), file, rows: audited });
+  const right = await keptRows(options.auditKeep, rows);
+  const kept = split.kept.flatMap((row, place) => (right.has(row) ? [place] : []));
   const matmul = createMatmul();
   let tuned: TuneStep | undefined;
   try {
@@ -174,6 +173,15 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     tuned?.close();
     await matmul.release();
   }
+}
+
+/** Rows whose labels a file says are right; one that is held out is not audited anyhow. */
+async function keptRows(file: string | undefined, rows: Prepared['rows']): Promise<Set<number>> {
+  if (file === undefined) return new Set();
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new AttractorError('dataset_invalid', `auditKeep: no such file: ${file}`, { cause });
+  });
+  return new Set(readKept({ text, file, rows }));
 }
 
 /** At most `count` of the numbers below `total`, evenly spread. */

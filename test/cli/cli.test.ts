@@ -153,6 +153,16 @@ describe('attractor train', () => {
       join(folder, 'right.csv'),
       decisions.map((line, i) => (i === 1 ? `yes${line}` : line)).join('\n'),
     );
+    const missing = await attractor([...args, ...more, '--audit-keep', 'none.csv']);
+    expect(missing).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^error: auditKeep: no such file: none.csv$/m),
+    });
+    // A label of a class that is held out now is no reason to stop.
+    const marked = decisions.map((line, i) => (i === 0 ? line : `yes${line}`)).join('\n');
+    await writeFile(join(folder, 'all.csv'), marked);
+    const held = await attractor([...args, ...more, '--test-classes', '0.25', '--audit-keep', 'all.csv']);
+    expect(held).toMatchObject({ code: 0, err: '' });
     const second = await attractor([...args, ...more, '--audit-keep', 'right.csv']);
     expect(second).toMatchObject({ code: 0, err: '' });
     const after = (await readFile(list, 'utf8')).trim().split('\n');
