@@ -8,7 +8,7 @@ import { evaluateHeads } from './fit/evaluate.ts';
 import { fitHeads } from './fit/fit.ts';
 import { pickRows, pickTraining } from './fit/space.ts';
 import { methodTrials } from './methods.ts';
-import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
+import { DATA_OPTIONS, type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
 import type { MethodScores } from './report/scores.ts';
 
@@ -29,18 +29,7 @@ export interface Comparison {
   readonly problems: Prepared['problems'];
 }
 
-const KNOWN = [
-  'data',
-  'where',
-  'backbone',
-  'cache',
-  'views',
-  'augment',
-  'testClasses',
-  'seeds',
-  'signal',
-  'onProgress',
-];
+const KNOWN = [...DATA_OPTIONS, 'testClasses', 'seeds', 'signal', 'onProgress'];
 
 /** Throws what prepare and fitHeads throw. */
 export async function compare(options: CompareOptions): Promise<Comparison> {

@@ -1,11 +1,11 @@
 // The learning rate range test on a user's data: how a head under one loss takes rates from tiny to huge. Fits and writes nothing.
 
-import { invalid, refuseUnknown } from '../src/errors/error.ts';
+import { refuseUnknown } from '../src/errors/error.ts';
 import { createMatmul } from './baselines/matmul.ts';
 import { openSpace } from './fit/space.ts';
 import { headOptions } from './fit/trained-head.ts';
-import { LOSSES } from './losses/index.ts';
-import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
+import { lossNamed } from './losses/index.ts';
+import { DATA_OPTIONS, type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe, trainingOf } from './recipe.ts';
 import { headTraining } from './trainer/head.ts';
 import { type LearningRateRange, learningRateRange } from './trainer/rate-range.ts';
@@ -24,16 +24,13 @@ export interface FoundRate extends LearningRateRange {
   readonly problems: Prepared['problems'];
 }
 
-const KNOWN = ['data', 'where', 'backbone', 'cache', 'views', 'augment', 'steps', 'signal', 'onProgress'];
-
 /** `loss: auto` stands for PFML; a closed form has no rate. Throws what prepare and learningRateRange throw. */
 export async function findRate(options: FindRateOptions): Promise<FoundRate> {
-  refuseUnknown(options, [...KNOWN, ...RECIPE_OPTIONS], 'findRate');
+  refuseUnknown(options, [...DATA_OPTIONS, ...RECIPE_OPTIONS, 'steps', 'signal', 'onProgress'], 'findRate');
   const { signal, onProgress, steps = 200 } = options;
-  const recipe = resolveRecipe({ ...options, loss: options.loss ?? 'pfml' });
+  const recipe = resolveRecipe(options);
   const loss = recipe.loss === 'auto' ? 'pfml' : recipe.loss;
-  const entry = LOSSES[loss];
-  if (entry === undefined) throw invalid('loss', `one of ${Object.keys(LOSSES).join(', ')}`, loss);
+  const entry = lossNamed(loss);
   const { data, backbone, classes, problems } = await prepare(options);
   const matmul = createMatmul();
   try {

@@ -8,7 +8,6 @@ import { AttractorError, invalid } from '../src/errors/error.ts';
 import { type LoadedModel, loadModel } from '../src/model/load.ts';
 import { AUGMENT_DEFAULTS, type AugmentKind, createAugmentation } from './augment/augmentation.ts';
 import { extractViews } from './augment/extract-views.ts';
-import { extractFeatures } from './features/extract.ts';
 import type { Labelled } from './fit/space.ts';
 
 export interface DataOptions {
@@ -34,6 +33,15 @@ const BULK_BATCH = 8;
 /** Other views depend on the image, this and their number alone: they are cached for all runs. */
 const VIEW_SEED = 1;
 
+export const DATA_OPTIONS: readonly (keyof DataOptions)[] = [
+  'data',
+  'where',
+  'backbone',
+  'cache',
+  'views',
+  'augment',
+];
+
 export interface Progress {
   /** What is under way: `features`, `audit`, a method in the race, then `refit <method>`. */
   readonly phase: string;
@@ -54,13 +62,12 @@ const LEAST_CLASSES = 5;
 
 /**
  * Throws `dataset_invalid` where fewer than 5 classes have two images or more; `model_not_found`, `model_invalid`; and what
- * extractFeatures throws.
+ * extractViews throws.
  */
 export async function prepare(
   options: DataOptions & { signal?: AbortSignal; onProgress?: (progress: Progress) => void },
 ): Promise<Prepared> {
   const { signal, onProgress, views = 1, augment } = options;
-  if (!Number.isInteger(views) || views < 1) throw invalid('views', 'a whole number of 1 or more', views);
   for (const kind of augment ?? []) {
     if (!Object.hasOwn(AUGMENT_DEFAULTS, kind)) {
       throw invalid('augment', `some of ${Object.keys(AUGMENT_DEFAULTS).join(', ')}`, kind);
@@ -70,29 +77,21 @@ export async function prepare(
   const dataset = await readDataset(options.data);
   const backbone = await loadModel({ directory: options.backbone });
   const { fingerprint, directory } = backbone;
-  const source = {
+  const kinds = (augment ?? DEFAULT_AUGMENT).map((kind) => [kind, true]);
+  const extracted = await extractViews({
     rows: rowsWhere({ rows: dataset.rows, conditions: options.where ?? [] }),
     cache: options.cache,
     fingerprint,
     dimension: backbone.manifest.dimension,
     openEmbedder: () => createEmbedder({ directory, maxBatch: BULK_BATCH }),
-    onProgress: ({ done, total }: { done: number; total: number }) =>
-      onProgress?.({ phase: 'features', done, total }),
+    contract: backbone.manifest.preprocess,
+    augmentation: createAugmentation(Object.fromEntries(kinds)),
+    ...{ views, seed: VIEW_SEED },
+    onProgress: (progress) => onProgress?.({ phase: 'features', ...progress }),
     signal,
-  };
-  const extracted =
-    views > 1 ? await extractOthers() : { ...(await extractFeatures(source)), others: undefined };
-  const { rows, features, others, problems } = extracted;
-
-  async function extractOthers() {
-    const kinds = Object.fromEntries((augment ?? DEFAULT_AUGMENT).map((kind) => [kind, true]));
-    const augmentation = createAugmentation(kinds);
-    const contract = backbone.manifest.preprocess;
-    const found = await extractViews({ ...source, contract, augmentation, views, seed: VIEW_SEED });
-    const [clean, ...rest] = found.views;
-    return { ...found, features: clean!, others: rest };
-  }
-
+  });
+  const { rows, problems } = extracted;
+  const [features, ...others] = extracted.views;
   const labels = rows.map((row) => row.label);
   const sizes = new Map<string, number>();
   for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
@@ -106,7 +105,7 @@ export async function prepare(
   return {
     backbone,
     rows,
-    data: { features, labels, views: others },
+    data: { features: features!, labels, views: others },
     classes: sizes.size,
     problems: [...dataset.problems, ...problems],
   };

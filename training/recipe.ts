@@ -3,6 +3,7 @@
 import { invalid } from '../src/errors/error.ts';
 import type { HeadTraining } from './fit/trained-head.ts';
 import { METHODS, methodTitle } from './methods.ts';
+import { ADAMW, chooseOptimizer } from './optim/optimizer.ts';
 import { SAMPLERS, type SamplerName } from './samplers/index.ts';
 
 export interface RecipeOptions {
@@ -123,9 +124,7 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
   if (sampler !== undefined && !Object.hasOwn(SAMPLERS, sampler)) {
     throw invalid('sampler', `one of ${Object.keys(SAMPLERS).join(', ')}`, sampler);
   }
-  if (optimizer !== undefined && !['adamw', 'adam', 'sgd'].includes(optimizer)) {
-    throw invalid('optimizer', 'adamw, adam or sgd', optimizer);
-  }
+  if (optimizer !== undefined) chooseOptimizer({ kind: optimizer }, recipe.weightDecay ?? ADAMW.weightDecay);
   if (!AUDITS.includes(audit)) throw invalid('audit', `one of ${AUDITS.join(', ')}`, audit);
   if (loss === 'auto') return { ...recipe, methods: METHODS };
   methodTitle(loss);

@@ -14,7 +14,7 @@ import { fitHeads } from './fit/fit.ts';
 import { pickRows, pickTraining } from './fit/space.ts';
 import { potentialField } from './losses/potential-field.ts';
 import { methodTitle, methodTrials } from './methods.ts';
-import { type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
+import { DATA_OPTIONS, type DataOptions, type Prepared, type Progress, prepare } from './prepare.ts';
 import { RECIPE_OPTIONS, type RecipeOptions, resolveRecipe } from './recipe.ts';
 import { auditCsv, readKept } from './report/audit-list.ts';
 import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
@@ -58,12 +58,7 @@ export interface TrainReport {
 }
 
 const KNOWN: readonly (keyof TrainOptions)[] = [
-  'data',
-  'where',
-  'backbone',
-  'cache',
-  'views',
-  'augment',
+  ...DATA_OPTIONS,
   'out',
   'testClasses',
   'linkBackbone',
@@ -96,11 +91,10 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   if (testClasses !== undefined && !(testClasses >= 0 && testClasses < 1)) {
     throw invalid('testClasses', 'a share from 0 up to, not with, 1', testClasses);
   }
-  const { createEngine, providers } = await chooseEngine({
+  const { description, ...engine } = await chooseEngine({
     engine: options.engine ?? 'ort',
     device: options.device ?? 'cpu',
   });
-  const engine = { createEngine, providers };
   const { backbone, rows, data, classes, problems } = await prepare(options);
   const inputs = backbone.manifest.dimension;
   const split = testSplit({ rows, fraction: testClasses, seed: recipe.seed });
@@ -115,7 +109,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       ...recipe,
       data: pickTraining(data, split.kept, inputs),
       methods: methodTrials({ recipe, matmul }),
-      run: { seed: recipe.seed, run, resume, signal, ...engine },
+      run: { seed: recipe.seed, run, resume, signal, engine: description, ...engine },
       keep: kept,
       ...{ inputs, matmul, onProgress },
     });
@@ -132,6 +126,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
           });
     // Where no epoch helped, the head that won is the better one.
     const grown = tuned && tuned.chosen.epoch > 0 ? tuned : undefined;
+    const map = grown?.tuned.head ?? trained.map;
     const scoreTuned = async () => {
       if (grown === undefined) return [];
       const { labels } = test.data;
@@ -143,7 +138,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     const scores =
       split.held.length > 0 ? [...(await evaluateHeads(test)), ...(await scoreTuned())] : undefined;
     const facts = factsOf({
-      ...{ options, name, recipe, split, fit, trained, tuned, test: scores },
+      ...{ options, name, recipe, split, fit, trained, map, tuned, test: scores },
       prepared: { backbone, rows, data, classes, problems },
     });
     onProgress?.({ phase: 'export', done: 0, total: 1 });
@@ -153,7 +148,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       directory: options.out,
       name,
       backbone,
-      map: grown?.tuned.head ?? trained.map,
+      map,
       tuned: grown?.graph,
       check: {
         rows: sample.map((row) => rows[row]!),

@@ -1,39 +1,26 @@
 // `attractor data check`: says what a data set holds and lists every row that cannot be used or contradicts another, before hours
 // are spent on it. Exit code 2 where there is one.
 
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { DatasetCheck } from '../dataset/check.ts';
-import { LAYOUT_NAMES, type LayoutName } from '../dataset/read.ts';
+import { addSource, type SourceFlags } from './source-flags.ts';
 import { watched } from './watched.ts';
 
-interface CheckFlags {
-  data: string;
-  layout?: LayoutName;
-  images?: string;
-  label?: string;
-  image?: string;
+interface CheckFlags extends SourceFlags {
   id?: string;
   bytes?: true;
   json?: true;
 }
 
 export function addData(program: Command): void {
-  program
+  const command = program
     .command('data')
     .description('Look at data sets.')
     .command('check')
     .description(
       'Count images and classes and list every bad row: missing or not an image, without a label, under two labels. Exit code 2 where there is one.',
-    )
-    .requiredOption('--data <path>', 'CSV or JSONL file, folder of class folders, or a published data set')
-    .addOption(
-      new Option('--layout <name>', 'how it is laid out (default: told from what is there)').choices(
-        LAYOUT_NAMES,
-      ),
-    )
-    .option('--images <folder>', "folder that a file's image paths are relative to (default: its own)")
-    .option('--label <column>', 'column of the class (default: label, group, product_id or class)')
-    .option('--image <column>', 'column of the image path (default: image, path, file or filename)')
+    );
+  addSource(command)
     .option('--id <column>', 'column of the id (default: id or item_id, else the image path)')
     .option('--bytes', 'read the files whole, to find one image under two names')
     .option('--json', 'print everything as JSON')

@@ -41,7 +41,8 @@ export function addExperiment(program: Command): void {
 async function run(file: string, flags: RunFlags): Promise<void> {
   const { parseExperiment } = await import('../../training/experiments/schema.ts');
   const { runExperiment } = await import('../../training/experiments/run.ts');
-  const { isCharges, parseCharges, runCharges } = await import('../../training/experiments/charges.ts');
+  const { isCharges, parseCharges } = await import('../../training/experiments/charges-schema.ts');
+  const { runCharges } = await import('../../training/experiments/charges.ts');
   const json = readJson(file);
   const out = flags.out ?? join('runs', basename(file, '.json'));
   const { shard, backbone, cache } = flags;

@@ -3,14 +3,11 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { AugmentKind } from '../../training/augment/augmentation.ts';
-import { LAYOUT_NAMES, type LayoutName } from '../dataset/read.ts';
 import type { Condition } from '../dataset/where.ts';
 import { MODELS } from './model.ts';
+import { addSource, type SourceFlags } from './source-flags.ts';
 
-export interface SharedFlags {
-  data: string;
-  label?: string;
-  image?: string;
+export interface SharedFlags extends SourceFlags {
   where: Condition[];
   whereNot: Condition[];
   backbone: string;
@@ -25,11 +22,8 @@ export interface SharedFlags {
   batch: readonly [number, number];
   holdoutClasses: number;
   refit: boolean;
-  testClasses?: number;
-  layout?: LayoutName;
-  images?: string;
   views: number;
-  augment?: readonly string[];
+  augment?: readonly AugmentKind[];
   sampler?: 'm-per-class' | 'random';
   optimizer?: 'adamw' | 'adam' | 'sgd';
   weightDecay?: number;
@@ -39,19 +33,7 @@ export interface SharedFlags {
 }
 
 export function addShared(command: Command): Command {
-  return command
-    .requiredOption(
-      '--data <path>',
-      'CSV or JSONL file, a folder with one sub-folder per class, or a published data set',
-    )
-    .addOption(
-      new Option('--layout <name>', 'how it is laid out (default: told from what is there)').choices(
-        LAYOUT_NAMES,
-      ),
-    )
-    .option('--images <folder>', "folder that a file's image paths are relative to (default: its own)")
-    .option('--label <column>', 'column of the class (default: label, group, product_id or class)')
-    .option('--image <column>', 'column of the image path (default: image, path, file or filename)')
+  return addSource(command)
     .addOption(conditions('--where <column=a,b>', 'only rows with one of these values; repeatable', false))
     .addOption(
       conditions('--where-not <column=a,b>', 'only rows with none of these values; repeatable', true),
@@ -111,12 +93,11 @@ export function addShared(command: Command): Command {
 export function shared(flags: SharedFlags) {
   const [classesPerBatch, samplesPerClass] = flags.batch;
   const { label, image, backbone, cache, loss, dimension, epochs, holdoutClasses, refit } = flags;
-  const { trials, folds, audit, layout, images, views } = flags;
+  const { trials, folds, audit, layout, images, views, augment } = flags;
   const { sampler, optimizer, weightDecay, warmupEpochs, clipNorm, ema } = flags;
   return {
     data: { path: flags.data, layout, images, label, image },
-    augment: flags.augment as readonly AugmentKind[] | undefined,
-    ...{ views, sampler, optimizer, weightDecay, warmupEpochs, clipNorm, ema },
+    ...{ views, augment, sampler, optimizer, weightDecay, warmupEpochs, clipNorm, ema },
     where: [...flags.where, ...flags.whereNot],
     learningRate: flags.rate,
     ...{ backbone, cache, loss, dimension, epochs, holdoutClasses, refit },

@@ -46,6 +46,7 @@ export function addTrain(program: Command): void {
 
 interface TrainFlags extends SharedFlags {
   out: string;
+  testClasses?: number;
   seed: number;
   train: string;
   tuneEpochs: number;

@@ -81,8 +81,8 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
   const strangers = randomOthers(given, names.length, createRng(seed));
   const parts = inParts(given, createRng(seed));
   let charges: Int32Array = given;
-  let [first, last]: readonly (readonly number[])[] = [];
-  let rounds = 0;
+  /** Of each round. */
+  const shares: (readonly number[])[] = [];
   let changed: number;
   const wells = new Int32Array(given.length).fill(-1);
   do {
@@ -95,17 +95,16 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
       collect(seen, rows, await fieldScores({ ...field, labels: given }));
       collect(random, rows, await fieldScores({ ...field, labels: strangers }));
     }
-    first ??= seen.share;
-    last = seen.share;
+    shares.push(seen.share);
     const next = decide(given, sizes, seen, random);
     for (const row of keep ?? []) next[row] = given[row]!;
     changed = next.reduce((count, label, i) => count + Number(label !== charges[i]), 0);
     for (const [i, label] of next.entries()) wells[i] = label === given[i] ? -1 : seen.best[i]!;
     charges = next;
-    rounds++;
-    onProgress?.({ done: rounds, total: most });
-  } while (rounds < most && changed > STABLE * given.length);
-  const share = Float32Array.from(first!, (x, row) => (x + last![row]!) / 2);
+    onProgress?.({ done: shares.length, total: most });
+  } while (shares.length < most && changed > STABLE * given.length);
+  const [first, last] = [shares[0]!, shares.at(-1)!];
+  const share = Float32Array.from(first, (x, row) => (x + last[row]!) / 2);
   const { embeddings, dimension } = await spread(options, charges, names, new Set());
 
   const touched = [...charges.keys()].filter((row) => charges[row] !== given[row]);
@@ -114,7 +113,7 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
   return {
     labels: Array.from(charges, (label) => names[label]),
     share,
-    rounds,
+    rounds: shares.length,
     decisions: touched.map((row, i) => ({
       row,
       given: data.labels[row]!,

@@ -2,6 +2,7 @@
 // Only the scores; what to do about a bad one is the audit's decision.
 
 import { AttractorError, invalid, refuseUnknown } from '../../src/errors/error.ts';
+import { gatherRows } from '../../src/math/gather.ts';
 import { GraphBuilder } from '../../src/onnx/build.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { f32 } from '../../src/onnx/tensor.ts';
@@ -88,7 +89,8 @@ export async function fieldScores(options: FieldScoreOptions): Promise<FieldScor
     for (let from = 0; from < wanted.length; from += rows) {
       if (signal?.aborted) throw new AttractorError('aborted', 'Scoring of labels was stopped');
       const some = wanted.subarray(from, from + rows);
-      const potential = (await session.run({ block: gather(embeddings, dimension, some), all })).potential!;
+      const block = f32([some.length, dimension], gatherRows(embeddings, some, dimension));
+      const potential = (await session.run({ block, all })).potential!;
       for (const [at, sample] of some.entries()) {
         fields.fill(0);
         const row = (potential.data as Float32Array).subarray(at * samples, (at + 1) * samples);
@@ -102,14 +104,6 @@ export async function fieldScores(options: FieldScoreOptions): Promise<FieldScor
     await session.release();
   }
   return scores;
-}
-
-function gather(embeddings: Float32Array, dimension: number, rows: Int32Array) {
-  const block = new Float32Array(rows.length * dimension);
-  for (const [at, row] of rows.entries()) {
-    block.set(embeddings.subarray(row * dimension, (row + 1) * dimension), at * dimension);
-  }
-  return f32([rows.length, dimension], block);
 }
 
 /** Writes the scores of row `i` from the fields of all classes at it. */

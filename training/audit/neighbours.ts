@@ -1,5 +1,6 @@
 // The nearest rows of some rows, for people to look at. Not a search index.
 
+import { gatherRows } from '../../src/math/gather.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 
 /** Row numbers, nearest first, the row itself left out. `embeddings` [n, dimension] of unit rows. */
@@ -16,10 +17,7 @@ export async function nearestRows(options: {
   const block = Math.max(1, Math.floor(2 ** 22 / all));
   for (let from = 0; from < rows.length; from += block) {
     const some = rows.slice(from, from + block);
-    const queries = new Float32Array(some.length * dimension);
-    some.forEach((row, i) => {
-      queries.set(embeddings.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-    });
+    const queries = gatherRows(embeddings, some, dimension);
     const scores = await matmul.scores({ queries, gallery: embeddings, dimension });
     some.forEach((row, i) => {
       const line = scores.subarray(i * all, (i + 1) * all);

@@ -13,6 +13,7 @@ import type { Settings, Trial } from '../fit/trial.ts';
 import { LOSSES } from '../losses/index.ts';
 import { methodTrials } from '../methods.ts';
 import { resolveRecipe } from '../recipe.ts';
+import type { Scores } from '../report/scores.ts';
 import type { Experiment } from './schema.ts';
 
 export interface CellPlace {
@@ -28,6 +29,12 @@ export interface Quality {
   readonly rPrecision: number;
   readonly mapAtR: number;
 }
+
+export const qualityOf = ({ recallAt1, rPrecision, mapAtR }: Scores): Quality => ({
+  recallAt1: recallAt1.value,
+  rPrecision: rPrecision.value,
+  mapAtR: mapAtR.value,
+});
 
 export interface MethodResult {
   readonly method: string;
@@ -117,11 +124,9 @@ export async function runCell(options: CellOptions): Promise<RunCell> {
 
   const results: MethodResult[] = [];
   const score = async (heads: Parameters<typeof evaluateHeads>[0]['heads']) =>
-    (await evaluateHeads({ heads, data: unseen, inputs, matmul, signal })).map(({ scores }) => ({
-      recallAt1: scores.recallAt1.value,
-      rPrecision: scores.rPrecision.value,
-      mapAtR: scores.mapAtR.value,
-    }));
+    (await evaluateHeads({ heads, data: unseen, inputs, matmul, signal })).map(({ scores }) =>
+      qualityOf(scores),
+    );
   const validation = (method: string) =>
     fit.validation.find((one) => one.method === method)!.scores.mapAtR.value;
   const frozen = {

@@ -3,17 +3,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alignedTable } from '../report/scores.ts';
-import { type ChargesExperiment, type ChargesLine, type Look, parseCharges } from './charges.ts';
+import type { ChargesLine, Look } from './charges.ts';
+import { type ChargesExperiment, parseCharges } from './charges-schema.ts';
 import { readLines } from './lines.ts';
 import { documentOf, quoted } from './page.ts';
 import { linesOf } from './plots.ts';
 import { type Interval, interval } from './statistics.ts';
-
-export interface ChargesTable {
-  readonly title: string;
-  readonly verdict: string;
-  readonly text: string;
-}
 
 const COLUMNS = ['W2', 'modes covered, %', 'in use', 'siblings apart', 'CPU ms a step', 'MiB'];
 
@@ -31,9 +26,7 @@ export async function writeChargesReport(options: { folder: string; experiment: 
     tables: tables.map(({ title: name, rows }) => ({ title: name, columns: COLUMNS, rows })),
   };
   writeFileSync(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  return {
-    tables: tables.map(({ title: name, verdict, text }): ChargesTable => ({ title: name, verdict, text })),
-  };
+  return { tables };
 }
 
 function factsOf(experiment: ChargesExperiment): string {

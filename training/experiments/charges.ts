@@ -1,15 +1,13 @@
 // Experiments on synthetic clusters: where a loss takes its proxies (do they cover the modes of their class, how far are they from
 // its data), and what they cost as classes grow. No images, no race: every variant runs as it is written.
 
-import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { z } from 'zod';
-import { AttractorError, invalid } from '../../src/errors/error.ts';
+import { AttractorError } from '../../src/errors/error.ts';
+import { gatherRows } from '../../src/math/gather.ts';
 import { createRng, type Rng } from '../../src/math/rng.ts';
 import { proxyReport } from '../../src/metrics/proxies.ts';
 import { f32 } from '../../src/onnx/tensor.ts';
 import { normaliseRows } from '../baselines/linear-map.ts';
+import { createMatmul, type Matmul } from '../baselines/matmul.ts';
 import { createOrtEngine } from '../engine/ort.ts';
 import { inParts } from '../engine/partial.ts';
 import { headNetwork } from '../graph/head.ts';
@@ -17,58 +15,10 @@ import type { Network } from '../graph/network.ts';
 import { buildTrainingGraph } from '../graph/training-graph.ts';
 import { LOSSES } from '../losses/index.ts';
 import { ADAMW } from '../optim/optimizer.ts';
+import { meansOf } from '../trainer/class-means.ts';
+import type { ChargesExperiment } from './charges-schema.ts';
 import { type Clusters, clusters } from './clusters.ts';
-import { openLines, readLines } from './lines.ts';
-
-const many = z.array(z.int().min(1)).min(1);
-const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
-
-const schema = z.strictObject({
-  kind: z.literal('charges'),
-  title: z.string().min(1),
-  about: z.string().min(1),
-  variants: z.array(z.strictObject({ title: z.string(), loss: z.string(), options: settings })).min(1),
-  /** What learns: the proxies alone, or a linear head with them. */
-  train: z.enum(['proxies', 'head']),
-  classes: many,
-  seeds: many,
-  modes: z.int().min(1).default(5),
-  samplesPerMode: z.int().min(1).default(8),
-  dimension: z.int().min(2).default(128),
-  modeSpread: z.number().min(0).default(0.75),
-  sampleSpread: z.number().min(0).default(0.3),
-  batch: z
-    .strictObject({ classes: z.int().min(1), samples: z.int().min(1) })
-    .default({ classes: 25, samples: 4 }),
-  steps: z.int().min(1).default(400),
-  /** Steps between two looks. */
-  every: z.int().min(1).default(50),
-  learningRate: z.number().positive().default(1e-4),
-});
-
-export type ChargesExperiment = z.infer<typeof schema>;
-
-export const isCharges = (json: unknown): boolean => (json as { kind?: unknown } | null)?.kind === 'charges';
-
-/** Throws `invalid_argument` naming the field. */
-export function parseCharges(json: unknown): ChargesExperiment {
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw invalid(issue!.path.join('.') || 'experiment', issue!.message, 'something else');
-  }
-  const experiment = parsed.data;
-  for (const { loss, options } of experiment.variants) {
-    if (!Object.hasOwn(LOSSES, loss)) throw invalid('loss', `one of ${Object.keys(LOSSES).join(', ')}`, loss);
-    LOSSES[loss]!.create(options);
-  }
-  const least = Math.min(...experiment.classes);
-  const { batch, modes, samplesPerMode } = experiment;
-  if (batch.classes > least) throw invalid('batch.classes', `at most the ${least} classes`, batch.classes);
-  const each = modes * samplesPerMode;
-  if (batch.samples > each) throw invalid('batch.samples', `at most the ${each} of a class`, batch.samples);
-  return experiment;
-}
+import { type CellsOptions, runCells } from './lines.ts';
 
 /** What proxyReport says of the proxies after `step` steps, as means over the classes. */
 export interface Look {
@@ -93,44 +43,31 @@ export interface ChargesLine {
   readonly memory: number;
 }
 
-export interface RunChargesOptions {
+export interface RunChargesOptions extends CellsOptions {
   readonly experiment: ChargesExperiment;
-  readonly out: string;
-  readonly shard?: { readonly at: number; readonly of: number };
   /** CPU time of the process in seconds, and its resident bytes. */
   readonly cpu: () => number;
   readonly memory: () => number;
   readonly signal?: AbortSignal;
-  readonly onCell?: (cell: { readonly key: string; readonly at: number; readonly of: number }) => void;
   readonly onProgress?: (progress: { readonly phase: string; done: number; total: number }) => void;
 }
 
 /** Cells run now; those that the folder had already are not run again. Throws `aborted`. */
 export async function runCharges(options: RunChargesOptions): Promise<number> {
-  const { experiment, out, shard = { at: 1, of: 1 }, onCell } = options;
-  mkdirSync(out, { recursive: true });
-  writeFileSync(join(out, 'experiment.json'), `${JSON.stringify(experiment, null, 2)}\n`);
-  const file = openLines(out, shard.at);
-  const known = new Set(readLines<ChargesLine>(out).map(({ key }) => key));
-  const { title: _, about: __, variants, classes, seeds, ...rest } = experiment;
+  const { experiment, out, shard, onCell } = options;
+  const { title: _, about: __, variants, classes, seeds, ...settings } = experiment;
   const cells = classes.flatMap((count) =>
     variants.flatMap((variant) => seeds.map((seed) => ({ variant, classes: count, seed }))),
   );
-  const own = cells.filter((_cell, i) => i % shard.of === shard.at - 1);
-  let run = 0;
-  for (const [i, cell] of own.entries()) {
-    const digest = createHash('sha256')
-      .update(JSON.stringify([rest, cell]))
-      .digest('hex');
-    const key = digest.slice(0, 16);
-    if (known.has(key)) continue;
-    const { variant, seed } = cell;
-    onCell?.({ key: `${variant.title}, ${cell.classes} classes, seed ${seed}`, at: i + 1, of: own.length });
-    const line: ChargesLine = { key, ...(await runCell(options, cell)) };
-    appendFileSync(file, `${JSON.stringify(line)}\n`);
-    run++;
+  const textOf = ({ variant, classes: count, seed }: Cell) =>
+    `${variant.title}, ${count} classes, seed ${seed}`;
+  const matmul = createMatmul({ threads: 1 });
+  try {
+    const run = (cell: Cell) => runCell(options, cell, matmul);
+    return await runCells({ experiment, out, shard, cells, settings, textOf, onCell, run });
+  } finally {
+    await matmul.release();
   }
-  return run;
 }
 
 interface Cell {
@@ -142,6 +79,7 @@ interface Cell {
 async function runCell(
   { experiment, cpu, memory, signal, onProgress }: RunChargesOptions,
   { variant, classes, seed }: Cell,
+  matmul: Matmul,
 ): Promise<Omit<ChargesLine, 'key'>> {
   const { dimension, batch, steps, every, learningRate } = experiment;
   const before = memory();
@@ -149,7 +87,7 @@ async function runCell(
   const rng = createRng(seed + 2 ** 20);
   const network = experiment.train === 'head' ? identityHead(dimension) : noNetwork(dimension);
   const loss = LOSSES[variant.loss]!.create(variant.options);
-  const means = () => classMeans(data, classes, dimension);
+  const means = () => meansOf(data.features, data.labels, classes, dimension);
   const initialLoss = Object.fromEntries(
     loss.parameters({ classes, dimension }).map((one) => [one.name, one.initial({ rng, classMeans: means })]),
   );
@@ -172,7 +110,9 @@ async function runCell(
         const { tensors } = engine.state();
         const proxies = tensors.get('proxies');
         if (proxies && proxies.length > 0)
-          looks.push(look(step, data, proxies, tensors.get('head'), dimension, classes));
+          looks.push(
+            await look({ step, data, proxies, head: tensors.get('head'), dimension, classes, matmul }),
+          );
         onProgress?.({ phase: variant.title, done: step, total: steps });
       }
       if (step === steps) break;
@@ -207,40 +147,28 @@ function identityHead(dimension: number): Network {
   return headNetwork({ dimensionIn: dimension, dimension, initial });
 }
 
-function look(
-  step: number,
-  { features, labels, modes }: Clusters,
-  proxies: Float32Array,
-  head: Float32Array | undefined,
-  dimension: number,
-  classes: number,
-): Look {
+async function look(options: {
+  step: number;
+  data: Clusters;
+  proxies: Float32Array;
+  head: Float32Array | undefined;
+  dimension: number;
+  classes: number;
+  matmul: Matmul;
+}): Promise<Look> {
+  const { step, data, proxies, head, dimension, classes, matmul } = options;
+  const { features, labels, modes } = data;
+  const samples = { data: features, rows: labels.length, columns: dimension };
+  const embeddings = head
+    ? await matmul.multiply(samples, { data: head, rows: dimension, columns: dimension })
+    : undefined;
   const { mean } = proxyReport({
-    embeddings: head ? normaliseRows(product(features, head, dimension), dimension) : features,
+    embeddings: embeddings ? normaliseRows(embeddings, dimension) : features,
     proxies: normaliseRows(proxies.slice(), dimension),
     ...{ dimension, labels, modes, proxiesPerClass: proxies.length / (classes * dimension) },
   });
   const { w2, modesCovered, used, siblingDistance, sampleDistance } = mean;
   return { step, w2, modesCovered, used, siblingDistance, sampleDistance };
-}
-
-function product(rows: Float32Array, head: Float32Array, dimension: number): Float32Array {
-  const made = new Float32Array(rows.length);
-  for (let row = 0; row < rows.length; row += dimension) {
-    for (let i = 0; i < dimension; i++) {
-      const x = rows[row + i]!;
-      for (let k = 0; k < dimension; k++) made[row + k]! += x * head[i * dimension + k]!;
-    }
-  }
-  return made;
-}
-
-function classMeans({ features, labels }: Clusters, classes: number, dimension: number): Float32Array {
-  const sums = new Float32Array(classes * dimension);
-  for (const [sample, label] of labels.entries()) {
-    for (let k = 0; k < dimension; k++) sums[label * dimension + k]! += features[sample * dimension + k]!;
-  }
-  return normaliseRows(sums, dimension);
 }
 
 /** Samples of some classes, the same number of each. */
@@ -254,13 +182,9 @@ function draw(rng: Rng, { labels }: Clusters, classes: number, batch: { classes:
 }
 
 function feed({ features, labels }: Clusters, drawn: readonly number[], dimension: number) {
-  const rows = new Float32Array(drawn.length * dimension);
-  drawn.forEach((sample, i) => {
-    rows.set(features.subarray(sample * dimension, (sample + 1) * dimension), i * dimension);
-  });
   const data = Int32Array.from(drawn, (sample) => labels[sample]!);
   return {
-    features: f32([drawn.length, dimension], rows),
+    features: f32([drawn.length, dimension], gatherRows(features, drawn, dimension)),
     labels: { type: 'int32' as const, dims: [drawn.length], data },
   };
 }

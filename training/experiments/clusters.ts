@@ -1,5 +1,6 @@
 // Synthetic classes on the sphere, each of several clusters: where charges go can be seen, since the truth is known.
 
+import { normalised } from '../../src/math/normalise.ts';
 import { createRng } from '../../src/math/rng.ts';
 
 export interface ClustersOptions {
@@ -30,7 +31,7 @@ export function clusters(options: ClustersOptions): Clusters {
     for (let i = 0; i < dimension; i++) {
       row[i] = (centre?.[i] ?? 0) + (spread * rng.normal()) / Math.sqrt(dimension);
     }
-    return unit(row);
+    return normalised(row)!;
   };
   const count = classes * modes * samplesPerMode;
   const features = new Float32Array(count * dimension);
@@ -48,9 +49,4 @@ export function clusters(options: ClustersOptions): Clusters {
     }
   }
   return { features, labels, modes: modeOf };
-}
-
-function unit(row: Float32Array): Float32Array {
-  const length = Math.hypot(...row);
-  return row.map((x) => x / length);
 }

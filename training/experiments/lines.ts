@@ -1,11 +1,53 @@
-// The results of an experiment on disk: one line of JSON for every finished cell, in a file for each process. What a line says is
-// the experiment's.
+// Runs the cells of an experiment one after the other and keeps each as a line of JSON, in a file for each process: stopped and
+// started again, it goes on with what is missing. What a cell does and what a line says is the experiment's.
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Where an experiment writes, what part of it this process does, and who watches. */
+export interface CellsOptions {
+  /** Results: `experiment.json`, `results-<shard>.jsonl`. */
+  readonly out: string;
+  /** Every `of`-th cell from the `at`-th on, 1 for the first: several processes share one folder. Default 1 of 1. */
+  readonly shard?: { readonly at: number; readonly of: number };
+  readonly onCell?: (cell: { readonly key: string; readonly at: number; readonly of: number }) => void;
+}
+
+/** Cells that were run now; those that the folder had already are not run again. Throws what `run` throws. */
+export async function runCells<Cell>(
+  options: CellsOptions & {
+    /** As its file has it. */
+    readonly experiment: object;
+    readonly cells: readonly Cell[];
+    /** What decides the results of all cells; with the cell it is the line's key. Paths do not. */
+    readonly settings: object;
+    readonly textOf: (cell: Cell) => string;
+    readonly run: (cell: Cell) => Promise<object>;
+  },
+): Promise<number> {
+  const { experiment, out, shard = { at: 1, of: 1 }, settings, textOf, onCell } = options;
+  mkdirSync(out, { recursive: true });
+  writeFileSync(join(out, 'experiment.json'), `${JSON.stringify(experiment, null, 2)}\n`);
+  const file = openLines(out, shard.at);
+  const known = new Set(readLines<{ key: string }>(out).map(({ key }) => key));
+  const cells = options.cells.filter((_, i) => i % shard.of === shard.at - 1);
+  let run = 0;
+  for (const [i, cell] of cells.entries()) {
+    const digest = createHash('sha256')
+      .update(JSON.stringify([settings, cell]))
+      .digest('hex');
+    const key = digest.slice(0, 16);
+    if (known.has(key)) continue;
+    onCell?.({ key: textOf(cell), at: i + 1, of: cells.length });
+    appendFileSync(file, `${JSON.stringify({ key, ...(await options.run(cell)) })}\n`);
+    run++;
+  }
+  return run;
+}
+
 /** The file that process `at` appends to. A crash in the middle of a write leaves half a line, which the next must not be glued to. */
-export function openLines(folder: string, at: number): string {
+function openLines(folder: string, at: number): string {
   const file = join(folder, `results-${at}.jsonl`);
   if (!existsSync(file)) return file;
   const text = readFileSync(file, 'utf8');

@@ -21,12 +21,12 @@ const CONFIG = {
 };
 
 /** MAP@R of every method against the noise rate, or the length where that is what varies. */
-export async function curves(lines: readonly Line[]): Promise<string | undefined> {
-  const rates = new Set(lines.map(({ noise }) => noise.rate));
-  const lengths = new Set(lines.map(({ dimension }) => dimension));
+export async function curves(results: readonly Line[]): Promise<string | undefined> {
+  const rates = new Set(results.map(({ noise }) => noise.rate));
+  const lengths = new Set(results.map(({ dimension }) => dimension));
   const by = rates.size > 1 ? 'noise' : lengths.size > 1 ? 'length' : undefined;
   if (by === undefined) return undefined;
-  const values = lines.flatMap((line) =>
+  const values = results.flatMap((line) =>
     line.results
       .filter(({ method }) => method !== 'frozen')
       .flatMap(({ method, runs }) =>
@@ -43,22 +43,16 @@ export async function curves(lines: readonly Line[]): Promise<string | undefined
     title: by === 'noise' ? 'wrong labels, per cent' : 'length of an embedding',
     ...(by === 'length' ? { scale: { type: 'log' as const, base: 2 }, axis: { values: [...lengths] } } : {}),
   };
-  return draw({
-    width: 460,
-    height: 300,
-    data: { values },
-    mark: { type: 'line', point: { size: 30 } },
-    encoding: {
-      x,
-      y: {
-        aggregate: 'mean',
-        field: 'mapAtR',
-        type: 'quantitative',
-        title: 'MAP@R on unseen classes',
-        scale: { zero: false },
-      },
-      color: { field: 'method', type: 'nominal', title: null, scale: { scheme: 'tableau20' } },
+  return lines(values, {
+    x,
+    y: {
+      aggregate: 'mean',
+      field: 'mapAtR',
+      type: 'quantitative',
+      title: 'MAP@R on unseen classes',
+      scale: { zero: false },
     },
+    color: { field: 'method', type: 'nominal', title: null, scale: { scheme: 'tableau20' } },
   });
 }
 
@@ -86,20 +80,19 @@ export function linesOf(options: {
 }): Promise<string> {
   const { values, x, y, log } = options;
   const scale = log ? { type: 'log' } : { zero: false };
-  return draw({
-    width: 460,
-    height: 300,
-    data: { values: [...values] },
-    mark: { type: 'line', point: { size: 30 } },
-    encoding: {
-      x: { field: 'x', type: 'quantitative', title: x, scale },
-      y: { field: 'y', aggregate: 'mean', type: 'quantitative', title: y, scale },
-      color: {
-        ...{ field: 'name', type: 'nominal', title: null, sort: null },
-        ...{ scale: { scheme: 'tableau10' }, legend: { labelLimit: 300 } },
-      },
+  return lines(values, {
+    x: { field: 'x', type: 'quantitative', title: x, scale },
+    y: { field: 'y', aggregate: 'mean', type: 'quantitative', title: y, scale },
+    color: {
+      ...{ field: 'name', type: 'nominal', title: null, sort: null },
+      ...{ scale: { scheme: 'tableau10' }, legend: { labelLimit: 300 } },
     },
   });
+}
+
+function lines(values: readonly object[], encoding: object): Promise<string> {
+  const mark = { type: 'line', point: { size: 30 } };
+  return draw({ width: 460, height: 300, data: { values: [...values] }, mark, encoding });
 }
 
 async function draw(spec: object): Promise<string> {

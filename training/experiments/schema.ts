@@ -3,11 +3,14 @@
 import { z } from 'zod';
 import { NOISE_KINDS } from '../../src/dataset/noise.ts';
 import { invalid } from '../../src/errors/error.ts';
-import { LOSSES } from '../losses/index.ts';
+import { LOSSES, lossNamed } from '../losses/index.ts';
 import { METHODS, methodTitle } from '../methods.ts';
 
 const seeds = z.array(z.int().min(0)).min(1);
 const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
+/** Losses with options of their own. */
+export const variants = z.array(z.strictObject({ title: z.string(), loss: z.string(), options: settings }));
 
 const schema = z.strictObject({
   title: z.string().min(1),
@@ -18,8 +21,8 @@ const schema = z.strictObject({
     .min(1),
   /** Names of METHODS. */
   methods: z.array(z.string()).default([]),
-  /** Losses with options of their own, which are not searched. */
-  variants: z.array(z.strictObject({ title: z.string(), loss: z.string(), options: settings })).default([]),
+  /** Which are not searched. */
+  variants: variants.default([]),
   /** Class splits: half of the classes are unseen. */
   splits: seeds,
   /** Each fits what the race of its split chose once more. */
@@ -54,22 +57,25 @@ const schema = z.strictObject({
 
 export type Experiment = z.infer<typeof schema>;
 
+/** Throws `invalid_argument` naming the first field that does not fit. */
+export function parsedBy<T>(schema: z.ZodType<T>, json: unknown): T {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw invalid(issue!.path.join('.') || 'experiment', issue!.message, 'something else');
+}
+
 /**
  * Checks what a JSON file holds. Throws `invalid_argument` naming the field; also where methods would not get equally many
  * trials: a race between unequal budgets says nothing.
  */
 export function parseExperiment(json: unknown): Experiment {
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw invalid(issue!.path.join('.') || 'experiment', issue!.message, 'something else');
-  }
-  const experiment = parsed.data;
+  const experiment = parsedBy(schema, json);
   const { methods, variants, trials, fineTune } = experiment;
   if (methods.length + variants.length === 0) throw invalid('methods', 'one method or variant', 'none');
   for (const name of methods) methodTitle(name);
   for (const name of [...variants.map(({ loss }) => loss), ...(fineTune?.losses ?? [])]) {
-    if (!Object.hasOwn(LOSSES, name)) throw invalid('loss', `one of ${Object.keys(LOSSES).join(', ')}`, name);
+    lossNamed(name);
   }
   const losses = methods.filter((name) => Object.hasOwn(LOSSES, name));
   // A variant has one setting.

@@ -13,6 +13,7 @@ import type { LinearMap } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Activations } from '../features/activations.ts';
 import type { Network } from '../graph/network.ts';
+import { meansOf } from '../trainer/class-means.ts';
 import type { TrainNetworkOptions, TrainNetworkResult, Validation, Values } from '../trainer/options.ts';
 import { trainNetwork } from '../trainer/trainer.ts';
 import { openNetworkEmbedder } from './embedder.ts';
@@ -189,18 +190,4 @@ async function judgeRows(options: {
   const report = await evaluateRetrieval({ dimension, queries: { vectors, labels }, ks: [1], scores });
   const metrics = { recallAt1: report.recall.get(1)!.value };
   return { score: report.mapAtR.value, metrics, embeddings: vectors, classes: new Set(labels).size };
-}
-
-/** Unit rows [classes, dimension]. */
-function meansOf(rows: Float32Array, labels: Int32Array, classes: number, dimension: number): Float32Array {
-  const means = new Float32Array(classes * dimension);
-  for (const [i, label] of labels.entries()) {
-    for (let d = 0; d < dimension; d++) means[label * dimension + d]! += rows[i * dimension + d]!;
-  }
-  for (let label = 0; label < classes; label++) {
-    const row = means.subarray(label * dimension, (label + 1) * dimension);
-    const norm = Math.hypot(...row) || 1;
-    for (let d = 0; d < dimension; d++) row[d]! /= norm;
-  }
-  return means;
 }

@@ -98,7 +98,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
 
   const entries = await race({
     ...{ methods, folds, run },
-    journal: journalOf(run),
+    journal: run.run === undefined ? undefined : openJournal({ folder: run.run, resume: run.resume, data }),
     onProgress: ({ method, done, total }) => onProgress?.({ phase: method, done, total }),
   });
   const best = winner(entries, options.anyLength);
@@ -154,12 +154,6 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
       return toMap(space, await trial.fit(space, point, again), matmul);
     },
   };
-}
-
-/** An engine without a name (TensorFlow.js, on any of its backends) cannot be told from another: its races are made again. */
-function journalOf({ run, resume = false, createEngine }: TrialRun) {
-  const known = createEngine === undefined || createEngine.name !== '';
-  return run === undefined || !known ? undefined : openJournal({ folder: run, resume });
 }
 
 async function openFolds(

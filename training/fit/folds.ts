@@ -5,7 +5,7 @@ import { type ClassSplit, splitClasses } from '../../src/dataset/split.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Pca } from '../baselines/pca.ts';
 import type { Fold } from './race.ts';
-import { createJudge, type Labelled, openSpace, pickTraining } from './space.ts';
+import { createJudge, type Labelled, openSpace, pickRows, pickTraining } from './space.ts';
 
 /**
  * Up to `folds` splits that each hold out the same share of the classes, no class twice. The first one is that of splitClasses
@@ -61,21 +61,16 @@ export async function openFold(options: {
   const part = (side: readonly number[], by: readonly (string | undefined)[]) => {
     const classes = new Set(side.map((row) => data.labels[row]!));
     const rows = side.filter((row) => by[row] !== undefined && classes.has(by[row]));
-    return { rows, labelled: { ...pickTraining(data, rows, inputs), labels: rows.map((row) => by[row]!) } };
+    return { rows, labels: rows.map((row) => by[row]!) };
   };
   const train = part(split.kept, labels);
   const held = part(split.held, judgedBy);
-  const space = await openSpace({ data: train.labelled, inputs, matmul, pca });
-  const judge = await createJudge({ space, data: held.labelled, matmul, signal });
-  const identity = identityOf(train.labelled, held.labelled);
-  return { space, judge, identity, labels: held.labelled.labels, rows: train.rows, judged: held.rows };
-}
-
-function identityOf(...sides: readonly Labelled[]): string {
-  const hash = createHash('sha256');
-  for (const { features, labels, views = [] } of sides) {
-    hash.update(JSON.stringify(labels));
-    for (const rows of [features, ...views]) hash.update(rows);
-  }
-  return hash.digest('hex');
+  const fitted = { ...pickTraining(data, train.rows, inputs), labels: train.labels };
+  const judged = { ...pickRows(data, held.rows, inputs), labels: held.labels };
+  const space = await openSpace({ data: fitted, inputs, matmul, pca });
+  const judge = await createJudge({ space, data: judged, matmul, signal });
+  const identity = createHash('sha256')
+    .update(JSON.stringify([train, held]))
+    .digest('hex');
+  return { space, judge, identity, labels: held.labels, rows: train.rows, judged: held.rows };
 }

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Judged } from '../report/scores.ts';
+import type { Labelled } from './space.ts';
 
 export interface Journal {
   /** The judged points of an exploration with this key, where it is known. */
@@ -15,43 +16,47 @@ export interface Journal {
 /** Raise it where the same key would be explored to other numbers than before. */
 const HEADER = JSON.stringify({ magic: 'attractor-race', version: 1 });
 
-/** `<folder>/race.jsonl`; begun anew unless `resume`. */
-export function openJournal(options: { folder: string; resume: boolean }): Journal {
-  const { folder, resume } = options;
+/** `<folder>/race.jsonl`; begun anew unless `resume`. Keys tell folds by row numbers and labels: what lies there is told here. */
+export function openJournal(options: { folder: string; resume?: boolean; data: Labelled }): Journal {
+  const { folder, resume, data } = options;
+  const hash = createHash('sha256');
+  for (const rows of [data.features, ...(data.views ?? [])]) hash.update(rows);
+  const ofData = hash.digest('hex');
   const file = join(folder, 'race.jsonl');
   mkdirSync(folder, { recursive: true });
   const known = new Map<string, string>();
   const [header, ...lines] = resume && existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-  const good = header === HEADER ? lines.flatMap((line) => parsed(line) ?? []) : [];
-  for (const { key, points } of good) known.set(key, points);
+  const good = header === HEADER ? lines.filter((line) => isWhole(line, known)) : [];
   // Half a line of a crash must not be glued to the next one.
-  const kept = [...known].map(([key, points]) => lineOf(key, points));
-  writeFileSync(`${file}.tmp`, [HEADER, ...kept, ''].join('\n'));
+  writeFileSync(`${file}.tmp`, [HEADER, ...good, ''].join('\n'));
   renameSync(`${file}.tmp`, file);
+  const own = (key: string) => sha256(ofData + key);
   return {
     get(key) {
-      const points = known.get(key);
+      const points = known.get(own(key));
       return points === undefined ? undefined : decoded(points);
     },
     put(key, points) {
       const text = encoded(points);
       if (text === undefined) return;
-      known.set(key, text);
-      appendFileSync(file, `${lineOf(key, text)}\n`);
+      known.set(own(key), text);
+      const line = { key: own(key), points: text, sha256: sha256(own(key) + text) };
+      appendFileSync(file, `${JSON.stringify(line)}\n`);
     },
   };
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-const lineOf = (key: string, points: string) => JSON.stringify({ key, points, sha256: sha256(key + points) });
-
-function parsed(line: string): { key: string; points: string } | undefined {
+/** Its points go to `known`. */
+function isWhole(line: string, known: Map<string, string>): boolean {
   try {
-    const { key, points, sha256: sum } = JSON.parse(line) as Record<string, string>;
-    return sum === sha256(`${key}${points}`) ? { key: key!, points: points! } : undefined;
+    const { key, points, sha256: sum } = JSON.parse(line) as { key: string; points: string; sha256: string };
+    if (sum !== sha256(key + points)) return false;
+    known.set(key, points);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
 

@@ -15,7 +15,7 @@ export interface Fold {
   readonly judge: Judge;
   /** Class of every row that is judged. */
   readonly labels: readonly string[];
-  /** Of the rows that are fitted and judged, with their labels and views. */
+  /** Of the numbers and labels of the rows that are fitted and judged. */
   readonly identity: string;
 }
 
@@ -25,7 +25,7 @@ export interface RaceOptions {
   /** One or more: the first one chooses among a method's trials. */
   readonly folds: readonly Fold[];
   readonly run: TrialRun;
-  /** Explorations that are in it are taken from it. */
+  /** Of these data: explorations that are in it are taken from it. */
   readonly journal?: Journal;
   /** After every fit. `total` counts all of them. */
   readonly onProgress?: (progress: { readonly method: string; done: number; total: number }) => void;
@@ -50,7 +50,7 @@ const FINALISTS = 2;
 
 /** The best trial of each method, in the order of the methods. */
 export async function race(options: RaceOptions): Promise<Entry[]> {
-  const { methods, folds, onProgress } = options;
+  const { methods, folds, journal, onProgress } = options;
   // Trials of a race are short and many: no checkpoints, and steps are not reported.
   const { run: _, resume: __, onStep: ___, ...run } = options.run;
   const finals = (trials: readonly Trial[]) => Math.min(FINALISTS, trials.length) * (folds.length - 1);
@@ -58,7 +58,7 @@ export async function race(options: RaceOptions): Promise<Entry[]> {
   let done = 0;
   const explore = async (trial: Trial, { space, judge, identity }: Fold): Promise<Judged[]> => {
     const key = keyOf(trial, identity, options.run);
-    const known = options.journal?.get(key);
+    const known = journal?.get(key);
     if (known !== undefined) {
       onProgress?.({ method: trial.method, done: ++done, total });
       return known;
@@ -70,7 +70,7 @@ export async function race(options: RaceOptions): Promise<Entry[]> {
       return judged;
     };
     await trial.explore(space, kept, run);
-    options.journal?.put(key, points);
+    journal?.put(key, points);
     onProgress?.({ method: trial.method, done: ++done, total });
     return points;
   };
@@ -90,9 +90,7 @@ export async function race(options: RaceOptions): Promise<Entry[]> {
   return entries;
 }
 
-/** Engines agree to a few bits only, so that each has its own. */
-function keyOf(trial: Trial, fold: string, { seed, createEngine, providers }: TrialRun): string {
-  const engine = [createEngine?.name, providers];
+function keyOf(trial: Trial, fold: string, { seed, engine }: TrialRun): string {
   return createHash('sha256')
     .update(JSON.stringify([trial.method, trial.identity, fold, seed, engine]))
     .digest('hex');

@@ -1,6 +1,7 @@
 // The space that heads are fitted in: the features' leading principal components. Fitting in 512 instead of 2048 dimensions
 // is faster, and covariances of some hundred classes do not say more.
 
+import { gatherRows } from '../../src/math/gather.ts';
 import { classScatter, type Scatter } from '../baselines/discriminant.ts';
 import { fold, type LinearMap, normaliseRows, project } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
@@ -36,21 +37,13 @@ export interface Projection {
 
 /** Without other views, which only rows that are trained on need. */
 export function pickRows(data: Labelled, rows: readonly number[], inputs: number): Labelled {
-  return { features: gather(data.features, rows, inputs), labels: rows.map((row) => data.labels[row]!) };
+  return { features: gatherRows(data.features, rows, inputs), labels: rows.map((row) => data.labels[row]!) };
 }
 
 /** With their views. */
 export function pickTraining(data: Labelled, rows: readonly number[], inputs: number): Labelled {
-  const views = data.views?.map((view) => gather(view, rows, inputs));
+  const views = data.views?.map((view) => gatherRows(view, rows, inputs));
   return { ...pickRows(data, rows, inputs), views };
-}
-
-function gather(all: Float32Array, rows: readonly number[], width: number): Float32Array {
-  const some = new Float32Array(rows.length * width);
-  rows.forEach((row, i) => {
-    some.set(all.subarray(row * width, (row + 1) * width), i * width);
-  });
-  return some;
 }
 
 const COMPONENTS = 512;

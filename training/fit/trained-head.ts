@@ -55,11 +55,9 @@ export async function headOptions(
   options: Omit<TrainedHeadOptions, 'method' | 'losses' | 'count'>,
 ) {
   const initial = scaled(await startOf(space, options));
-  const { classesPerBatch, samplesPerClass, training } = options;
-  const { epochs = EPOCHS, learningRate = LEARNING_RATE } = options;
   return {
-    ...training,
-    ...{ loss, epochs, learningRate, classesPerBatch, samplesPerClass },
+    ...paceOf(options),
+    loss,
     features: space.rows,
     views: space.views,
     labels: classNumbers(space.labels),
@@ -69,23 +67,28 @@ export async function headOptions(
   };
 }
 
+function paceOf(options: Omit<TrainedHeadOptions, 'method' | 'losses' | 'count'>) {
+  const { epochs = EPOCHS, learningRate = LEARNING_RATE, classesPerBatch, samplesPerClass } = options;
+  return { ...options.training, epochs, learningRate, classesPerBatch, samplesPerClass };
+}
+
 function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Trial {
-  const epochs = options.epochs ?? EPOCHS;
-  const learningRate = options.learningRate ?? LEARNING_RATE;
+  const pace = paceOf(options);
+  const { epochs, learningRate } = pace;
   const train = async (
     space: Space,
     run: TrialRun,
     more: Pick<TrainHeadOptions, 'validate' | 'patience'>,
   ) => {
     const set = await headOptions(space, loss, options);
-    const { run: checkpointDirectory, onStep, ...rest } = run;
+    const { run: checkpointDirectory, engine: _, onStep, ...rest } = run;
     const { head } = await trainHead({ ...set, ...rest, checkpointDirectory, onProgress: onStep, ...more });
     return { outputs: set.dimension, data: head };
   };
   return {
     method: options.method,
     settings: { ...settings, epochs, learningRate },
-    identity: identityOf(options, loss, epochs, learningRate),
+    identity: JSON.stringify([loss.name, loss.options, options.dimension, pace]),
     loss,
     explore: async (space, judge, run) => {
       const outputs = options.dimension;
@@ -104,12 +107,6 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Tri
       return train(space, { ...run, onStep }, { validate, patience: 1 });
     },
   };
-}
-
-function identityOf(options: TrainedHeadOptions, loss: Loss, epochs: number, learningRate: number): string {
-  const { dimension, classesPerBatch, samplesPerClass, training } = options;
-  const batch = [classesPerBatch, samplesPerClass];
-  return JSON.stringify([loss.name, loss.options, dimension, epochs, learningRate, batch, training]);
 }
 
 /** The start in each space, by length: solved once, shared by all trials. */

@@ -13,6 +13,8 @@ export interface TrialRun {
   readonly run?: string;
   readonly resume?: boolean;
   readonly signal?: AbortSignal;
+  /** What trains, in words that tell it from others: engines agree to a few bits only, so a journal is of one. */
+  readonly engine?: string;
   /** What trains; onnxruntime on the CPU by default. */
   readonly createEngine?: CreateEngine;
   readonly providers?: readonly Provider[];

@@ -123,3 +123,9 @@ export const LOSSES: Readonly<Record<string, LossEntry>> = {
     searchSpace: [{}, { delta: 1.2 }, { repulsionWeight: 4 }, { proxiesPerClass: 0 }],
   },
 };
+
+/** Throws `invalid_argument` on a name that is not a loss. */
+export function lossNamed(name: string): LossEntry {
+  if (!Object.hasOwn(LOSSES, name)) throw invalid('loss', `one of ${Object.keys(LOSSES).join(', ')}`, name);
+  return LOSSES[name]!;
+}

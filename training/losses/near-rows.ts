@@ -1,6 +1,7 @@
 // Which of very many rows lie within a radius of some points: a screen by a lower bound, then the exact distance. Misses none;
 // not an approximate index, and not for ranking.
 
+import { gatherRows } from '../../src/math/gather.ts';
 import { createRng } from '../../src/math/rng.ts';
 import { attr, GraphBuilder } from '../../src/onnx/build.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
@@ -180,12 +181,7 @@ export class NearRows {
   }
 
   #gather(rows: Int32Array): Float32Array {
-    const { dimension } = this.#options;
-    const gathered = new Float32Array(rows.length * dimension);
-    for (const [i, row] of rows.entries()) {
-      gathered.set(this.placed.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-    }
-    return gathered;
+    return gatherRows(this.placed, rows, this.#options.dimension);
   }
 }
 

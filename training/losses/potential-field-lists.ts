@@ -2,6 +2,7 @@
 // proxies meet each other. Nothing that can act is left out; lists are as long as they need to be.
 
 import { invalid } from '../../src/errors/error.ts';
+import { gatherRows } from '../../src/math/gather.ts';
 import { f32 } from '../../src/onnx/tensor.ts';
 import type { LossShape, PartialLoss, StepLists } from './loss.ts';
 import { NearRows } from './near-rows.ts';
@@ -34,7 +35,7 @@ export const openLazyLists =
         const proxies = values.get('proxies')!;
         const moving = rowsOfClasses(labels, m);
         const points =
-          o.reduction === 'log' ? embeddings : joined(embeddings, gather(near.placed, moving, dimension));
+          o.reduction === 'log' ? embeddings : joined(embeddings, gatherRows(near.placed, moving, dimension));
         const met = o.repulsionWeight === 0 ? new Int32Array(0) : await near.near(points, radius);
         const inBatch = new Set(labels);
         const resting = met.filter((row) => !inBatch.has(Math.floor(row / m)));
@@ -42,7 +43,7 @@ export const openLazyLists =
         const classOf = new Int32Array(sizes.moving + sizes.resting).fill(-1);
         for (const [i, row] of moving.entries()) classOf[i] = Math.floor(row / m);
         for (const [i, row] of resting.entries()) classOf[sizes.moving + i] = Math.floor(row / m);
-        const fed = gather(proxies, resting, dimension, sizes.resting);
+        const fed = gatherRows(proxies, resting, dimension, sizes.resting);
         return {
           sizes,
           rows: { proxies: moving },
@@ -124,22 +125,8 @@ function remembered(values: ReadonlyMap<string, Float32Array>, dimension: number
   const filled = Int32Array.from(labels.keys()).filter((i) => labels[i]! >= 0);
   return {
     labels: labels.filter((label) => label >= 0),
-    rows: gather(values.get(MEMORY.rows)!, filled, dimension),
+    rows: gatherRows(values.get(MEMORY.rows)!, filled, dimension),
   };
-}
-
-/** Rows of `from`, and rows of zeros up to `count`. */
-export function gather(
-  from: Float32Array,
-  rows: Int32Array,
-  dimension: number,
-  count = rows.length,
-): Float32Array {
-  const gathered = new Float32Array(count * dimension);
-  for (const [i, row] of rows.entries()) {
-    gathered.set(from.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-  }
-  return gathered;
 }
 
 function joined(a: Float32Array, b: Float32Array): Float32Array {

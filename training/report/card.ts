@@ -76,9 +76,8 @@ export function provenance(facts: RunFacts): ModelManifest['provenance'] {
 export function quality(facts: RunFacts): ModelManifest['quality'] {
   const results = facts.test ?? facts.validation;
   const of = (name: string) => results.find(({ method }) => method === name)?.scores;
-  const tuned =
-    facts.tuned && facts.tuned.epoch > 0 ? of(`${facts.method}, ${facts.tuned.train}`) : undefined;
-  const scores = tuned ?? of(facts.method)!;
+  // A row of its own where training the backbone helped.
+  const scores = of(`${facts.method}, ${facts.tuned?.train}`) ?? of(facts.method)!;
   const kind = facts.test
     ? 'test classes, seen by nothing'
     : 'validation classes, which chose method, settings and epoch';

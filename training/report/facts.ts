@@ -2,6 +2,7 @@
 
 import { basename, resolve } from 'node:path';
 import { conditionText } from '../../src/dataset/where.ts';
+import type { LinearMap } from '../baselines/linear-map.ts';
 import type { Fit, FittedHead } from '../fit/fit.ts';
 import type { Prepared } from '../prepare.ts';
 import type { Recipe } from '../recipe.ts';
@@ -19,14 +20,15 @@ export function factsOf(run: {
   fit: Fit;
   /** The head that won. */
   trained: FittedHead;
+  /** What is exported: its, or that of the tuned backbone. */
+  map: LinearMap;
   tuned: TuneStep | undefined;
   test: RunFacts['test'];
 }): RunFacts {
-  const { options, name, recipe, prepared, split, fit, trained, tuned, test } = run;
+  const { options, name, recipe, prepared, split, fit, trained, map, tuned, test } = run;
   const { backbone, rows, classes } = prepared;
   const { audit } = fit;
   const relabelled = audit?.decisions.filter(({ verdict }) => verdict === 'relabelled').length ?? 0;
-  const grown = tuned !== undefined && tuned.chosen.epoch > 0;
   return {
     recipe,
     name,
@@ -41,7 +43,7 @@ export function factsOf(run: {
     backbone: { name: backbone.name, fingerprint: backbone.fingerprint },
     ...{ testClasses: options.testClasses ?? 0, ownSplit: split.own, views: options.views ?? 1 },
     method: trained.method,
-    dimension: (grown ? tuned.tuned.head : trained.map).outputs,
+    dimension: map.outputs,
     chosen: trained.chosen,
     winner: fit.winner,
     validation: fit.validation,

@@ -34,3 +34,22 @@ export function classMeans(options: ClassMeansOptions): Float32Array {
   }
   return means;
 }
+
+/** Unit rows [classes, dimension] of embeddings [labels.length, dimension], without a head between. */
+export function meansOf(
+  rows: Float32Array,
+  labels: Int32Array,
+  classes: number,
+  dimension: number,
+): Float32Array {
+  const means = new Float32Array(classes * dimension);
+  for (const [i, label] of labels.entries()) {
+    for (let d = 0; d < dimension; d++) means[label * dimension + d]! += rows[i * dimension + d]!;
+  }
+  for (let label = 0; label < classes; label++) {
+    const row = means.subarray(label * dimension, (label + 1) * dimension);
+    const norm = Math.hypot(...row) || 1;
+    for (let d = 0; d < dimension; d++) row[d]! /= norm;
+  }
+  return means;
+}

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { invalid } from '../../src/errors/error.ts';
+import { gatherRows } from '../../src/math/gather.ts';
 import { f32 } from '../../src/onnx/tensor.ts';
 import { viewSamples } from '../augment/samples.ts';
 import { headNetwork } from '../graph/head.ts';
@@ -55,7 +56,7 @@ export function headTraining(options: TrainHeadOptions): TrainNetworkOptions {
         : {
             labels,
             batch: (samples) => ({
-              features: f32([samples.length, dimensionIn], gather(features, dimensionIn, samples)),
+              features: f32([samples.length, dimensionIn], gatherRows(features, samples, dimensionIn)),
             }),
             hash: createHash('sha256').update(features).digest('hex'),
           },
@@ -65,12 +66,4 @@ export function headTraining(options: TrainHeadOptions): TrainNetworkOptions {
     },
     validate: (values) => validate(values.get('head')!),
   };
-}
-
-function gather(features: Float32Array, width: number, samples: Int32Array): Float32Array {
-  const rows = new Float32Array(samples.length * width);
-  for (const [i, sample] of samples.entries()) {
-    rows.set(features.subarray(sample * width, (sample + 1) * width), i * width);
-  }
-  return rows;
 }
