@@ -12,6 +12,10 @@ export class TopK {
     this.#scores = new Float32Array(k);
   }
 
+  get capacity(): number {
+    return this.#keys.length;
+  }
+
   /** `score` is rounded to f32 first: ties are ties of what is returned. */
   push(key: number, score: number): void {
     const s = Math.fround(score);
