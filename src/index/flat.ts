@@ -8,7 +8,10 @@ import { checkSearch, checkSlot, checkVector } from './guard.ts';
 import type { SearchHits, SearchRequest, VectorIndex } from './vector-index.ts';
 
 const FIRST_ROWS = 64;
-/** The kernel's scores are off by some 1e-7, so that many more than wanted are scored again. */
+/**
+ * The kernel's scores are off by some 1e-7, so that many more than wanted are scored again. Where still more lie that close
+ * to the last hit, unequal ones may change places with it.
+ */
 const MARGIN = 16;
 
 /** Rows lie in ascending order of slot; removed rows are squeezed out once they are the majority. */

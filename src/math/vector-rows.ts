@@ -48,6 +48,8 @@ export class VectorRows {
   readonly #outAt: number;
   readonly #listAt: number;
   readonly #rowsAt: number;
+  /** Of a full block. */
+  readonly #pages: number;
   readonly #blocks: Block[] = [];
   #rows = 0;
 
@@ -59,6 +61,7 @@ export class VectorRows {
     this.#outAt = this.#stride;
     this.#listAt = this.#outAt + 4 * CHUNK;
     this.#rowsAt = this.#listAt + 4 * CHUNK;
+    this.#pages = Math.ceil((this.#rowsAt + this.#rowsPerBlock * this.#stride) / PAGE_BYTES);
   }
 
   get rows(): number {
@@ -150,8 +153,7 @@ export class VectorRows {
 
   #addBlock(): void {
     compiled ??= new WebAssembly.Module(Buffer.from(SCAN_WASM, 'base64'));
-    const maximum = Math.ceil((this.#rowsAt + this.#rowsPerBlock * this.#stride) / PAGE_BYTES);
-    const memory = new WebAssembly.Memory({ initial: 1, maximum });
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: this.#pages });
     const instance = new WebAssembly.Instance(compiled, { env: { memory } });
     const kernel = instance.exports as unknown as Kernel;
     this.#blocks.push({ memory, kernel, f32: new Float32Array(memory.buffer) });
@@ -160,12 +162,10 @@ export class VectorRows {
   #reserve(block: Block, rows: number): void {
     const missing = this.#rowsAt + rows * this.#stride - block.memory.buffer.byteLength;
     if (missing <= 0) return;
-    const most = Math.ceil((this.#rowsAt + this.#rowsPerBlock * this.#stride) / PAGE_BYTES);
     const pages = block.memory.buffer.byteLength / PAGE_BYTES;
     // A quarter more, in place: no row is copied.
-    block.memory.grow(
-      Math.min(most - pages, Math.max(Math.ceil(missing / PAGE_BYTES), Math.ceil(pages / 4))),
-    );
+    const more = Math.max(Math.ceil(missing / PAGE_BYTES), Math.ceil(pages / 4));
+    block.memory.grow(Math.min(this.#pages - pages, more));
     block.f32 = new Float32Array(block.memory.buffer);
   }
 }

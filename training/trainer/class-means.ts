@@ -1,5 +1,7 @@
 // Mean of each class as a head sees it: where class-mean proxies start.
 
+import { normaliseRows } from '../baselines/linear-map.ts';
+
 export interface ClassMeansOptions {
   /** [samples, dimensionIn] */
   readonly features: Float32Array;
@@ -46,10 +48,5 @@ export function meansOf(
   for (const [i, label] of labels.entries()) {
     for (let d = 0; d < dimension; d++) means[label * dimension + d]! += rows[i * dimension + d]!;
   }
-  for (let label = 0; label < classes; label++) {
-    const row = means.subarray(label * dimension, (label + 1) * dimension);
-    const norm = Math.hypot(...row) || 1;
-    for (let d = 0; d < dimension; d++) row[d]! /= norm;
-  }
-  return means;
+  return normaliseRows(means, dimension);
 }
