@@ -1,11 +1,14 @@
 // Bodies and options of query and query/groups, in Qdrant's words.
 
 import { z } from 'zod';
+import type { FilterInput } from '../../src/filter/read.ts';
 import { strict } from '../http/validate.ts';
 import { id, image, integer, vector } from './common.ts';
 
 const options = {
   limit: integer(1, 1000).optional(),
+  /** An object or an expression; src/filter reads it. */
+  filter: z.custom<FilterInput>().optional(),
   with_payload: z.boolean('true or false').default(true),
   with_vector: z.boolean('true or false').default(false),
   score_threshold: z
@@ -16,6 +19,7 @@ const options = {
   params: strict({
     hnsw_ef: integer(1, 10_000).optional(),
     exact: z.boolean('true or false').optional(),
+    explain: z.boolean('true or false').optional(),
   }).default({}),
 };
 

@@ -5,9 +5,10 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../errors/log.ts';
-import { HnswIndex, type HnswOptions } from '../index/hnsw.ts';
+import type { HnswIndex, HnswOptions } from '../index/hnsw.ts';
 import { loadIndex, removeIndex, saveIndex } from '../index/index-file.ts';
 import type { CollectionRow, Store } from '../store/store.ts';
+import { IndexedItems } from './indexed-items.ts';
 
 /** Slots taken into the graph per turn of the event loop: some milliseconds. */
 const STEP = 16;
@@ -30,7 +31,7 @@ export interface IndexOptions {
 }
 
 export class MaintainedIndex {
-  readonly index: HnswIndex;
+  readonly items: IndexedItems;
   readonly #options: IndexOptions;
   readonly #path: string;
   /** Changes that the file does not have; infinite where there is no file. */
@@ -43,13 +44,17 @@ export class MaintainedIndex {
   private constructor(options: IndexOptions) {
     this.#options = options;
     this.#path = join(options.directory, `${options.collection.id}.hnsw`);
-    this.index = new HnswIndex({ dimension: options.collection.dimension, ...options.hnsw });
+    this.items = new IndexedItems({ dimension: options.collection.dimension, ...options.hnsw });
   }
 
-  /** Reads the vectors, and the graph where its file is good. Ready for exact answers when it returns. */
+  get index(): HnswIndex {
+    return this.items.index;
+  }
+
+  /** Reads the items, and the graph where its file is good. Ready for exact answers when it returns. */
   static async open(options: IndexOptions): Promise<MaintainedIndex> {
     const maintained = new MaintainedIndex(options);
-    await maintained.#readVectors();
+    await maintained.#readItems();
     await maintained.#readGraph();
     maintained.#start();
     return maintained;
@@ -82,12 +87,12 @@ export class MaintainedIndex {
     await removeIndex(this.#path);
   }
 
-  async #readVectors(): Promise<void> {
+  async #readItems(): Promise<void> {
     const { store, collection } = this.#options;
     const { id, dimension } = collection;
     for (let after = -1; ; ) {
-      const page = store.items.vectors({ collection: id, dimension, after, limit: PAGE });
-      for (const entry of page) this.index.add(entry);
+      const page = store.items.page({ collection: id, dimension, after, limit: PAGE });
+      for (const item of page) this.items.add(item);
       if (page.length < PAGE) return;
       after = page[PAGE - 1]!.slot;
       await nextTurn();

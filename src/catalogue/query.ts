@@ -1,35 +1,24 @@
-// Reading by similarity: hits, and best hits per group. Where both a graph and a scan could answer, the scan does so
-// while it is cheap, because it is exact.
+// Reading by similarity: hits, and best hits per group. What is asked is question.ts; how it is found is the planner's.
 
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
-import type { SearchHits } from '../index/vector-index.ts';
+import { plannedSearch } from '../index/planner.ts';
 import type { ItemRow } from '../store/items.ts';
-import { type CollectionContext, embed, itemOf, rowOf } from './context.ts';
-import type { GroupAnswer, Hit, HitGroup, QueryAnswer, QueryOptions } from './types.ts';
-import { imageHash, LIMITS, validVector } from './validate.ts';
-
-/** Components of all vectors up to which a scan takes about half a millisecond: 4,096 vectors of 128. */
-const SCAN_COMPONENTS = 2 ** 19;
-
-const OPTIONS = ['by', 'limit', 'scoreThreshold', 'exact', 'ef', 'withVector', 'signal'];
-
-interface Question {
-  readonly vector: Float32Array;
-  /** The slot of the item that is asked by: it is no answer. -1 for none. */
-  readonly self: number;
-}
+import { type CollectionContext, itemOf } from './context.ts';
+import { OPTIONS, type Question, questionOf } from './question.ts';
+import type { Explanation, GroupAnswer, Hit, HitGroup, QueryAnswer, QueryOptions } from './types.ts';
+import { LIMITS } from './validate.ts';
 
 export async function queryItems(context: CollectionContext, options: QueryOptions): Promise<QueryAnswer> {
   refuseUnknown(options, OPTIONS, 'query');
-  const limit = checkOptions(options);
-  const { question, started, embedded } = await ask(context, options);
-  const { slots, scores } = search(context, options, question.vector, limit + 1);
+  const question = await questionOf(context, options);
+  const search = new Search(context, question);
+  const { slots, scores } = search.nearest(question.limit + 1);
   const hits: Hit[] = [];
-  for (let i = 0; i < slots.length && hits.length < limit; i++) {
-    if (scores[i]! < (options.scoreThreshold ?? -Infinity)) break;
+  for (let i = 0; i < slots.length && hits.length < question.limit; i++) {
+    if (scores[i]! < question.threshold) break;
     if (slots[i] !== question.self) hits.push(hitOf(context, options, rowAt(context, slots[i]!), scores[i]!));
   }
-  return { hits, timing: { embed: embedded - started, search: context.clock() - embedded } };
+  return { hits, ...search.account(options.explain) };
 }
 
 /**
@@ -41,106 +30,86 @@ export async function queryGroups(
   options: QueryOptions & { groupSize?: number },
 ): Promise<GroupAnswer> {
   refuseUnknown(options, [...OPTIONS, 'groupSize'], 'query');
-  const limit = checkOptions(options);
-  const size = integer(options.groupSize ?? 1, 'groupSize', LIMITS.groupSize);
-  const { question, started, embedded } = await ask(context, options);
+  const { groupSize = 1 } = options;
+  if (!Number.isInteger(groupSize) || groupSize < 1 || groupSize > LIMITS.groupSize) {
+    throw invalid('groupSize', `an integer from 1 to ${LIMITS.groupSize}`, groupSize);
+  }
+  const question = await questionOf(context, options);
+  const search = new Search(context, question);
   const groups: (HitGroup & { slot: number })[] = [];
-  for (const id of findGroups(context, options, question, limit)) {
-    const members = membersOf(context, options, question, id).slice(0, size);
+  for (const id of findGroups(context, question, search)) {
+    const members = membersOf(context, question, id).slice(0, groupSize);
     const hits = members.map(({ slot, score }) => hitOf(context, options, rowAt(context, slot), score));
     groups.push({ id, hits, slot: members[0]!.slot });
   }
   groups.sort((a, b) => b.hits[0]!.score - a.hits[0]!.score || a.slot - b.slot);
-  return {
-    groups: groups.map(({ id, hits }) => ({ id, hits })),
-    timing: { embed: embedded - started, search: context.clock() - embedded },
-  };
+  return { groups: groups.map(({ id, hits }) => ({ id, hits })), ...search.account(options.explain) };
 }
 
-/** Returns the limit. */
-function checkOptions(options: QueryOptions): number {
-  const { scoreThreshold, ef } = options;
-  if (scoreThreshold !== undefined && !Number.isFinite(scoreThreshold)) {
-    throw invalid('scoreThreshold', 'a finite number', scoreThreshold);
+/** The searches for one question, and the account of them. */
+class Search {
+  readonly #context: CollectionContext;
+  readonly #question: Question;
+  #plan: ReturnType<typeof plannedSearch>['plan'] | undefined;
+
+  constructor(context: CollectionContext, question: Question) {
+    this.#context = context;
+    this.#question = question;
   }
-  if (ef !== undefined) integer(ef, 'ef', LIMITS.ef);
-  return integer(options.limit ?? 10, 'limit', LIMITS.queryLimit);
-}
 
-function integer(value: number, field: string, most: number): number {
-  if (!Number.isInteger(value) || value < 1 || value > most) {
-    throw invalid(field, `an integer from 1 to ${most}`, value);
+  nearest(k: number) {
+    const { index } = this.#context.maintained;
+    const { vector, ef, exact, selection } = this.#question;
+    const { hits, plan } = plannedSearch({ index, vector, k, ef, exact, selection });
+    this.#plan = plan;
+    return hits;
   }
-  return value;
-}
 
-async function ask(context: CollectionContext, options: QueryOptions) {
-  const started = context.clock();
-  const question = await questionOf(context, options);
-  context.assertOpen();
-  return { question, started, embedded: context.clock() };
-}
-
-async function questionOf(context: CollectionContext, options: QueryOptions): Promise<Question> {
-  const { by, signal } = options;
-  if (by === null || typeof by !== 'object' || Object.keys(by).length !== 1) {
-    throw invalid('by', 'exactly one of image, id and vector', by);
+  account(explain = false): Pick<QueryAnswer, 'timing' | 'explanation'> {
+    const { size } = this.#context.maintained.index;
+    const { started, embedded, filtered, selection } = this.#question;
+    const timing = { embed: embedded - started, search: this.#context.clock() - embedded };
+    if (!explain) return { timing };
+    const { kind, reason, candidates } = this.#plan!;
+    const filter = filtered - embedded;
+    const explanation: Explanation = {
+      plan: kind,
+      reason,
+      items: size,
+      estimated: selection?.estimated ?? size,
+      matches: selection?.matches ?? size,
+      candidates,
+      timing: { embed: timing.embed, filter, search: timing.search - filter },
+    };
+    return { timing, explanation };
   }
-  refuseUnknown(by, ['image', 'id', 'vector'], 'by');
-  if ('vector' in by) return { vector: validVector(by.vector, 'by.vector', context.row.dimension), self: -1 };
-  if ('id' in by) {
-    const { slot } = rowOf(context, by.id);
-    return { vector: context.maintained.index.flat.vector(slot).slice(), self: slot };
-  }
-  // Read but never written: what visitors photograph is not kept.
-  const cached = context.store.items.cachedVector(imageHash(by.image, 'by.image'), context.row.fingerprint);
-  if (cached) return { vector: cached, self: -1 };
-  const [result] = await embed(context, { images: [by.image], priority: 'online', signal });
-  if ('error' in result!) throw result.error;
-  return { vector: result!.vector, self: -1 };
-}
-
-function search(
-  context: CollectionContext,
-  options: QueryOptions,
-  vector: Float32Array,
-  k: number,
-): SearchHits {
-  const { index } = context.maintained;
-  const { exact, ef } = options;
-  // Whoever names a width asks for the walk.
-  const scan = exact || (ef === undefined && index.size * index.dimension <= SCAN_COMPONENTS);
-  return scan ? index.flat.search({ vector, k }) : index.search({ vector, k, ef });
 }
 
 /** Asks for more and more hits until they belong to enough groups, or no more can come. */
-function findGroups(
-  context: CollectionContext,
-  options: QueryOptions,
-  question: Question,
-  limit: number,
-): Set<string> {
-  const { size } = context.maintained.index;
+function findGroups(context: CollectionContext, question: Question, search: Search): Set<string> {
+  const { limit, selection } = question;
+  const most = selection?.matches ?? context.maintained.index.size;
   const groups = new Set<string>();
   let seen = 0;
   for (let k = 4 * limit + 1; ; k *= 4) {
-    const { slots, scores } = search(context, options, question.vector, k);
+    const { slots, scores } = search.nearest(k);
     for (; seen < slots.length && groups.size < limit; seen++) {
-      if (scores[seen]! < (options.scoreThreshold ?? -Infinity)) return groups;
+      if (scores[seen]! < question.threshold) return groups;
       if (slots[seen] !== question.self) groups.add(rowAt(context, slots[seen]!).group);
     }
-    if (groups.size === limit || k >= size) return groups;
+    if (groups.size === limit || k >= most) return groups;
   }
 }
 
 /** Best first; equal scores by slot, as everywhere. */
-function membersOf(context: CollectionContext, options: QueryOptions, question: Question, group: string) {
+function membersOf(context: CollectionContext, question: Question, group: string) {
   const { flat } = context.maintained.index;
+  const { vector, threshold, self, selection } = question;
   return context.store.items
     .slotsOfGroup(context.row.id, group)
-    .filter((slot) => slot !== question.self)
-    .map((slot) => ({ slot, score: flat.score(slot, question.vector) }))
-    .filter(({ score }) => score >= (options.scoreThreshold ?? -Infinity))
+    .filter((slot) => slot !== self && (!selection || selection.mask[flat.rowOf(slot)] === 1))
+    .map((slot) => ({ slot, score: flat.score(slot, vector) }))
+    .filter(({ score }) => score >= threshold)
     .sort((a, b) => b.score - a.score || a.slot - b.slot);
 }
 

@@ -1,6 +1,8 @@
 // What the API and the CLI say to a catalogue and hear back: the nouns of docs/design.md as types.
 
 import type { AttractorError } from '../errors/error.ts';
+import type { FilterInput } from '../filter/read.ts';
+import type { Plan } from '../index/planner.ts';
 
 export type AttributeValue = string | number | boolean;
 
@@ -47,6 +49,8 @@ export interface QueryOptions {
   readonly by: QueryBy;
   /** Hits (or groups) wanted, 1 to 1,000. Default 10. */
   readonly limit?: number;
+  /** Only items that pass are answers. Qdrant's object, or an expression: see docs/api.md. */
+  readonly filter?: FilterInput;
   /** Hits below this cosine are left out. */
   readonly scoreThreshold?: number;
   /** True: scan everything instead of walking the graph. */
@@ -54,6 +58,8 @@ export interface QueryOptions {
   /** Search width of the graph, 1 to 10,000. Naming it asks for the graph also where a scan would be as cheap. */
   readonly ef?: number;
   readonly withVector?: boolean;
+  /** True: the answer says how it was found. */
+  readonly explain?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -70,9 +76,24 @@ export interface QueryTiming {
   readonly search: number;
 }
 
+/** How a query was answered. Times are in milliseconds. */
+export interface Explanation {
+  readonly plan: Plan['kind'];
+  readonly reason: string;
+  /** Live items. */
+  readonly items: number;
+  /** Items that pass the filter, as counts of its conditions let expect and in truth; all without one. */
+  readonly estimated: number;
+  readonly matches: number;
+  readonly candidates: number;
+  readonly timing: QueryTiming & { readonly filter: number };
+}
+
 export interface QueryAnswer {
   readonly hits: readonly Hit[];
   readonly timing: QueryTiming;
+  /** Only where asked for. */
+  readonly explanation?: Explanation;
 }
 
 export interface HitGroup {
@@ -84,6 +105,8 @@ export interface HitGroup {
 export interface GroupAnswer {
   readonly groups: readonly HitGroup[];
   readonly timing: QueryTiming;
+  /** Only where asked for; of the last search, as finding enough groups may take several. */
+  readonly explanation?: Explanation;
 }
 
 export interface CollectionInfo {

@@ -5,15 +5,17 @@ import type { EmbedPriority } from '../embed/embedder.ts';
 import { AttractorError } from '../errors/error.ts';
 import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, embed } from './context.ts';
+import type { IndexedItem } from './indexed-items.ts';
 import type { ItemInput, UpsertResult, UpsertStatus } from './types.ts';
 import { type ValidItem, validItem } from './validate.ts';
 
 /** What became of an image: its vector, or why there is none. */
 type Embedded = Float32Array | AttractorError;
 
-/** Slots that a transaction added and removed, for the index. */
+/** What a transaction did, for the index. */
 interface Changes {
-  readonly added: { slot: number; vector: Float32Array }[];
+  readonly added: IndexedItem[];
+  readonly updated: Omit<IndexedItem, 'vector'>[];
   readonly removed: number[];
 }
 
@@ -26,7 +28,7 @@ export async function upsertItems(
   context.assertOpen();
 
   const { store, maintained, row } = context;
-  const changes: Changes = { added: [], removed: [] };
+  const changes: Changes = { added: [], updated: [], removed: [] };
   const results = store.transaction(() => {
     for (const [hash, { vector, cached }] of embedded) {
       if (!cached && vector instanceof Float32Array) store.items.cacheVector(hash, row.fingerprint, vector);
@@ -41,9 +43,10 @@ export async function upsertItems(
       return { id, status: write(context, item, vector, changes) };
     });
   });
-  // Added first: a slot may be taken and replaced within one batch.
-  for (const entry of changes.added) maintained.index.add(entry);
-  for (const slot of changes.removed) maintained.index.remove(slot);
+  // In this order: a slot may be taken, given other metadata and replaced within one batch.
+  for (const item of changes.added) maintained.items.add(item);
+  for (const item of changes.updated) maintained.items.update(item);
+  for (const slot of changes.removed) maintained.items.remove(slot);
   maintained.changed(changes.added.length + changes.removed.length);
   return results;
 }
@@ -61,7 +64,7 @@ export function deleteItems(context: CollectionContext, ids: readonly string[]):
     }
     return slots;
   });
-  for (const slot of removed) maintained.index.remove(slot);
+  for (const slot of removed) maintained.items.remove(slot);
   maintained.changed(removed.length);
   return removed.length;
 }
@@ -115,6 +118,7 @@ function write(
   if (old && sameContent(context, old, item, changes)) {
     if (old.group === group && old.tags === tags && old.attributes === attributes) return 'unchanged';
     items.updateMetadata({ collection, slot: old.slot, group, tags, attributes });
+    changes.updated.push({ slot: old.slot, tags, attributes });
     return 'updated';
   }
   if (item.image) items.putImage(item.image.hash, item.image.bytes);
@@ -133,7 +137,7 @@ function write(
     imageHash: item.image?.hash ?? null,
     vector,
   });
-  changes.added.push({ slot, vector });
+  changes.added.push({ slot, tags, attributes, vector });
   return old ? 'updated' : 'created';
 }
 

@@ -20,19 +20,27 @@ export class FlatIndex implements VectorIndex {
   #slots = new Uint32Array(FIRST_ROWS);
   #live = new Uint8Array(FIRST_ROWS);
   readonly #vectors: VectorRows;
+  readonly #onSqueeze: ((live: Uint8Array) => void) | undefined;
   #size = 0;
   #highest = -1;
 
-  constructor(options: { dimension: number }) {
+  /** `onSqueeze` is told which rows stay, one byte each, just before the others go and these move together. */
+  constructor(options: { dimension: number; onSqueeze?: (live: Uint8Array) => void }) {
     if (!Number.isInteger(options.dimension) || options.dimension < 1) {
       throw invalid('dimension', 'an integer of 1 or more', options.dimension);
     }
     this.dimension = options.dimension;
     this.#vectors = new VectorRows({ dimension: this.dimension });
+    this.#onSqueeze = options.onSqueeze;
   }
 
   get size(): number {
     return this.#size;
+  }
+
+  /** One byte per row, and some beyond them: 1 where the row's slot is live. Good until the next change. */
+  get live(): Uint8Array {
+    return this.#live;
   }
 
   /** The highest slot ever added; -1 before the first. */
@@ -41,7 +49,7 @@ export class FlatIndex implements VectorIndex {
   }
 
   has(slot: number): boolean {
-    return this.#rowOf(slot) >= 0;
+    return this.rowOf(slot) >= 0;
   }
 
   add(entry: { slot: number; vector: Float32Array }): void {
@@ -57,7 +65,7 @@ export class FlatIndex implements VectorIndex {
   }
 
   remove(slot: number): boolean {
-    const row = this.#rowOf(slot);
+    const row = this.rowOf(slot);
     if (row < 0) return false;
     this.#live[row] = 0;
     this.#size--;
@@ -65,24 +73,28 @@ export class FlatIndex implements VectorIndex {
     return true;
   }
 
-  search(request: SearchRequest): SearchHits {
+  /** `mask`, one byte per row, has a 1 for the live rows to choose from; default all. */
+  search(request: SearchRequest & { mask?: Uint8Array }): SearchHits {
     checkSearch(request, this.dimension);
-    const { vector, k } = request;
+    const { vector, k, mask } = request;
     const top = new TopK(Math.min(k, this.#size));
-    this.scan({ vector, top });
+    this.scan({ vector, top, mask });
     const { keys, scores } = top.take();
     return { slots: keys, scores };
   }
 
-  /** Pushes into `top` the best live slots above `after` (default: all). The vector is taken as checked. */
-  scan(options: { vector: Float32Array; top: TopK; after?: number }): void {
-    const { vector, top, after = -1 } = options;
+  /**
+   * Pushes into `top` the best slots above `after` (default: all) that `mask` has a 1 for (default: live). Both are taken
+   * as checked.
+   */
+  scan(options: { vector: Float32Array; top: TopK; after?: number; mask?: Uint8Array }): void {
+    const { vector, top, after = -1, mask = this.#live } = options;
     if (top.capacity === 0) return;
     const wide = new TopK(Math.min(top.capacity + MARGIN, this.#vectors.rows));
     this.#vectors.scan({
       vector,
       first: this.#firstRowAfter(after),
-      wanted: this.#live,
+      wanted: mask,
       visit: (row, score) => wide.push(row, score),
     });
     for (const row of wide.take().keys) top.push(this.#slots[row]!, this.#vectors.score(row, vector));
@@ -105,16 +117,16 @@ export class FlatIndex implements VectorIndex {
     return row < this.#vectors.rows ? this.#slots[row] : undefined;
   }
 
-  #row(slot: number): number {
-    const row = this.#rowOf(slot);
-    if (row < 0) throw invalid('slot', 'a live slot', slot);
-    return row;
-  }
-
-  /** -1 where the slot is not live. */
-  #rowOf(slot: number): number {
+  /** Where a slot is by now; -1 where it is not live. */
+  rowOf(slot: number): number {
     const row = this.#firstRowAfter(slot - 1);
     return row < this.#vectors.rows && this.#slots[row] === slot && this.#live[row] === 1 ? row : -1;
+  }
+
+  #row(slot: number): number {
+    const row = this.rowOf(slot);
+    if (row < 0) throw invalid('slot', 'a live slot', slot);
+    return row;
   }
 
   #firstRowAfter(slot: number): number {
@@ -139,6 +151,7 @@ export class FlatIndex implements VectorIndex {
   }
 
   #squeeze(): void {
+    this.#onSqueeze?.(this.#live);
     let to = 0;
     for (let row = 0; row < this.#vectors.rows; row++) {
       if (this.#live[row] === 0) continue;

@@ -28,18 +28,24 @@ export class HnswIndex implements VectorIndex {
   /** The successor under construction; `#graph` serves until it has caught up. */
   #next: Graph | undefined;
 
-  constructor(options: HnswOptions & { dimension: number }) {
-    const { dimension, m = 16, efConstruction = 200, ef = 100 } = options;
+  /** `onSqueeze`: see FlatIndex. */
+  constructor(options: HnswOptions & { dimension: number; onSqueeze?: (live: Uint8Array) => void }) {
+    const { dimension, onSqueeze, m = 16, efConstruction = 200, ef = 100 } = options;
     if (!Number.isInteger(ef) || ef < 1) throw invalid('ef', 'an integer of 1 or more', ef);
     this.dimension = dimension;
     this.shape = { dimension, m, efConstruction };
-    this.flat = new FlatIndex({ dimension });
+    this.flat = new FlatIndex({ dimension, onSqueeze });
     this.#ef = ef;
     this.#graph = new Graph(this.shape);
   }
 
   get size(): number {
     return this.flat.size;
+  }
+
+  /** The search width where a request names none. */
+  get ef(): number {
+    return this.#ef;
   }
 
   /** The graph that serves; index-file.ts saves it. */

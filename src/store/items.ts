@@ -23,7 +23,10 @@ export class ItemTable {
   readonly #byId: Database.Statement<[number, string], ItemRow>;
   readonly #bySlot: Database.Statement<[number, number], ItemRow>;
   readonly #groupSlots: Database.Statement<[number, string], number>;
-  readonly #vectors: Database.Statement<[number, number, number], { slot: number; vector: Buffer }>;
+  readonly #page: Database.Statement<
+    [number, number, number],
+    { slot: number; tags: string; attributes: string; vector: Buffer }
+  >;
   readonly #takeSlot: Database.Statement<[number], number>;
   readonly #nextSlot: Database.Statement<[number], number>;
   readonly #insert: Database.Statement<object>;
@@ -43,8 +46,8 @@ export class ItemTable {
     this.#groupSlots = db
       .prepare<[number, string], number>('SELECT slot FROM item WHERE collection = ? AND group_id = ?')
       .pluck();
-    this.#vectors = db.prepare(
-      'SELECT slot, vector FROM item WHERE collection = ? AND slot > ? ORDER BY slot LIMIT ?',
+    this.#page = db.prepare(
+      'SELECT slot, tags, attributes, vector FROM item WHERE collection = ? AND slot > ? ORDER BY slot LIMIT ?',
     );
     this.#takeSlot = db
       .prepare<[number], number>(
@@ -88,16 +91,16 @@ export class ItemTable {
     return this.#groupSlots.all(collection, group);
   }
 
-  /** The next at most `limit` live slots above `after`, ascending, with their vectors. Throws `store_corrupt`. */
-  vectors(options: { collection: number; dimension: number; after: number; limit: number }) {
+  /** The next at most `limit` live slots above `after`, ascending, with what is searched. Throws `store_corrupt`. */
+  page(options: { collection: number; dimension: number; after: number; limit: number }) {
     const { collection, dimension, after, limit } = options;
-    const rows = guardCorruption(this.#path, () => this.#vectors.all(collection, after, limit));
-    return rows.map(({ slot, vector }) => {
-      const components = readVector(vector);
+    const rows = guardCorruption(this.#path, () => this.#page.all(collection, after, limit));
+    return rows.map((row) => {
+      const components = readVector(row.vector);
       if (components.length !== dimension || !allFinite(components)) {
-        throw corrupt(this.#path, `the vector of slot ${slot} in collection ${collection} is damaged`);
+        throw corrupt(this.#path, `the vector of slot ${row.slot} in collection ${collection} is damaged`);
       }
-      return { slot, vector: components };
+      return { ...row, vector: components };
     });
   }
 

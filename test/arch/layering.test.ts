@@ -11,7 +11,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const LAYERS = [
   ['src/errors'],
   ['src/math'],
-  ['src/onnx', 'src/image', 'src/metrics', 'src/store', 'src/dataset'],
+  ['src/onnx', 'src/image', 'src/metrics', 'src/store', 'src/dataset', 'src/filter'],
   ['src/runtime', 'src/model', 'src/index'],
   ['src/embed'],
   ['src/catalogue'],

@@ -15,19 +15,22 @@ interface ModelItem {
   readonly slot: number;
   readonly content: string;
   readonly group: string;
+  readonly colour: string;
 }
 
 interface Given {
   readonly id: string;
   readonly content: [string, number];
   readonly group: string;
+  readonly colour: string;
 }
 
 /** Ids and contents come from small pools: replacing, sharing an image and coming back are common. */
 const id = fc.integer({ min: 0, max: 14 }).map((n) => `i${n}`);
 const content = fc.tuple(fc.constantFrom('image', 'vector'), fc.integer({ min: 0, max: 9 }));
 const group = fc.integer({ min: 0, max: 3 }).map((n) => `g${n}`);
-const items = fc.array<Given>(fc.record({ id, content, group }), { minLength: 1, maxLength: 8 });
+const colour = fc.constantFrom('red', 'blue', 'green');
+const items = fc.array<Given>(fc.record({ id, content, group, colour }), { minLength: 1, maxLength: 8 });
 
 const command = fc.oneof(
   { weight: 5, arbitrary: fc.record({ op: fc.constant('upsert' as const), items }) },
@@ -48,12 +51,12 @@ class Model {
 
   /** The statuses that an upsert should report. */
   upsert(given: readonly Given[]): string[] {
-    return given.map(({ id, content: [kind, n], group }) => {
+    return given.map(({ id, content: [kind, n], group, colour }) => {
       const content = `${kind} ${n}`;
       const old = this.items.get(id);
-      if (old?.content === content && old.group === group) return 'unchanged';
+      if (old?.content === content && old.group === group && old.colour === colour) return 'unchanged';
       const slot = old?.content === content ? old.slot : this.#slots++;
-      this.items.set(id, { slot, content, group });
+      this.items.set(id, { slot, content, group, colour });
       return old ? 'updated' : 'created';
     });
   }
@@ -116,9 +119,10 @@ class System {
   }
 
   async upsert(given: readonly Given[]): Promise<string[]> {
-    const items = given.map(({ id, content: [kind, n], group }): ItemInput => {
+    const items = given.map(({ id, content: [kind, n], group, colour }): ItemInput => {
       const image = bytes(`photo ${n}`);
-      return kind === 'image' ? { id, group, image } : { id, group, vector: this.embedder.vector(image) };
+      const rest = { id, group, tags: [colour], attributes: { colour } };
+      return kind === 'image' ? { ...rest, image } : { ...rest, vector: this.embedder.vector(image) };
     });
     return (await this.shop.upsert({ items })).map((result) => result.status);
   }
@@ -148,6 +152,19 @@ class System {
     for (const how of [{ exact: true }, { ef: 200 }]) {
       const { hits } = await this.shop.query({ by: { vector: query }, limit: 100, ...how });
       expect(hits.map((hit) => hit.id)).toEqual(ranked);
+      for (const filter of [
+        'colour = "red"',
+        'tags NOT IN ["red", "blue"]',
+        'group = "g1" OR colour = "blue"',
+      ]) {
+        const { hits } = await this.shop.query({ by: { vector: query }, limit: 100, filter, ...how });
+        const passing = ranked.filter((id) => {
+          const { colour, group } = this.model.items.get(id)!;
+          if (filter.startsWith('colour')) return colour === 'red';
+          return filter.startsWith('tags') ? colour === 'green' : group === 'g1' || colour === 'blue';
+        });
+        expect(hits.map((hit) => hit.id)).toEqual(passing);
+      }
       const { groups } = await this.shop.queryGroups({
         by: { vector: query },
         limit: 3,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { QueryOptions } from '../../src/catalogue/types.ts';
+import type { Item, QueryOptions } from '../../src/catalogue/types.ts';
+import type { FilterInput } from '../../src/filter/read.ts';
 import { createRng } from '../../src/math/rng.ts';
 import { ByteEmbedder } from '../reference/byte-embedder.ts';
 import { naiveNearest, randomUnit } from '../reference/nearest.ts';
@@ -90,7 +91,9 @@ describe('query', () => {
     [{ by: { id: 'i1' }, ef: 0 }, 'invalid_argument', 'ef'],
     [{ by: { id: 'i1' }, groupSize: 0 }, 'invalid_argument', 'groupSize'],
     [{ by: { id: 'i1' }, scoreThreshold: Number.NaN }, 'invalid_argument', 'scoreThreshold'],
-    [{ by: { id: 'i1' }, filter: {} }, 'unknown_option', 'filter'],
+    [{ by: { id: 'i1' }, filter: 'n =' }, 'invalid_argument', 'filter'],
+    [{ by: { id: 'i1' }, filter: { any: [] } }, 'unknown_option', 'any'],
+    [{ by: { id: 'i1' }, where: {} }, 'unknown_option', 'where'],
     [{ by: { id: 'i1', vector: new Float32Array(16) } }, 'invalid_argument', 'by'],
     [{ by: {} }, 'invalid_argument', 'by'],
     [{ by: { name: 'i1' } }, 'unknown_option', 'name'],
@@ -103,6 +106,72 @@ describe('query', () => {
     const error = expect.objectContaining({ code: name, field });
     await expect(shop.queryGroups(options as never)).rejects.toEqual(error);
     if (!('groupSize' in options)) await expect(shop.query(options as never)).rejects.toEqual(error);
+  });
+});
+
+describe('filters', () => {
+  test('hits and groups keep to them, in every plan, through updates, deletes and a restart', async () => {
+    const { shop, rng } = await filled({ count: 300, groups: 40 });
+    const update = async (on: typeof shop) => {
+      // New metadata on the same vector: the slot stays. And a removed majority, so that rows move together.
+      const ids = Array.from({ length: 300 }, (_, n) => `i${n}`);
+      on.delete({ ids: ids.filter((_, n) => n % 3 !== 0) });
+      const items = ids.filter((_, n) => n % 6 === 0).map((id) => ({ ...on.get({ id, withVector: true }) }));
+      const statuses = await on.upsert({
+        items: items.map(({ id, group, vector }) => ({
+          id,
+          group,
+          vector,
+          tags: ['seen', id],
+          attributes: { n: -1 },
+        })),
+      });
+      expect(new Set(statuses.map(({ status }) => status))).toEqual(new Set(['updated']));
+    };
+    const check = async (on: typeof shop) => {
+      const all = (await on.query({ by: { vector: randomUnit(rng, 16) }, limit: 1000 })).hits.map(
+        (hit) => hit.item,
+      );
+      for (const [filter, passes] of [
+        ['n < 100', (item) => (item.attributes.n as number) < 100],
+        [{ must: [{ key: 'tags', match: { value: 'seen' } }] }, (item) => item.tags.includes('seen')],
+        ['group IN ["g1", "g2", "g39"]', (item) => ['g1', 'g2', 'g39'].includes(item.group)],
+        ['has_id IN ["i3", "i4", "i9"]', (item) => ['i3', 'i4', 'i9'].includes(item.id)],
+        ['NOT group = "g3" AND n >= 0', (item) => item.group !== 'g3' && (item.attributes.n as number) >= 0],
+        ['n = "none"', () => false],
+      ] as [FilterInput, (item: Item) => boolean][]) {
+        const vector = randomUnit(rng, 16);
+        const expected = new Set(all.filter(passes).map((item) => item.id));
+        for (const how of [{}, { exact: true }, { ef: 400 }]) {
+          const { hits, explanation } = await on.query({
+            by: { vector },
+            limit: 1000,
+            filter,
+            explain: true,
+            ...how,
+          });
+          expect(new Set(hits.map((hit) => hit.id))).toEqual(expected);
+          expect(hits.map((hit) => hit.score)).toEqual(hits.map((hit) => hit.score).sort((a, b) => b - a));
+          expect(explanation).toMatchObject({ items: all.length, matches: expected.size });
+          expect(Object.keys(explanation!.timing)).toEqual(['embed', 'filter', 'search']);
+          const { groups } = await on.queryGroups({
+            by: { vector },
+            limit: 1000,
+            groupSize: 100,
+            filter,
+            ...how,
+          });
+          expect(groups.flatMap((group) => group.hits.map((hit) => hit.id)).sort()).toEqual(
+            [...expected].sort(),
+          );
+        }
+        expect((await on.query({ by: { vector }, filter })).explanation).toBeUndefined();
+      }
+    };
+    await check(shop);
+    await update(shop);
+    await check(shop);
+    await check((await harness.reopen()).collection('shop'));
   });
 });
 

@@ -109,6 +109,46 @@ test('score_threshold cuts the list where the scores fall below it', async () =>
   expect(ids(some.body)).toEqual(ids(all.body).slice(0, 5));
 });
 
+test('filter: an object or an expression, in a body, a form or the URL; params.explain says how', async () => {
+  const filter = { must: [{ key: 'group', match: { any: ['p1', 'p2'] } }], must_not: [{ has_id: ['p1-0'] }] };
+  const expression = 'group IN ["p1", "p2"] AND NOT has_id = "p1-0"';
+  const params = { explain: true };
+  const json = await it.http.post(QUERY).send({ id: 'p1-2', limit: 20, filter, params });
+  expect(ids(json.body).sort()).toEqual(['p1-1', 'p2-0', 'p2-1', 'p2-2']);
+  expect(json.body.explanation).toEqual({
+    plan: 'scan',
+    reason: expect.any(String),
+    items: 12,
+    estimated: expect.any(Number),
+    matches: 5,
+    candidates: 5,
+    timing: { embed_ms: expect.any(Number), filter_ms: expect.any(Number), search_ms: expect.any(Number) },
+  });
+  const text = await it.http.post(QUERY).send({ id: 'p1-2', limit: 20, filter: expression });
+  expect(text.body.result).toEqual(json.body.result);
+  expect(text.body.explanation).toBeUndefined();
+  const url = await it.http.post(`${QUERY}?id=p1-2&limit=20&filter=${encodeURIComponent(expression)}`);
+  expect(url.body.result).toEqual(json.body.result);
+  const upload = await it.http
+    .post(`${QUERY}/groups`)
+    .field('filter', JSON.stringify(filter))
+    .field('params', '{"explain":true}')
+    .attach('image', picture('p0-0'), 'x.png');
+  expect(upload.body.result.groups.map((group: { id: string }) => group.id).sort()).toEqual(['p1', 'p2']);
+  expect(upload.body.explanation.matches).toBe(5);
+  const wrong = await it.http.post(QUERY).send({ id: 'p1-2', filter: { must: [{ key: 'a', mach: {} }] } });
+  expect(wrong.status).toBe(400);
+  expect(wrong.body.error).toMatchObject({ code: 'unknown_option', field: 'mach' });
+  for (const filter of [null, 5, 'price <', { must: [{ key: 'a', range: { gt: [] } }] }]) {
+    const { status, body } = await it.http.post(QUERY).send({ id: 'p1-2', filter });
+    expect([status, body.error.code, body.error.field.slice(0, 6)]).toEqual([
+      400,
+      'invalid_argument',
+      'filter',
+    ]);
+  }
+});
+
 test('groups: one entry per product, best first, each with its best hits', async () => {
   const { status, body } = await it.http
     .post(`${QUERY}/groups`)

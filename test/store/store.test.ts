@@ -100,7 +100,7 @@ describe('the store', () => {
     store.items.insert(row(b, 0, sha256(both)));
     store.dropCollection(a);
     expect([store.items.image(sha256(own)), store.items.image(sha256(both))]).toEqual([undefined, both]);
-    expect(store.items.vectors({ collection: a, dimension: 2, after: -1, limit: 9 })).toEqual([]);
+    expect(store.items.page({ collection: a, dimension: 2, after: -1, limit: 9 })).toEqual([]);
     store.dropCollection(b);
     expect(store.createCollection(shop).id).toBe(3);
   });
@@ -123,12 +123,14 @@ describe('the store', () => {
     expect(store.items.cachedVector(hash, 'other')).toBeUndefined();
   });
 
-  test('vectors come in pages, ascending', () => {
+  test('items come in pages, ascending', () => {
     const store = open();
     const { id } = store.createCollection(shop);
     for (const slot of [5, 1, 9, 3]) store.items.insert(row(id, slot));
-    const page = (after: number) => store.items.vectors({ collection: id, dimension: 2, after, limit: 3 });
-    expect(page(-1)).toEqual([1, 3, 5].map((slot) => ({ slot, vector: Float32Array.of(slot, 1) })));
+    const page = (after: number) => store.items.page({ collection: id, dimension: 2, after, limit: 3 });
+    expect(page(-1)).toEqual(
+      [1, 3, 5].map((slot) => ({ slot, tags: '[]', attributes: '{}', vector: Float32Array.of(slot, 1) })),
+    );
     expect(page(5).map((entry) => entry.slot)).toEqual([9]);
   });
 });
@@ -212,7 +214,7 @@ describe('refused, with the way out, and left as it was', () => {
     expect(() => store.items.image(hash)).toThrow(code('store_corrupt', /image/));
     for (const vector of [Float32Array.of(Number.NaN, 1), Float32Array.of(1, 2, 3), new Float32Array(0)]) {
       store.items.insert({ ...row(id, 0), vector });
-      const read = () => store.items.vectors({ collection: id, dimension: 2, after: -1, limit: 9 });
+      const read = () => store.items.page({ collection: id, dimension: 2, after: -1, limit: 9 });
       expect(read).toThrow(code('store_corrupt', /slot 0/));
       store.items.delete(id, store.items.bySlot(id, 0)!);
     }

@@ -1,6 +1,13 @@
 // /v1/collections/{collection}/query and /query/groups
 
-import type { Catalogue, QueryBy, QueryOptions, QueryTiming } from '../../../../src/catalogue/types.ts';
+import type {
+  Catalogue,
+  Explanation,
+  QueryAnswer,
+  QueryBy,
+  QueryOptions,
+  QueryTiming,
+} from '../../../../src/catalogue/types.ts';
 import type { Limits } from '../../../config.ts';
 import { withoutPrefix } from '../../../http/error-handler.ts';
 import { decodeBase64Image } from '../../../http/image.ts';
@@ -35,7 +42,7 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
         const points = answer.hits.map((hit) =>
           showHit({ collection: name, hit, withPayload: asked.with_payload }),
         );
-        return { result: { points }, timing: showTiming(answer.timing) };
+        return { result: { points }, ...account(answer) };
       },
     },
     {
@@ -55,7 +62,7 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
           id,
           hits: hits.map((hit) => showHit({ collection: name, hit, withPayload: asked.with_payload })),
         }));
-        return { result: { groups }, timing: showTiming(answer.timing) };
+        return { result: { groups }, ...account(answer) };
       },
     },
   ];
@@ -64,6 +71,8 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
     return {
       by: call.image ? { image: call.image } : toBy(asked as QueryFields),
       limit: asked.limit,
+      filter: asked.filter,
+      explain: asked.params.explain,
       scoreThreshold: asked.score_threshold,
       exact: asked.params.exact,
       ef: asked.params.hnsw_ef,
@@ -93,8 +102,16 @@ function allFields({ fields, query, image }: Call): unknown {
   });
 }
 
+function account({ timing, explanation }: Pick<QueryAnswer, 'timing' | 'explanation'>): object {
+  return { timing: showTiming(timing), ...(explanation && { explanation: showExplanation(explanation) }) };
+}
+
 function showTiming({ embed, search }: QueryTiming): object {
   return { embed_ms: round(embed), search_ms: round(search) };
+}
+
+function showExplanation({ timing, ...rest }: Explanation): object {
+  return { ...rest, timing: { ...showTiming(timing), filter_ms: round(timing.filter) } };
 }
 
 const round = (ms: number) => Math.round(ms * 1000) / 1000;

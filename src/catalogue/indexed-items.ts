@@ -1,0 +1,70 @@
+// What queries read, in memory: the vectors and their graph, and the metadata that filters look at, row by row in line.
+// Every change goes through here, in the turn of its commit.
+
+import { Columns, type Metadata, type Selection } from '../filter/columns.ts';
+import type { Filter } from '../filter/filter.ts';
+import { HnswIndex, type HnswOptions } from '../index/hnsw.ts';
+import type { ItemTable } from '../store/items.ts';
+
+/** As the store has it: tags and attributes are JSON text. */
+export interface IndexedItem {
+  readonly slot: number;
+  readonly tags: string;
+  readonly attributes: string;
+  readonly vector: Float32Array;
+}
+
+/** Filters whose rows are kept, a byte each, until the next change: a shop's visitors choose among few. */
+const KEPT = 16;
+
+export class IndexedItems {
+  readonly index: HnswIndex;
+  readonly #columns = new Columns();
+  readonly #selections = new Map<string, Selection>();
+
+  constructor(options: HnswOptions & { dimension: number }) {
+    this.index = new HnswIndex({ ...options, onSqueeze: (live) => this.#columns.squeeze(live) });
+  }
+
+  /** Slots ascend. */
+  add(item: IndexedItem): void {
+    this.#selections.clear();
+    this.index.add(item);
+    this.#columns.push(metadataOf(item));
+  }
+
+  /** The vector stays. */
+  update(item: Omit<IndexedItem, 'vector'>): void {
+    this.#selections.clear();
+    this.#columns.set(this.index.flat.rowOf(item.slot), metadataOf(item));
+  }
+
+  remove(slot: number): void {
+    this.#selections.clear();
+    this.#columns.clear(this.index.flat.rowOf(slot));
+    this.index.remove(slot);
+  }
+
+  /** The rows that pass, good until the next change. `text` is the filter as it was given. */
+  select(options: { filter: Filter; text: string; items: ItemTable; collection: number }): Selection {
+    const { filter, text, items, collection } = options;
+    const { flat } = this.index;
+    const kept = this.#selections.get(text);
+    const rowsOf = function* (kind: 'id' | 'group', values: ReadonlySet<string>) {
+      for (const value of values) {
+        const slots =
+          kind === 'group' ? items.slotsOfGroup(collection, value) : items.byId(collection, value)?.slot;
+        for (const slot of slots === undefined ? [] : [slots].flat()) yield flat.rowOf(slot);
+      }
+    };
+    const selection = kept ?? this.#columns.select({ filter, live: flat.live, size: flat.size, rowsOf });
+    this.#selections.delete(text);
+    this.#selections.set(text, selection);
+    if (this.#selections.size > KEPT) this.#selections.delete(this.#selections.keys().next().value!);
+    return selection;
+  }
+}
+
+function metadataOf({ tags, attributes }: { tags: string; attributes: string }): Metadata {
+  return { tags: JSON.parse(tags), attributes: JSON.parse(attributes) };
+}

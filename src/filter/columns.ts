@@ -1,0 +1,146 @@
+// The metadata of all rows in memory, in the row order of the index, and what a filter keeps of them. Ids and groups are
+// asked of the caller, whose store has an index on both.
+
+import { Column } from './column.ts';
+import { type Filter, passes, type Value } from './filter.ts';
+
+export interface Metadata {
+  readonly tags: readonly string[];
+  readonly attributes: Readonly<Record<string, Value>>;
+}
+
+/** Rows of items or groups by their ids, in any order. */
+export type RowsOf = (kind: 'id' | 'group', values: ReadonlySet<string>) => Iterable<number>;
+
+export interface Selection {
+  /** One byte per row: 1 where the row passes. */
+  readonly mask: Uint8Array;
+  readonly matches: number;
+  /** What the counts of single conditions let expect, had they nothing to do with each other. */
+  readonly estimated: number;
+}
+
+/** A filter with its conditions looked up: `share` is the part of the live rows that it is expected to keep. */
+type Bound = { readonly share: number } & (
+  | { readonly kind: 'all' | 'any'; readonly of: readonly Bound[] }
+  | { readonly kind: 'not'; readonly of: Bound }
+  | { readonly kind: 'rows'; readonly rows: readonly number[] }
+  | { readonly kind: 'column'; readonly column: Column; readonly table: Uint8Array }
+);
+
+const ALL: Bound = { kind: 'all', of: [], share: 1 };
+const NONE: Bound = { kind: 'any', of: [], share: 0 };
+
+export class Columns {
+  readonly #tags = new Column();
+  readonly #attributes = new Map<string, Column>();
+  #rows = 0;
+
+  /** The next row. */
+  push(metadata: Metadata): void {
+    this.#rows++;
+    this.set(this.#rows - 1, metadata);
+  }
+
+  set(row: number, { tags, attributes }: Metadata): void {
+    this.#tags.set(row, tags, this.#rows);
+    for (const [name, column] of this.#attributes) {
+      if (Object.hasOwn(attributes, name)) continue;
+      column.set(row, undefined, this.#rows);
+      if (column.used === 0) this.#attributes.delete(name);
+    }
+    for (const [name, value] of Object.entries(attributes)) {
+      const column = this.#attributes.get(name) ?? new Column();
+      this.#attributes.set(name, column);
+      column.set(row, value, this.#rows);
+    }
+  }
+
+  /** Of a row that is removed: it stays until `squeeze`. */
+  clear(row: number): void {
+    this.set(row, { tags: [], attributes: {} });
+  }
+
+  /** Row r becomes the number of 1s in `live` before r, where it has a 1; rows without one were cleared. */
+  squeeze(live: Uint8Array): void {
+    let rows = 0;
+    for (let row = 0; row < this.#rows; row++) rows += live[row]!;
+    for (const column of [this.#tags, ...this.#attributes.values()]) column.squeeze(live, this.#rows);
+    this.#rows = rows;
+  }
+
+  /** `live` has one byte per row, 1 for the rows to choose from; `size` is how many of them there are. */
+  select(options: { filter: Filter; live: Uint8Array; size: number; rowsOf: RowsOf }): Selection {
+    const { filter, live, size, rowsOf } = options;
+    const mask = live.slice(0, this.#rows);
+    const bound = this.#bind(filter, size, rowsOf);
+    narrow(bound, mask);
+    let matches = 0;
+    for (let row = 0; row < mask.length; row++) matches += mask[row]!;
+    return { mask, matches, estimated: Math.round(bound.share * size) };
+  }
+
+  #bind(filter: Filter, size: number, rowsOf: RowsOf): Bound {
+    switch (filter.kind) {
+      case 'all': {
+        // The strictest first: the others then have little left to look at.
+        const of = filter.of.map((one) => this.#bind(one, size, rowsOf)).sort((a, b) => a.share - b.share);
+        return { kind: 'all', of, share: of.reduce((share, one) => share * one.share, 1) };
+      }
+      case 'any': {
+        const of = filter.of.map((one) => this.#bind(one, size, rowsOf));
+        return { kind: 'any', of, share: 1 - of.reduce((share, one) => share * (1 - one.share), 1) };
+      }
+      case 'not': {
+        const of = this.#bind(filter.of, size, rowsOf);
+        return { kind: 'not', of, share: 1 - of.share };
+      }
+      case 'test': {
+        const column = filter.key === 'tags' ? this.#tags : this.#attributes.get(filter.key);
+        if (!column) return passes(filter.test, undefined) ? ALL : NONE;
+        const { table, rows } = column.table(filter.test);
+        const kept = rows + (table[0] === 1 ? size - column.used : 0);
+        return { kind: 'column', column, table, share: size === 0 ? 0 : kept / size };
+      }
+      case 'id':
+      case 'group': {
+        const rows = [...rowsOf(filter.kind, filter.values)];
+        return { kind: 'rows', rows, share: size === 0 ? 0 : rows.length / size };
+      }
+    }
+  }
+}
+
+/** Clears the bytes of `mask` whose rows do not pass. */
+function narrow(bound: Bound, mask: Uint8Array): void {
+  switch (bound.kind) {
+    case 'all':
+      for (const one of bound.of) narrow(one, mask);
+      return;
+    case 'any': {
+      const any = new Uint8Array(mask.length);
+      for (const one of bound.of) {
+        const kept = mask.slice();
+        narrow(one, kept);
+        for (let row = 0; row < any.length; row++) any[row]! |= kept[row]!;
+      }
+      mask.set(any);
+      return;
+    }
+    case 'not': {
+      const kept = mask.slice();
+      narrow(bound.of, kept);
+      // What passes was set, so this clears it and leaves the rest.
+      for (let row = 0; row < mask.length; row++) mask[row]! ^= kept[row]!;
+      return;
+    }
+    case 'rows': {
+      const kept = bound.rows.filter((row) => mask[row] === 1);
+      mask.fill(0);
+      for (const row of kept) mask[row] = 1;
+      return;
+    }
+    case 'column':
+      bound.column.narrow(mask, bound.table);
+  }
+}

@@ -1,0 +1,74 @@
+// What a filter is once it has been read, and when one value passes one test. Its two written forms are json.ts and
+// expression.ts; what it does to many rows at once is columns.ts.
+
+export type Scalar = string | number | boolean;
+/** An attribute's value, or the tags. */
+export type Value = Scalar | readonly string[];
+
+/** An item without tags has no value for `tags`. Types never mix: 5 is not "5", and a number has no range of strings. */
+export type Test =
+  /** Some value is one of these. */
+  | { readonly op: 'in'; readonly values: ReadonlySet<Scalar> }
+  /** Some value is none of these. */
+  | { readonly op: 'outside'; readonly values: ReadonlySet<Scalar> }
+  /** Some value has all of these words, as `wordsOf` gives them. */
+  | { readonly op: 'text'; readonly words: readonly string[] }
+  | ({ readonly op: 'range' } & Range)
+  | { readonly op: 'empty' };
+
+/** Bounds of one type; strings compare by UTF-16 units, so ISO dates by time. */
+export interface Range {
+  readonly gt?: number | string;
+  readonly gte?: number | string;
+  readonly lt?: number | string;
+  readonly lte?: number | string;
+}
+
+export type Filter =
+  | { readonly kind: 'all' | 'any'; readonly of: readonly Filter[] }
+  | { readonly kind: 'not'; readonly of: Filter }
+  /** `key` is `tags` or the name of an attribute. */
+  | { readonly kind: 'test'; readonly key: string; readonly test: Test }
+  /** Items by id, or of groups by id: the store knows which those are. */
+  | { readonly kind: 'id' | 'group'; readonly values: ReadonlySet<string> };
+
+export function passes(test: Test, value: Value | undefined): boolean {
+  const values: readonly Scalar[] = value === undefined ? [] : typeof value === 'object' ? value : [value];
+  switch (test.op) {
+    case 'in':
+      return values.some((one) => test.values.has(one));
+    case 'outside':
+      return values.some((one) => !test.values.has(one));
+    case 'text':
+      return values.some((one) => typeof one === 'string' && hasWords(one, test.words));
+    case 'range':
+      return values.some((one) => inRange(one, test));
+    case 'empty':
+      return values.length === 0;
+  }
+}
+
+/** Lower case, whole words: runs of letters and digits of any script. */
+export function wordsOf(text: string): string[] {
+  return (
+    text
+      .normalize('NFKC')
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
+}
+
+function hasWords(text: string, words: readonly string[]): boolean {
+  const present = new Set(wordsOf(text));
+  return words.every((word) => present.has(word));
+}
+
+function inRange(value: Scalar, { gt, gte, lt, lte }: Range): boolean {
+  if (typeof value !== typeof (gt ?? gte ?? lt ?? lte)) return false;
+  return !(
+    (gt !== undefined && !(value > gt)) ||
+    (gte !== undefined && !(value >= gte)) ||
+    (lt !== undefined && !(value < lt)) ||
+    (lte !== undefined && !(value <= lte))
+  );
+}

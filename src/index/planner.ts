@@ -1,0 +1,104 @@
+// Chooses how a query is answered: by the graph, or by an exact scan of all rows or of those that a filter keeps. Says
+// what it chose and why. Filters are masks of rows here; what they mean is src/filter's.
+
+import type { HnswIndex } from './hnsw.ts';
+import type { SearchHits } from './vector-index.ts';
+
+/** Components of all vectors up to which a scan takes about half a millisecond: 4,096 vectors of 128. */
+const SCAN_COMPONENTS = 2 ** 19;
+/** The same for the rows that a filter keeps: what they compete with is a wider walk, or a scan past all the others. */
+const KEPT_COMPONENTS = 2 ** 20;
+/** A filter that has nothing to do with nearness keeps its share of any hits; so much more, and so many, for luck. */
+const SPARE = 1.3;
+const SPARE_HITS = 10;
+/** Width of a walk per hit that it is to bring. */
+const EF_PER_HIT = 1.5;
+/** Rows that a scan scores in the time that a walk takes per unit of its width. */
+const ROWS_PER_EF = 100;
+
+export interface PlannedSearch {
+  readonly index: HnswIndex;
+  readonly vector: Float32Array;
+  /** 1 or more. */
+  readonly k: number;
+  /** Width of the graph's search, at least. Naming it asks for the graph also where a scan would be as cheap. */
+  readonly ef?: number;
+  /** Asks for the scan, before `ef`. */
+  readonly exact?: boolean;
+  /** One byte per row of `index.flat`, 1 for the live rows to choose from; and how many those are. */
+  readonly selection?: { readonly mask: Uint8Array; readonly matches: number };
+}
+
+export interface Plan {
+  /** `graph, then scan`: too few of the graph's hits passed the filter. */
+  readonly kind: 'none' | 'scan' | 'graph' | 'graph, then scan';
+  readonly reason: string;
+  /** Rows that a scan scored exactly, and hits that the graph brought. */
+  readonly candidates: number;
+}
+
+export interface Planned {
+  /** The best `k`, or all there are; exact after a scan, up to the graph's recall without one. */
+  readonly hits: SearchHits;
+  readonly plan: Plan;
+}
+
+export function plannedSearch(search: PlannedSearch): Planned {
+  const { index, vector, k, ef, exact, selection } = search;
+  if (selection) return filteredSearch({ ...search, ...selection });
+  const scan = (reason: string): Planned => ({
+    hits: index.flat.search({ vector, k }),
+    plan: { kind: 'scan', reason, candidates: index.size },
+  });
+  if (exact) return scan('exact was asked for');
+  if (ef === undefined && index.size * index.dimension <= SCAN_COMPONENTS)
+    return scan('the collection is small');
+  const hits = index.search({ vector, k, ef });
+  const reason = ef === undefined ? 'the collection is large' : 'a width was asked for';
+  return { hits, plan: { kind: 'graph', reason, candidates: hits.slots.length } };
+}
+
+/**
+ * Where enough of the graph's nearest pass, the best of those are the answer: whatever the filter has to do with nearness.
+ * Where not, the rows that pass are scanned. The graph is never walked under a filter, which loses recall in silence as
+ * soon as the filter keeps other neighbourhoods than the query's.
+ */
+function filteredSearch(search: PlannedSearch & { mask: Uint8Array; matches: number }): Planned {
+  const { index, vector, k, ef, exact, mask, matches } = search;
+  if (matches === 0) {
+    const hits = { slots: new Uint32Array(0), scores: new Float32Array(0) };
+    return { hits, plan: { kind: 'none', reason: 'nothing passes the filter', candidates: 0 } };
+  }
+  const scan = (reason: string, found?: number): Planned => ({
+    hits: index.flat.search({ vector, k: Math.min(k, matches), mask }),
+    plan: {
+      kind: found === undefined ? 'scan' : 'graph, then scan',
+      reason,
+      candidates: (found ?? 0) + matches,
+    },
+  });
+  if (exact) return scan('exact was asked for');
+  if (ef === undefined && matches * index.dimension <= KEPT_COMPONENTS)
+    return scan('few items pass the filter');
+  if (matches <= k) return scan('all items that pass are wanted');
+  const wanted = Math.ceil((SPARE * k * index.size) / matches) + SPARE_HITS;
+  const width = Math.max(ef ?? index.ef, Math.ceil(EF_PER_HIT * wanted));
+  if (width * ROWS_PER_EF >= matches && ef === undefined) {
+    return scan('a scan of the items that pass costs less than the graph');
+  }
+  const near = index.search({ vector, k: wanted, ef: width });
+  const kept = passing(search, near);
+  if (kept.slots.length < k)
+    return scan(`only ${kept.slots.length} of the nearest ${wanted} pass`, near.slots.length);
+  const reason = `${kept.slots.length} of the nearest ${wanted} pass`;
+  const hits = { slots: kept.slots.subarray(0, k), scores: kept.scores.subarray(0, k) };
+  return { hits, plan: { kind: 'graph', reason, candidates: near.slots.length } };
+}
+
+function passing({ index, mask }: { index: HnswIndex; mask: Uint8Array }, hits: SearchHits): SearchHits {
+  const at = [...hits.slots.keys()].filter((i) => mask[index.flat.rowOf(hits.slots[i]!)] === 1);
+  return {
+    slots: Uint32Array.from(at, (i) => hits.slots[i]!),
+    scores: Float32Array.from(at, (i) => hits.scores[i]!),
+  };
+}

@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Columns } from '../../src/filter/columns.ts';
+import { readFilter } from '../../src/filter/read.ts';
+import { asExpression, type FilteredItem, filterObject, metadata, naivePasses } from '../reference/filter.ts';
+
+/** Rows as the index keeps them: in order, some of them dead, now and then squeezed. */
+class Rows {
+  readonly columns = new Columns();
+  items: (FilteredItem | undefined)[] = [];
+
+  push(item: FilteredItem): void {
+    this.items.push(item);
+    this.columns.push(item);
+  }
+
+  squeeze(): void {
+    this.columns.squeeze(this.live);
+    this.items = this.items.filter((item) => item !== undefined);
+  }
+
+  get live(): Uint8Array {
+    // Longer than the rows, as the index's own.
+    return Uint8Array.from([...this.items.map((item) => (item ? 1 : 0)), 0, 0]);
+  }
+
+  select(filter: ReturnType<typeof readFilter>) {
+    const size = this.items.filter(Boolean).length;
+    const rowsOf = (kind: 'id' | 'group', values: ReadonlySet<string>) =>
+      [...this.items.keys()].filter((row) => values.has(this.items[row]?.[kind] ?? 'none'));
+    return this.columns.select({ filter, live: this.live, size, rowsOf });
+  }
+}
+
+const change = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ op: fc.constant('push' as const), item: metadata }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('set' as const), at: fc.nat(), item: metadata }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('clear' as const), at: fc.nat() }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('squeeze' as const) }) },
+);
+
+describe('Columns', () => {
+  test('any filter in either form keeps what the naive one keeps, after any changes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(change, { minLength: 5, maxLength: 60 }),
+        fc.array(filterObject, { minLength: 1, maxLength: 6 }),
+        (changes, filters) => {
+          const rows = new Rows();
+          let next = 0;
+          // Asked before the changes too: what is kept between questions must not outlive its rows.
+          const check = () => {
+            for (const filter of filters) {
+              const expected = rows.items.map((item) => (item && naivePasses(filter, item) ? 1 : 0));
+              const expression = asExpression(filter);
+              for (const form of expression === undefined ? [filter] : [filter, expression]) {
+                const { mask, matches, estimated } = rows.select(readFilter(form));
+                expect([...mask], JSON.stringify(form)).toEqual(expected);
+                expect(matches).toBe(expected.filter(Boolean).length);
+                expect(estimated).toBeGreaterThanOrEqual(0);
+                expect(estimated).toBeLessThanOrEqual(rows.items.length);
+              }
+            }
+          };
+          changes.forEach((one, i) => {
+            const live = [...rows.items.keys()].filter((row) => rows.items[row]);
+            if (one.op === 'push') rows.push({ id: `i${next++}`, ...one.item });
+            else if (one.op === 'squeeze') rows.squeeze();
+            else if (live.length > 0) {
+              const row = live[one.at % live.length]!;
+              if (one.op === 'clear') {
+                rows.columns.clear(row);
+                rows.items[row] = undefined;
+              } else {
+                rows.items[row] = { id: rows.items[row]!.id, ...one.item };
+                rows.columns.set(row, one.item);
+              }
+            }
+            if (i === changes.length >> 1) check();
+          });
+          check();
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test('many distinct values that come and go, rare attributes, late ones', () => {
+    const rows = new Rows();
+    const item = (n: number): FilteredItem => ({
+      id: `i${n}`,
+      group: 'g',
+      tags: [`t${n % 500}`, `u${n % 3}`],
+      attributes: {
+        sku: `s${n}`,
+        price: n / 4,
+        ...(n % 200 === 0 ? { rare: n } : {}),
+        ...(n > 2500 ? { late: n % 2 === 0 } : {}),
+        [`own${n}`]: true,
+      },
+    });
+    for (let n = 0; n < 3000; n++) rows.push(item(n));
+    const filters = [
+      { must: { key: 'sku', match: { any: ['s7', 's2999', 's5000'] } } },
+      { must: { key: 'price', range: { gte: 100.25, lt: 500 } } },
+      { must: { key: 'tags', match: { any: ['t7', 'u1'] } } },
+      { must: { key: 'rare', range: { gt: 1000 } } },
+      { must_not: { is_empty: { key: 'rare' } } },
+      { must: { key: 'late', match: { value: true } } },
+      { must: { is_empty: { key: 'late' } } },
+      { must: { key: 'own1234', match: { value: true } } },
+      { must: { key: 'sku', match: { text: 'S1234' } } },
+    ];
+    const check = () => {
+      for (const filter of filters) {
+        const expected = rows.items.map((one) => (one && naivePasses(filter, one) ? 1 : 0));
+        const { mask, estimated, matches } = rows.select(readFilter(filter));
+        expect([...mask], JSON.stringify(filter)).toEqual(expected);
+        // One condition is counted, not guessed.
+        expect(estimated).toBe(matches);
+      }
+    };
+    check();
+    // Every price and every sku changes, thrice: the dictionaries are rebuilt without the old ones.
+    for (let round = 1; round <= 3; round++) {
+      for (let row = 0; row < 3000; row++) {
+        const moved = item((row + 7 * round) % 3000);
+        rows.items[row] = { ...moved, attributes: { ...moved.attributes, price: row + round / 8 } };
+        rows.columns.set(row, rows.items[row]!);
+      }
+      check();
+    }
+    for (let row = 0; row < 3000; row++) {
+      if (row % 3 === 0) continue;
+      rows.columns.clear(row);
+      rows.items[row] = undefined;
+    }
+    check();
+    rows.squeeze();
+    check();
+    for (let n = 0; n < 100; n++) rows.push(item(n));
+    check();
+  });
+
+  test('the estimate of several conditions takes them as independent', () => {
+    const rows = new Rows();
+    for (let n = 0; n < 100; n++) {
+      rows.push({ id: `i${n}`, group: 'g', tags: [], attributes: { half: n % 2, same: n % 2 } });
+    }
+    const { matches, estimated } = rows.select(readFilter('half = 1 AND same = 1'));
+    expect([matches, estimated]).toEqual([50, 25]);
+    const either = rows.select(readFilter('half = 1 OR NOT same = 1'));
+    expect([either.matches, either.estimated]).toEqual([100, 75]);
+  });
+});
