@@ -1,5 +1,5 @@
-// The exact index: every live vector scored by the SIMD kernel, the best of them again in f64. The permanent reference
-// for all others, and the copy of the vectors in memory that they re-rank and fall back on. No files.
+// The exact index: all live vectors by their int8 copies, what could be nearest of them in f64. The permanent reference
+// for all others, and the vectors in memory that they re-rank and fall back on. No files.
 
 import { invalid } from '../errors/error.ts';
 import { TopK } from '../math/top-k.ts';
@@ -8,11 +8,6 @@ import { checkSearch, checkSlot, checkVector } from './guard.ts';
 import type { SearchHits, SearchRequest, VectorIndex } from './vector-index.ts';
 
 const FIRST_ROWS = 64;
-/**
- * The kernel's scores are off by some 1e-7, so that many more than wanted are scored again. Where still more lie that close
- * to the last hit, unequal ones may change places with it.
- */
-const MARGIN = 16;
 
 /** Rows lie in ascending order of slot; removed rows are squeezed out once they are the majority. */
 export class FlatIndex implements VectorIndex {
@@ -90,14 +85,10 @@ export class FlatIndex implements VectorIndex {
   scan(options: { vector: Float32Array; top: TopK; after?: number; mask?: Uint8Array }): void {
     const { vector, top, after = -1, mask = this.#live } = options;
     if (top.capacity === 0) return;
-    const wide = new TopK(Math.min(top.capacity + MARGIN, this.#vectors.rows));
-    this.#vectors.scan({
-      vector,
-      first: this.#firstRowAfter(after),
-      wanted: mask,
-      visit: (row, score) => wide.push(row, score),
-    });
-    for (const row of wide.take().keys) top.push(this.#slots[row]!, this.#vectors.score(row, vector));
+    const first = this.#firstRowAfter(after);
+    for (const row of this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask })) {
+      top.push(this.#slots[row]!, this.#vectors.score(row, vector));
+    }
   }
 
   /** Inner product of `vector` with a live slot's; throws `invalid_argument` for any other slot. */

@@ -4,10 +4,8 @@
 import type { HnswIndex } from './hnsw.ts';
 import type { SearchHits } from './vector-index.ts';
 
-/** Components of all vectors up to which a scan takes about half a millisecond: 4,096 vectors of 128. */
-const SCAN_COMPONENTS = 2 ** 19;
-/** The same for the rows that a filter keeps: what they compete with is a wider walk, or a scan past all the others. */
-const KEPT_COMPONENTS = 2 ** 20;
+/** Components of the rows to choose from up to which a scan costs about what the graph does: 16,384 rows of 128. */
+const SCAN_COMPONENTS = 2 ** 21;
 /** A filter that has nothing to do with nearness keeps its share of any hits; so much more, and so many, for luck. */
 const SPARE = 1.3;
 const SPARE_HITS = 10;
@@ -78,7 +76,7 @@ function filteredSearch(search: PlannedSearch & { mask: Uint8Array; matches: num
     },
   });
   if (exact) return scan('exact was asked for');
-  if (ef === undefined && matches * index.dimension <= KEPT_COMPONENTS)
+  if (ef === undefined && matches * index.dimension <= SCAN_COMPONENTS)
     return scan('few items pass the filter');
   if (matches <= k) return scan('all items that pass are wanted');
   const wanted = Math.ceil((SPARE * k * index.size) / matches) + SPARE_HITS;

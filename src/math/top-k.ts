@@ -16,6 +16,12 @@ export class TopK {
     return this.#keys.length;
   }
 
+  /** The score that a pair must reach to be among the best: -Infinity while there is room. */
+  get floor(): number {
+    if (this.#size < this.#keys.length) return -Infinity;
+    return this.#size === 0 ? Infinity : this.#scores[0];
+  }
+
   /** `score` is rounded to f32 first: ties are ties of what is returned. */
   push(key: number, score: number): void {
     const s = Math.fround(score);

@@ -1,67 +1,45 @@
-// Rows of f32 in WebAssembly memory, and the kernel that scores them there. Grows without copying. Knows rows by number
-// only; slots, deletions and filters are the index's.
+// Rows of f32 with an int8 copy of each in WebAssembly memory, and an exact search at the speed of the copies. Grows
+// without copying. Knows rows by number only; slots, deletions and filters are the index's.
+//
+// Why exact: a row v is s c + r: codes c in -127..127, s = max |v| / 127, and a rest r of known length. A query q likewise,
+// in int16. Then v.q is s_v s_q (c_v . c_q) up to |r_v| |q| + (|v| + |r_v|) |r_q| (Cauchy-Schwarz). A row whose upper bound
+// is below the k-th best lower bound is none of the best k; the others, some hundreds of 200,000, are scored from the f32.
 
 import { dot } from './dot.ts';
-import { SCAN_WASM } from './scan-wasm.ts';
+import { ScanMemory } from './scan-memory.ts';
+import { TopK } from './top-k.ts';
 
-/** What is used here of the global of that name: TypeScript has its types only with the browser's. */
-declare namespace WebAssembly {
-  class Module {
-    constructor(bytes: Uint8Array);
-  }
-  class Memory {
-    constructor(descriptor: { initial: number; maximum?: number });
-    readonly buffer: ArrayBuffer;
-    grow(pages: number): number;
-  }
-  class Instance {
-    constructor(module: Module, imports: { env: { memory: Memory } });
-    readonly exports: object;
-  }
-}
-
-const PAGE_BYTES = 65_536;
-/** Rows scored per call of the kernel: their scores stay in the first-level cache. */
+/** Rows per call of the kernel: their bounds stay in the first-level cache. Copies and rows take turns chunk by chunk. */
 const CHUNK = 1024;
 const BLOCK_BYTES = 2 ** 28;
-
-interface Kernel {
-  scan(query: number, row: number, stride: number, count: number, out: number): void;
-  gather(query: number, rows: number, stride: number, list: number, count: number, out: number): void;
-}
-
-/** One memory: the query, a chunk's scores, a chunk's list of rows, then the rows. */
-interface Block {
-  readonly memory: WebAssembly.Memory;
-  readonly kernel: Kernel;
-  /** The whole memory; made anew when it has grown. */
-  f32: Float32Array;
-}
-
-let compiled: WebAssembly.Module | undefined;
+/** A copy's scale, error and norm, and four bytes of nothing. */
+const HEAD = 16;
+const MOST_CODE = 127;
+/** What f32 arithmetic may add to a bound, in parts of |v| |q|: some roundings of 6e-8 each. */
+const ROUNDING = 1e-6;
 
 export class VectorRows {
   readonly dimension: number;
-  /** Bytes from row to row: whole quads of f32. */
-  readonly #stride: number;
-  readonly #rowsPerBlock: number;
+  /** Of one copy's codes: whole eights. */
+  readonly #codes: number;
+  readonly #chunkBytes: number;
+  readonly #chunksPerBlock: number;
+  /** A block: the query, a chunk's bounds, a chunk's list of rows, then the chunks. */
   readonly #outAt: number;
   readonly #listAt: number;
-  readonly #rowsAt: number;
-  /** Of a full block. */
-  readonly #pages: number;
-  readonly #blocks: Block[] = [];
+  readonly #chunksAt: number;
+  readonly #blocks: ScanMemory[] = [];
   #rows = 0;
 
   constructor(options: { dimension: number; blockBytes?: number }) {
     const { dimension, blockBytes = BLOCK_BYTES } = options;
     this.dimension = dimension;
-    this.#stride = 16 * Math.ceil(dimension / 4);
-    this.#rowsPerBlock = Math.max(CHUNK, Math.floor(blockBytes / this.#stride / CHUNK) * CHUNK);
-    this.#outAt = this.#stride;
+    this.#codes = 8 * Math.ceil(dimension / 8);
+    this.#chunkBytes = CHUNK * (HEAD + this.#codes + 4 * dimension);
+    this.#chunksPerBlock = Math.max(1, Math.floor(blockBytes / this.#chunkBytes));
+    this.#outAt = 2 * this.#codes;
     this.#listAt = this.#outAt + 4 * CHUNK;
-    this.#rowsAt = this.#listAt + 4 * CHUNK;
-    this.#pages = Math.ceil((this.#rowsAt + this.#rowsPerBlock * this.#stride) / PAGE_BYTES);
+    this.#chunksAt = this.#listAt + 4 * CHUNK;
   }
 
   get rows(): number {
@@ -70,102 +48,145 @@ export class VectorRows {
 
   /** Bytes held, room to grow included. */
   get bytes(): number {
-    return this.#blocks.reduce((sum, { memory }) => sum + memory.buffer.byteLength, 0);
+    return this.#blocks.reduce((sum, block) => sum + block.bytes, 0);
   }
 
   push(vector: Float32Array): void {
-    const inBlock = this.#rows % this.#rowsPerBlock;
-    if (inBlock === 0 && this.#rows === this.#blocks.length * this.#rowsPerBlock) this.#addBlock();
-    const block = this.#blockOf(this.#rows);
-    this.#reserve(block, inBlock + 1);
-    const at = this.#at(this.#rows);
-    block.f32.set(vector, at);
-    // A block that was cut back may hold older rows.
-    block.f32.fill(0, at + this.dimension, at + this.#stride / 4);
-    this.#rows++;
+    const row = this.#rows++;
+    const chunk = Math.floor(row / CHUNK);
+    const inBlock = chunk % this.#chunksPerBlock;
+    const end = (chunks: number) => this.#chunksAt + chunks * this.#chunkBytes;
+    if (inBlock === 0 && row % CHUNK === 0 && chunk / this.#chunksPerBlock === this.#blocks.length) {
+      this.#blocks.push(new ScanMemory({ mostBytes: end(this.#chunksPerBlock) }));
+    }
+    this.#blockOf(row).reserve(end(inBlock + 1));
+    this.#write(row, vector);
   }
 
   /** A view of a row, good until the next `push`, `move` or `cut`. */
   vector(row: number): Float32Array {
-    const at = this.#at(row);
+    const at = this.#vectorAt(row);
     return this.#blockOf(row).f32.subarray(at, at + this.dimension);
   }
 
   /** Inner product of a row with `vector`, accumulated in f64. */
   score(row: number, vector: Float32Array): number {
-    return dot(this.#blockOf(row).f32, this.#at(row), vector, 0, this.dimension);
+    return dot(this.#blockOf(row).f32, this.#vectorAt(row), vector, 0, this.dimension);
   }
 
   /** Copies a row over another. */
   move(from: number, to: number): void {
-    this.#blockOf(to).f32.set(this.vector(from), this.#at(to));
+    this.#write(to, this.vector(from));
   }
 
   /** Forgets the rows from `rows` on, and gives whole blocks back. */
   cut(rows: number): void {
     this.#rows = rows;
-    this.#blocks.length = Math.ceil(rows / this.#rowsPerBlock);
+    this.#blocks.length = Math.ceil(rows / CHUNK / this.#chunksPerBlock);
   }
 
   /**
-   * Calls `visit(row, score)` for every row from `first` on that `wanted` (one byte a row) does not hold at 0. Scores are
-   * accumulated in f32 and differ from `score` in the last digits.
+   * Rows from `first` on that `wanted` (one byte a row, 0 or 1) has a 1 for, ascending: the best `k` by `score`, all that tie
+   * with the last of them, and others that are as near as the copies can tell.
    */
-  scan(options: {
-    vector: Float32Array;
-    first: number;
-    wanted: Uint8Array;
-    visit: (row: number, score: number) => void;
-  }): void {
-    const { vector, first, wanted, visit } = options;
+  candidates(options: { vector: Float32Array; k: number; first: number; wanted: Uint8Array }): number[] {
+    const { vector, k, first, wanted } = options;
+    const query = quantised(vector, Math.min(32_767, Math.floor(2 ** 31 / (MOST_CODE * (this.#codes + 1)))));
+    const perError = query.norm + query.error;
+    const perNorm = query.error + ROUNDING * query.norm;
+    const lowest = new TopK(k);
+    const rows: number[] = [];
+    const uppers: number[] = [];
     for (let start = first; start < this.#rows; ) {
-      const inBlock = start % this.#rowsPerBlock;
-      const end = Math.min(this.#rows, start - (start % CHUNK) + CHUNK);
+      const chunk = start - (start % CHUNK);
+      const end = Math.min(this.#rows, chunk + CHUNK);
       const block = this.#blockOf(start);
-      if (inBlock === 0 || start === first) block.f32.set(vector, 0);
-      const list = new Uint32Array(block.memory.buffer, this.#listAt, CHUNK);
+      const { f32, u32, kernel } = block;
+      if (start === first || chunk % (CHUNK * this.#chunksPerBlock) === 0) block.i16.set(query.codes, 0);
+      const [list, out, copies] = [this.#listAt / 4, this.#outAt / 4, this.#copyAt(chunk)];
       let count = 0;
-      for (let row = start; row < end; row++) {
-        if (wanted[row] !== 0) list[count++] = row - start + inBlock;
-      }
-      const out = this.#outAt / 4;
-      const { f32, kernel } = block;
+      for (let row = start; row < end; row++) count += wanted[row];
       // Rows in order are read so much faster that half of them may be for nothing.
-      if (2 * count > end - start) {
-        kernel.scan(0, this.#rowsAt + inBlock * this.#stride, this.#stride, end - start, this.#outAt);
-        for (let i = 0; i < end - start; i++) if (wanted[start + i] !== 0) visit(start + i, f32[out + i]);
-      } else if (count > 0) {
-        kernel.gather(0, this.#rowsAt, this.#stride, this.#listAt, count, this.#outAt);
-        for (let i = 0; i < count; i++) visit(start - inBlock + list[i], f32[out + i]);
+      const all = 2 * count > end - start;
+      count = 0;
+      for (let row = start; row < end; row++) {
+        u32[list + count] = row - chunk;
+        count += all ? 1 : wanted[row];
+      }
+      count = kernel.sift(
+        0,
+        copies,
+        this.#codes,
+        this.#listAt,
+        count,
+        this.#outAt,
+        query.scale,
+        perError,
+        perNorm,
+        lowest.floor,
+      );
+      for (let i = 0; i < count; i++) {
+        const row = u32[list + i];
+        if (wanted[chunk + row] === 0) continue;
+        const upper = f32[out + i];
+        const head = (copies + row * (HEAD + this.#codes)) / 4;
+        const lower = upper - 2 * (perError * f32[head + 1] + perNorm * f32[head + 2]);
+        if (!Number.isNaN(lower)) lowest.push(chunk + row, lower);
+        rows.push(chunk + row);
+        uppers.push(upper);
       }
       start = end;
     }
+    return rows.filter((_, i) => !(uppers[i] < lowest.floor));
   }
 
-  #blockOf(row: number): Block {
-    return this.#blocks[Math.floor(row / this.#rowsPerBlock)];
+  #write(row: number, vector: Float32Array): void {
+    const block = this.#blockOf(row);
+    block.f32.set(vector, this.#vectorAt(row));
+    const at = this.#copyAt(row);
+    const { codes, scale, error, norm } = quantised(vector, MOST_CODE);
+    block.f32[at / 4] = scale;
+    block.f32[at / 4 + 1] = error;
+    block.f32[at / 4 + 2] = norm;
+    block.i8.set(codes, at + HEAD);
+    // A block that was cut back may hold older rows.
+    block.i8.fill(0, at + HEAD + this.dimension, at + HEAD + this.#codes);
+  }
+
+  #blockOf(row: number): ScanMemory {
+    return this.#blocks[Math.floor(row / CHUNK / this.#chunksPerBlock)];
+  }
+
+  #chunkAt(row: number): number {
+    return this.#chunksAt + (Math.floor(row / CHUNK) % this.#chunksPerBlock) * this.#chunkBytes;
+  }
+
+  /** Where a row's copy begins in its block, in bytes. */
+  #copyAt(row: number): number {
+    return this.#chunkAt(row) + (row % CHUNK) * (HEAD + this.#codes);
   }
 
   /** Where a row begins in its block, in floats. */
-  #at(row: number): number {
-    return (this.#rowsAt + (row % this.#rowsPerBlock) * this.#stride) / 4;
+  #vectorAt(row: number): number {
+    return (this.#chunkAt(row) + CHUNK * (HEAD + this.#codes)) / 4 + (row % CHUNK) * this.dimension;
   }
+}
 
-  #addBlock(): void {
-    compiled ??= new WebAssembly.Module(Buffer.from(SCAN_WASM, 'base64'));
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: this.#pages });
-    const instance = new WebAssembly.Instance(compiled, { env: { memory } });
-    const kernel = instance.exports as unknown as Kernel;
-    this.#blocks.push({ memory, kernel, f32: new Float32Array(memory.buffer) });
+/** Codes up to `most`, what one of them is worth, and the lengths of what they leave over and of the vector itself. */
+function quantised(vector: Float32Array, most: number) {
+  const codes = new Int16Array(vector.length);
+  let max = 0;
+  for (let i = 0; i < vector.length; i++) max = Math.max(max, Math.abs(vector[i]));
+  // As the kernel reads it. A scale that is none leaves everything over.
+  const scale = Math.fround(max / most);
+  let rest = 0;
+  let all = 0;
+  for (let i = 0; i < vector.length; i++) {
+    const x = vector[i];
+    const code = scale > 0 ? Math.max(-most, Math.min(most, Math.round(x / scale))) : 0;
+    codes[i] = code;
+    rest += (x - scale * code) ** 2;
+    all += x * x;
   }
-
-  #reserve(block: Block, rows: number): void {
-    const missing = this.#rowsAt + rows * this.#stride - block.memory.buffer.byteLength;
-    if (missing <= 0) return;
-    const pages = block.memory.buffer.byteLength / PAGE_BYTES;
-    // A quarter more, in place: no row is copied.
-    const more = Math.max(Math.ceil(missing / PAGE_BYTES), Math.ceil(pages / 4));
-    block.memory.grow(Math.min(this.#pages - pages, more));
-    block.f32 = new Float32Array(block.memory.buffer);
-  }
+  return { codes, scale, error: Math.sqrt(rest), norm: Math.sqrt(all) };
 }

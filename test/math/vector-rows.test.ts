@@ -1,10 +1,10 @@
-// The SIMD scan against the plain inner product: every length, several blocks, lists and runs, rows that moved.
+// The scan of int8 copies against the plain inner product: every length, several blocks, lists and runs, rows that moved.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { assemble } from '../../scripts/wasm.ts';
 import { dot } from '../../src/math/dot.ts';
-import { createRng } from '../../src/math/rng.ts';
+import { createRng, type Rng } from '../../src/math/rng.ts';
 import { SCAN_WASM } from '../../src/math/scan-wasm.ts';
 import { VectorRows } from '../../src/math/vector-rows.ts';
 import { randomUnit } from '../reference/nearest.ts';
@@ -13,41 +13,80 @@ test('scan-wasm.ts is what scan.wat assembles to', async () => {
   expect(await assemble()).toBe(SCAN_WASM);
 });
 
-test('visits exactly the wanted rows, with their inner products', () => {
+/** Unit vectors, some of them equal or nearly so, some with one large component, some far from unit length. */
+function vectorsOf(options: { rng: Rng; count: number; dimension: number }): Float32Array[] {
+  const { rng, count, dimension } = options;
+  const vectors: Float32Array[] = [];
+  for (let i = 0; i < count; i++) {
+    const kind = i === 0 ? 0 : rng.int(8);
+    const old = vectors[rng.int(Math.max(1, i))];
+    if (kind === 1) vectors.push(old!.slice());
+    else if (kind === 2) vectors.push(old!.map((x) => x + 1e-6 * rng.normal()));
+    else if (kind === 3)
+      vectors.push(randomUnit(rng, dimension).map((x, j) => (j === i % dimension ? 1 : 1e-3 * x)));
+    else if (kind === 4) vectors.push(randomUnit(rng, dimension).map((x) => x * 10 ** (rng.int(9) - 4)));
+    else if (kind === 5 && rng.int(20) === 0) vectors.push(new Float32Array(dimension));
+    else vectors.push(randomUnit(rng, dimension));
+  }
+  return vectors;
+}
+
+test('the candidates hold the exact best, ties and all, of the wanted rows only', () => {
   fc.assert(
     fc.property(
       fc.record({
         dimension: fc.integer({ min: 1, max: 70 }),
-        rows: fc.integer({ min: 0, max: 3500 }),
+        count: fc.integer({ min: 0, max: 3500 }),
         share: fc.constantFrom(0, 0.01, 0.3, 0.7, 1),
-        first: fc.nat(3500),
+        first: fc.oneof(fc.constant(0), fc.nat(3500)),
+        k: fc.integer({ min: 1, max: 50 }),
         seed: fc.nat(),
       }),
-      ({ dimension, rows: count, share, first, seed }) => {
+      ({ dimension, count, share, first, k, seed }) => {
         const rng = createRng(seed);
         // One chunk a block: most scans cross blocks.
         const rows = new VectorRows({ dimension, blockBytes: 1 });
-        const vectors = Array.from({ length: count }, () => randomUnit(rng, dimension));
+        const vectors = vectorsOf({ rng, count, dimension });
         for (const vector of vectors) rows.push(vector);
+        for (const row of vectors.keys()) expect(rows.vector(row)).toEqual(vectors[row]);
         const wanted = Uint8Array.from({ length: count }, () => (rng.next() < share ? 1 : 0));
-        const query = randomUnit(rng, dimension);
-        const seen: number[] = [];
-        rows.scan({
-          vector: query,
-          first,
-          wanted,
-          visit: (row, score) => {
-            seen.push(row);
-            const exact = dot(vectors[row]!, 0, query, 0, dimension);
-            expect(Math.abs(score - exact)).toBeLessThan(1e-6);
-            expect(rows.score(row, query)).toBe(exact);
-          },
-        });
-        expect(seen).toEqual([...wanted.keys()].filter((row) => row >= first && wanted[row] === 1));
+        for (const query of [randomUnit(rng, dimension), ...vectorsOf({ rng, count: 3, dimension })]) {
+          const scores = vectors.map((vector) => dot(vector, 0, query, 0, dimension));
+          const among = [...wanted.keys()].filter((row) => row >= first && wanted[row] === 1);
+          const best = among.map((row) => scores[row]!).sort((a, b) => b - a);
+          const last = best[Math.min(k, best.length) - 1] ?? 0;
+          const candidates = rows.candidates({ vector: query, k, first, wanted });
+          const found = new Set(candidates);
+          expect(candidates).toEqual(among.filter((row) => found.has(row)));
+          const missed = among.filter((row) => scores[row]! >= last && !found.has(row));
+          expect(missed).toEqual([]);
+          for (const row of candidates.slice(0, 5)) expect(rows.score(row, query)).toBe(scores[row]);
+        }
       },
     ),
     { numRuns: 40 },
   );
+});
+
+test('the candidates are few', () => {
+  const rng = createRng(3);
+  const rows = new VectorRows({ dimension: 128 });
+  for (let i = 0; i < 20_000; i++) rows.push(randomUnit(rng, 128));
+  const wanted = new Uint8Array(20_000).fill(1);
+  for (let i = 0; i < 20; i++) {
+    const candidates = rows.candidates({ vector: randomUnit(rng, 128), k: 10, first: 0, wanted });
+    expect(candidates.length).toBeLessThan(100);
+  }
+});
+
+test('components as large as f32 has them', () => {
+  const rows = new VectorRows({ dimension: 2 });
+  for (const x of [1, 3e38, -3e38, 1e-40, 2]) rows.push(Float32Array.of(x, x));
+  const wanted = new Uint8Array(5).fill(1);
+  for (const x of [1, -3e38, 3e38, 1e-40]) {
+    const query = Float32Array.of(x, x);
+    expect(rows.candidates({ vector: query, k: 1, first: 0, wanted })).toContain(x > 0 ? 1 : 2);
+  }
 });
 
 test('rows that moved, were cut and came again hold no rest of what was there', () => {
@@ -60,8 +99,9 @@ test('rows that moved, were cut and came again hold no rest of what was there', 
   expect(rows.rows).toBe(1001);
   expect(rows.bytes).toBe(bytes);
   expect([...rows.vector(999)]).toEqual([2997, 2997, 2997]);
-  const scores: number[] = [];
   const wanted = new Uint8Array(1001).fill(1);
-  rows.scan({ vector: Float32Array.of(1, 0, 0), first: 0, wanted, visit: (_, score) => scores.push(score) });
-  expect(scores.slice(-2)).toEqual([2997, 1]);
+  const best = (vector: Float32Array) => rows.candidates({ vector, k: 1, first: 0, wanted });
+  expect(best(Float32Array.of(1, 0, 0))).toEqual([999]);
+  // 0.3 for the new row, 0 or less for the others.
+  expect(best(Float32Array.of(-2, 1, 0.1))).toContain(1000);
 });
