@@ -1,22 +1,45 @@
 // Reading by similarity: hits, and best hits per group. What is asked is question.ts; how it is found is the planner's.
 
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
-import { plannedSearch } from '../index/planner.ts';
+import { type Plan, plannedSearch } from '../index/planner.ts';
+import type { SearchHits } from '../index/vector-index.ts';
 import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, itemOf } from './context.ts';
-import { OPTIONS, type Question, questionOf } from './question.ts';
-import type { Explanation, GroupAnswer, Hit, HitGroup, QueryAnswer, QueryOptions } from './types.ts';
+import { diversified } from './diversity.ts';
+import { integer, OPTIONS, type Question, questionOf } from './question.ts';
+import { nearestTo, scoreOf } from './target.ts';
+import type {
+  Explanation,
+  GroupAnswer,
+  GroupQueryOptions,
+  Hit,
+  HitGroup,
+  QueryAnswer,
+  QueryOptions,
+} from './types.ts';
 import { LIMITS } from './validate.ts';
 
+const MMR_CANDIDATES = 100;
+
 export async function queryItems(context: CollectionContext, options: QueryOptions): Promise<QueryAnswer> {
-  refuseUnknown(options, OPTIONS, 'query');
+  refuseUnknown(options, [...OPTIONS, 'offset', 'mmr'], 'query');
+  const { offset = 0, mmr } = options;
+  if (mmr) checkMmr(mmr);
   const question = await questionOf(context, options);
-  const search = new Search(context, question);
-  const { slots, scores } = search.nearest(question.limit + 1);
+  const { limit, threshold, selves } = question;
+  integer(offset, 'offset', 0, LIMITS.depth - limit);
+  const { flat } = context.maintained.index;
+  const exact = options.offset === undefined ? question.exact : true;
+  const search = new Search(context, { ...question, exact });
+  // With variety all pages within the candidates choose among the same ones.
+  const wanted = Math.max(offset + limit, mmr ? (mmr.candidates ?? MMR_CANDIDATES) : 0);
+  const found = without(search.nearest(wanted + selves.size), selves, threshold);
+  const answers = mmr
+    ? diversified({ hits: found, limit: offset + limit, diversity: mmr.diversity, flat })
+    : found;
   const hits: Hit[] = [];
-  for (let i = 0; i < slots.length && hits.length < question.limit; i++) {
-    if (scores[i]! < question.threshold) break;
-    if (slots[i] !== question.self) hits.push(hitOf(context, options, rowAt(context, slots[i]!), scores[i]!));
+  for (let i = offset; i < Math.min(answers.slots.length, offset + limit); i++) {
+    hits.push(hitOf(context, options, rowAt(context, answers.slots[i]!), answers.scores[i]!));
   }
   return { hits, ...search.account(options.explain) };
 }
@@ -27,18 +50,15 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
  */
 export async function queryGroups(
   context: CollectionContext,
-  options: QueryOptions & { groupSize?: number },
+  options: GroupQueryOptions,
 ): Promise<GroupAnswer> {
   refuseUnknown(options, [...OPTIONS, 'groupSize'], 'query');
-  const { groupSize = 1 } = options;
-  if (!Number.isInteger(groupSize) || groupSize < 1 || groupSize > LIMITS.groupSize) {
-    throw invalid('groupSize', `an integer from 1 to ${LIMITS.groupSize}`, groupSize);
-  }
+  const size = integer(options.groupSize ?? 1, 'groupSize', 1, LIMITS.groupSize);
   const question = await questionOf(context, options);
   const search = new Search(context, question);
   const groups: (HitGroup & { slot: number })[] = [];
   for (const id of findGroups(context, question, search)) {
-    const members = membersOf(context, question, id).slice(0, groupSize);
+    const members = membersOf(context, question, id).slice(0, size);
     const hits = members.map(({ slot, score }) => hitOf(context, options, rowAt(context, slot), score));
     groups.push({ id, hits, slot: members[0]!.slot });
   }
@@ -50,17 +70,23 @@ export async function queryGroups(
 class Search {
   readonly #context: CollectionContext;
   readonly #question: Question;
-  #plan: ReturnType<typeof plannedSearch>['plan'] | undefined;
+  #plan: Plan | undefined;
 
   constructor(context: CollectionContext, question: Question) {
     this.#context = context;
     this.#question = question;
   }
 
-  nearest(k: number) {
+  nearest(k: number): SearchHits {
     const { index } = this.#context.maintained;
-    const { vector, ef, exact, selection } = this.#question;
-    const { hits, plan } = plannedSearch({ index, vector, k, ef, exact, selection });
+    const { target, ef, exact, selection } = this.#question;
+    const { hits, plan } = nearestTo({
+      target,
+      k,
+      flat: index.flat,
+      most: selection?.matches ?? index.size,
+      search: (vector, k) => plannedSearch({ index, vector, k, ef, exact, selection }),
+    });
     this.#plan = plan;
     return hits;
   }
@@ -85,17 +111,34 @@ class Search {
   }
 }
 
+function checkMmr(mmr: NonNullable<QueryOptions['mmr']>): void {
+  if (typeof mmr !== 'object') throw invalid('mmr', 'an object', mmr);
+  refuseUnknown(mmr, ['diversity', 'candidates'], 'mmr');
+  const { diversity, candidates } = mmr;
+  if (!(diversity >= 0 && diversity <= 1)) throw invalid('mmr.diversity', 'a number from 0 to 1', diversity);
+  if (candidates !== undefined) integer(candidates, 'mmr.candidates', 1, LIMITS.queryLimit);
+}
+
+/** The hits that are answers. */
+function without({ slots, scores }: SearchHits, selves: ReadonlySet<number>, threshold: number): SearchHits {
+  const at = [...slots.keys()].filter((i) => scores[i]! >= threshold && !selves.has(slots[i]!));
+  return {
+    slots: Uint32Array.from(at, (i) => slots[i]!),
+    scores: Float32Array.from(at, (i) => scores[i]!),
+  };
+}
+
 /** Asks for more and more hits until they belong to enough groups, or no more can come. */
 function findGroups(context: CollectionContext, question: Question, search: Search): Set<string> {
-  const { limit, selection } = question;
+  const { limit, selection, selves, threshold } = question;
   const most = selection?.matches ?? context.maintained.index.size;
   const groups = new Set<string>();
   let seen = 0;
-  for (let k = 4 * limit + 1; ; k *= 4) {
+  for (let k = 4 * limit + selves.size; ; k *= 4) {
     const { slots, scores } = search.nearest(k);
     for (; seen < slots.length && groups.size < limit; seen++) {
-      if (scores[seen]! < question.threshold) return groups;
-      if (slots[seen] !== question.self) groups.add(rowAt(context, slots[seen]!).group);
+      if (scores[seen]! < threshold) return groups;
+      if (!selves.has(slots[seen]!)) groups.add(rowAt(context, slots[seen]!).group);
     }
     if (groups.size === limit || k >= most) return groups;
   }
@@ -104,12 +147,12 @@ function findGroups(context: CollectionContext, question: Question, search: Sear
 /** Best first; equal scores by slot, as everywhere. */
 function membersOf(context: CollectionContext, question: Question, group: string) {
   const { flat } = context.maintained.index;
-  const { vector, threshold, self, selection } = question;
+  const { target, threshold, selves, selection } = question;
   return context.store.items
     .slotsOfGroup(context.row.id, group)
-    .filter((slot) => slot !== self && (!selection || selection.mask[flat.rowOf(slot)] === 1))
-    .map((slot) => ({ slot, score: flat.score(slot, vector) }))
-    .filter(({ score }) => score >= threshold)
+    .filter((slot) => !selves.has(slot) && (!selection || selection.mask[flat.rowOf(slot)] === 1))
+    .map((slot) => ({ slot, score: scoreOf(target, flat, slot) }))
+    .filter(({ score }) => score > -Infinity && score >= threshold)
     .sort((a, b) => b.score - a.score || a.slot - b.slot);
 }
 

@@ -1,13 +1,15 @@
-// What a query asks, checked and turned into what the index understands: a vector, the item that is no answer, the rows
-// that pass the filter.
+// What a query asks, checked and turned into what the index understands: the target, the items that are no answer, the
+// rows that pass the filter.
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { Selection } from '../filter/columns.ts';
 import { readFilter } from '../filter/read.ts';
 import { type CollectionContext, embed, rowOf } from './context.ts';
-import type { QueryOptions } from './types.ts';
+import { averageTarget, type Target } from './target.ts';
+import type { QueryOptions, Recommend } from './types.ts';
 import { imageHash, LIMITS, validVector } from './validate.ts';
 
+/** What hits and groups can both be asked with. */
 export const OPTIONS: readonly string[] = [
   'by',
   'limit',
@@ -22,9 +24,9 @@ export const OPTIONS: readonly string[] = [
 
 /** Good until the collection changes: to be answered in the turn it comes. */
 export interface Question {
-  readonly vector: Float32Array;
-  /** The slot of the item that is asked by: it is no answer. -1 for none. */
-  readonly self: number;
+  readonly target: Target;
+  /** Slots of the items that are asked by: they are no answers. */
+  readonly selves: ReadonlySet<number>;
   /** Undefined without a filter. */
   readonly selection: Selection | undefined;
   readonly limit: number;
@@ -44,10 +46,10 @@ export async function questionOf(context: CollectionContext, options: QueryOptio
   if (options.scoreThreshold !== undefined && !Number.isFinite(threshold)) {
     throw invalid('scoreThreshold', 'a finite number', threshold);
   }
-  if (ef !== undefined) integer(ef, 'ef', LIMITS.ef);
-  const limit = integer(options.limit ?? 10, 'limit', LIMITS.queryLimit);
+  if (ef !== undefined) integer(ef, 'ef', 1, LIMITS.ef);
+  const limit = integer(options.limit ?? 10, 'limit', 1, LIMITS.queryLimit);
   const filter = options.filter === undefined ? undefined : readFilter(options.filter);
-  const { vector, self } = await vectorOf(context, options);
+  const { target, selves } = await targetOf(context, options);
   context.assertOpen();
   const embedded = context.clock();
   const { maintained, store, row } = context;
@@ -55,31 +57,61 @@ export async function questionOf(context: CollectionContext, options: QueryOptio
   const selection =
     filter && maintained.items.select({ filter, text, items: store.items, collection: row.id });
   const filtered = context.clock();
-  return { vector, self, selection, limit, threshold, exact, ef, started, embedded, filtered };
+  return { target, selves, selection, limit, threshold, exact, ef, started, embedded, filtered };
 }
 
-async function vectorOf(context: CollectionContext, options: QueryOptions) {
+async function targetOf(context: CollectionContext, options: QueryOptions) {
   const { by, signal } = options;
   if (by === null || typeof by !== 'object' || Object.keys(by).length !== 1) {
-    throw invalid('by', 'exactly one of image, id and vector', by);
+    throw invalid('by', 'exactly one of image, id, vector and recommend', by);
   }
-  refuseUnknown(by, ['image', 'id', 'vector'], 'by');
-  if ('vector' in by) return { vector: validVector(by.vector, 'by.vector', context.row.dimension), self: -1 };
-  if ('id' in by) {
-    const { slot } = rowOf(context, by.id);
-    return { vector: context.maintained.index.flat.vector(slot).slice(), self: slot };
-  }
+  refuseUnknown(by, ['image', 'id', 'vector', 'recommend'], 'by');
+  const selves = new Set<number>();
+  const nearest = (vector: Float32Array) => ({ target: { kind: 'nearest', vector } as Target, selves });
+  if ('vector' in by) return nearest(validVector(by.vector, 'by.vector', context.row.dimension));
+  if ('id' in by) return nearest(exampleOf(context, by.id, 'by.id', selves));
+  if ('recommend' in by) return { target: recommended(context, by.recommend, selves), selves };
   // Read but never written: what visitors photograph is not kept.
   const cached = context.store.items.cachedVector(imageHash(by.image, 'by.image'), context.row.fingerprint);
-  if (cached) return { vector: cached, self: -1 };
+  if (cached) return nearest(cached);
   const [result] = await embed(context, { images: [by.image], priority: 'online', signal });
   if ('error' in result!) throw result.error;
-  return { vector: result!.vector, self: -1 };
+  return nearest(result!.vector);
 }
 
-function integer(value: number, field: string, most: number): number {
-  if (!Number.isInteger(value) || value < 1 || value > most) {
-    throw invalid(field, `an integer from 1 to ${most}`, value);
+function recommended(context: CollectionContext, recommend: Recommend, selves: Set<number>): Target {
+  const at = 'by.recommend';
+  if (recommend === null || typeof recommend !== 'object') throw invalid(at, 'an object', recommend);
+  refuseUnknown(recommend, ['positive', 'negative', 'strategy'], at);
+  const { positive, negative = [], strategy = 'average_vector' } = recommend;
+  const vectorsOf = (examples: typeof positive, field: string, fewest: number) => {
+    if (!Array.isArray(examples) || examples.length < fewest || examples.length > LIMITS.examples) {
+      throw invalid(field, `an array of ${fewest} to ${LIMITS.examples} ids or vectors`, examples);
+    }
+    return examples.map((one, i) => exampleOf(context, one, `${field}[${i}]`, selves));
+  };
+  const good = vectorsOf(positive, `${at}.positive`, 1);
+  const bad = vectorsOf(negative, `${at}.negative`, 0);
+  if (strategy === 'best_score') return { kind: 'best', positive: good, negative: bad };
+  if (strategy !== 'average_vector') {
+    throw invalid(`${at}.strategy`, 'average_vector or best_score', strategy);
+  }
+  const target = averageTarget(good, bad);
+  if (!target) throw invalid(at, 'examples that do not cancel each other out', 'a mean of zero');
+  return target;
+}
+
+/** A unit vector; an item's own slot goes to `selves`. */
+function exampleOf(context: CollectionContext, example: unknown, field: string, selves: Set<number>) {
+  if (typeof example !== 'string') return validVector(example as Float32Array, field, context.row.dimension);
+  const { slot } = rowOf(context, example);
+  selves.add(slot);
+  return context.maintained.index.flat.vector(slot).slice();
+}
+
+export function integer(value: number, field: string, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw invalid(field, `an integer from ${least} to ${most}`, value);
   }
   return value;
 }

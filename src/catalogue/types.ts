@@ -43,16 +43,36 @@ export interface UpsertResult {
 export type QueryBy =
   | { readonly image: Uint8Array }
   | { readonly id: string }
-  | { readonly vector: Float32Array };
+  | { readonly vector: Float32Array }
+  | { readonly recommend: Recommend };
+
+/** More like these and less like those: item ids or vectors. Items among them are no answers. */
+export interface Recommend {
+  /** At least one. */
+  readonly positive: readonly (string | Float32Array)[];
+  readonly negative?: readonly (string | Float32Array)[];
+  /**
+   * `average_vector` (default): near the mean of the positive ones, away from the mean of the negative ones.
+   * `best_score`: near any of the positive ones; not what is nearer to one of the negative ones.
+   */
+  readonly strategy?: 'average_vector' | 'best_score';
+}
 
 export interface QueryOptions {
   readonly by: QueryBy;
   /** Hits (or groups) wanted, 1 to 1,000. Default 10. */
   readonly limit?: number;
+  /**
+   * Hits to leave out first, 0 to 10,000 less `limit`. Naming it, 0 too, asks for exact order, so that pages neither
+   * overlap nor leave gaps.
+   */
+  readonly offset?: number;
   /** Only items that pass are answers. Qdrant's object, or an expression: see docs/api.md. */
   readonly filter?: FilterInput;
   /** Hits below this cosine are left out. */
   readonly scoreThreshold?: number;
+  /** Hits that differ from each other: `diversity` from 0 to 1, chosen among the best `candidates` (default 100). */
+  readonly mmr?: { readonly diversity: number; readonly candidates?: number };
   /** True: scan everything instead of walking the graph. */
   readonly exact?: boolean;
   /** Search width of the graph, 1 to 10,000. Naming it asks for the graph also where a scan would be as cheap. */
@@ -62,6 +82,8 @@ export interface QueryOptions {
   readonly explain?: boolean;
   readonly signal?: AbortSignal;
 }
+
+export type GroupQueryOptions = Omit<QueryOptions, 'offset' | 'mmr'> & { readonly groupSize?: number };
 
 export interface Hit {
   readonly id: string;
@@ -134,7 +156,8 @@ export interface Collection {
   /** Durable when it returns; unknown ids are counted out. */
   delete(options: { ids: readonly string[] }): { deleted: number };
   query(options: QueryOptions): Promise<QueryAnswer>;
-  queryGroups(options: QueryOptions & { groupSize?: number }): Promise<GroupAnswer>;
+  /** `offset` and `mmr` are for hits only. */
+  queryGroups(options: GroupQueryOptions): Promise<GroupAnswer>;
 }
 
 export interface Catalogue {

@@ -16,6 +16,9 @@ export const LIMITS = {
   attributeText: 4096,
   queryLimit: 1000,
   groupSize: 100,
+  /** Offset and limit together. */
+  depth: 10_000,
+  examples: 100,
   ef: 10_000,
 } as const;
 

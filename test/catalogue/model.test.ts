@@ -62,6 +62,9 @@ class Model {
   }
 }
 
+/** `npm run test:long` */
+const LONG = process.env.ATTRACTOR_LONG_TESTS === '1';
+
 class System {
   readonly embedder = new ByteEmbedder({ dimension: 8 });
   readonly model = new Model();
@@ -194,7 +197,7 @@ class System {
   }
 }
 
-test('random sequences agree with a naive Map', { timeout: 120_000 }, async () => {
+test('random sequences agree with a naive Map', { timeout: LONG ? 1_800_000 : 120_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 3, maxLength: 14 }), async (commands) => {
       const system = new System();
@@ -223,6 +226,6 @@ test('random sequences agree with a naive Map', { timeout: 120_000 }, async () =
         await system.dispose();
       }
     }),
-    { numRuns: 40 },
+    { numRuns: LONG ? 1000 : 40 },
   );
 });

@@ -149,6 +149,39 @@ test('filter: an object or an expression, in a body, a form or the URL; params.e
   }
 });
 
+test("recommend, mmr and offset, in Qdrant's words", async () => {
+  const recommend = { positive: ['p1-0', 'p1-1'], negative: ['p3-0'], strategy: 'best_score' };
+  const own = await it.http.post(QUERY).send({ recommend, limit: 20 });
+  expect(own.status).toBe(200);
+  expect(ids(own.body)[0]).toBe('p1-2');
+  for (const id of ['p1-0', 'p1-1', 'p3-0']) expect(ids(own.body)).not.toContain(id);
+  const nested = await it.http.post(QUERY).send({ query: { recommend }, limit: 20 });
+  expect(nested.body.result).toEqual(own.body.result);
+  const url = await it.http.post(`${QUERY}?recommend=${JSON.stringify(recommend)}&limit=20`);
+  expect(url.body.result).toEqual(own.body.result);
+  const groups = await it.http.post(`${QUERY}/groups`).send({ recommend, limit: 1 });
+  expect(groups.body.result.groups[0].id).toBe('p1');
+  const all = ids((await it.http.post(QUERY).send({ id: 'p0-0', limit: 11 })).body);
+  const page = await it.http.post(QUERY).send({ id: 'p0-0', limit: 4, offset: 3 });
+  expect(ids(page.body)).toEqual(all.slice(3, 7));
+  const mmr = { diversity: 1, candidates_limit: 11 };
+  const spread = await it.http.post(QUERY).send({ id: 'p0-0', limit: 11, mmr });
+  expect(ids(spread.body)[0]).toBe(all[0]);
+  expect(ids(spread.body)).not.toEqual(all);
+  expect(ids(spread.body).sort()).toEqual([...all].sort());
+  for (const [wrong, field] of [
+    [{ recommend: { positive: [] } }, 'recommend.positive'],
+    [{ recommend: { positive: ['p1-0'], negative: [[1, 2]] } }, 'recommend.negative[0]'],
+    [{ recommend: { positive: ['p1-0'], weights: [] } }, 'recommend.weights'],
+    [{ id: 'p1-0', mmr: { diversity: 2 } }, 'mmr.diversity'],
+    [{ id: 'p1-0', offset: -1 }, 'offset'],
+    [{ id: 'p1-0', recommend }, 'body'],
+  ] as const) {
+    const { status, body } = await it.http.post(QUERY).send(wrong);
+    expect([status, body.error.field ?? '']).toEqual([400, field]);
+  }
+});
+
 test('groups: one entry per product, best first, each with its best hits', async () => {
   const { status, body } = await it.http
     .post(`${QUERY}/groups`)

@@ -3,9 +3,9 @@
 import type {
   Catalogue,
   Explanation,
+  GroupQueryOptions,
   QueryAnswer,
   QueryBy,
-  QueryOptions,
   QueryTiming,
 } from '../../../../src/catalogue/types.ts';
 import type { Limits } from '../../../config.ts';
@@ -15,10 +15,10 @@ import { fromText, merge } from '../../../http/options.ts';
 import type { Call, Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
 import {
+  type CommonFields,
+  type GroupsFields,
   groupsBody,
-  type QueryFields,
   queryBody,
-  type UploadFields,
   uploadGroupOptions,
   uploadOptions,
 } from '../../../schemas/query.ts';
@@ -38,7 +38,14 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
         const collection = catalogue.collection(name);
         const fields = allFields(call);
         const asked = call.image ? parse(uploadOptions, fields) : parse(queryBody, fields);
-        const answer = await named(collection.query(toOptions(call, asked)));
+        const { offset, mmr } = asked;
+        const answer = await named(
+          collection.query({
+            ...toOptions(call, asked),
+            offset,
+            mmr: mmr && { diversity: mmr.diversity, candidates: mmr.candidates_limit },
+          }),
+        );
         const points = answer.hits.map((hit) =>
           showHit({ collection: name, hit, withPayload: asked.with_payload }),
         );
@@ -67,9 +74,9 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
     },
   ];
 
-  function toOptions(call: Call, asked: QueryFields | UploadFields): QueryOptions {
+  function toOptions(call: Call, asked: CommonFields | GroupsFields): GroupQueryOptions {
     return {
-      by: call.image ? { image: call.image } : toBy(asked as QueryFields),
+      by: call.image ? { image: call.image } : toBy(asked as GroupsFields),
       limit: asked.limit,
       filter: asked.filter,
       explain: asked.params.explain,
@@ -81,7 +88,9 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
     };
   }
 
-  function toBy({ image, id, vector, query }: QueryFields): QueryBy {
+  function toBy({ image, id, vector, query, recommend }: GroupsFields): QueryBy {
+    if (recommend !== undefined) return { recommend };
+    if (typeof query === 'object' && 'recommend' in query) return { recommend: query.recommend };
     if (image !== undefined) return { image: decodeBase64Image({ text: image, field: 'image', limits }) };
     const itemId = id ?? (typeof query === 'string' ? query : undefined);
     return itemId === undefined ? { vector: vector ?? (query as Float32Array) } : { id: itemId };
