@@ -11,7 +11,8 @@ export function collectionOf(context: CollectionContext): Collection {
   return {
     get info(): CollectionInfo {
       const { id: _, ...info } = context.row;
-      return { ...info, count: context.maintained.index.size };
+      const { index } = context.maintained;
+      return { ...info, count: index.size, indexed: index.inGraph };
     },
 
     async upsert(options) {

@@ -139,6 +139,8 @@ export interface CollectionInfo {
   readonly metric: 'cosine';
   /** Live items. */
   readonly count: number;
+  /** Of them in the graph by now: the others are searched exactly, one by one. */
+  readonly indexed: number;
 }
 
 /** Items + vectors of exactly one fingerprint + the index over them. Querying by an item's own id leaves that item out. */

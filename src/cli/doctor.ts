@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { asAttractorError } from '../errors/error.ts';
+import { builtForAvx2, cpuHasAvx2 } from './cpu.ts';
 import { MODELS } from './model.ts';
 
 interface Finding {
@@ -42,6 +43,7 @@ async function examine(options: { models: string }): Promise<Finding[]> {
     { what: 'cores', found: String(availableParallelism()), fine: true },
     await images(),
     await onnxruntime(),
+    graph(),
     ...(await training()),
     ...(await models(options.models)),
   ];
@@ -65,6 +67,19 @@ async function onnxruntime(): Promise<Finding> {
   } catch (error) {
     return { what, found: `does not load: ${firstLine(error)}`, fine: false };
   }
+}
+
+function graph(): Finding {
+  const what = 'hnswlib-node';
+  const able = cpuHasAvx2();
+  if (builtForAvx2()) {
+    const found = able
+      ? 'built with AVX2'
+      : 'built with AVX2, which this CPU lacks: npm rebuild hnswlib-node';
+    return { what, found, fine: able };
+  }
+  const optional = able ? '; optional: npm run build:avx2 makes searches of large collections faster' : '';
+  return { what, found: `portable build${optional}`, fine: true };
 }
 
 /** What training can run on, and what it does run on where nothing else is asked for. */

@@ -9,6 +9,7 @@ import { addDoctor } from './doctor.ts';
 import { addExperiment } from './experiment.ts';
 import { addImport } from './import.ts';
 import { addModel } from './model.ts';
+import { addSnapshot } from './snapshot.ts';
 import { addTrain } from './train.ts';
 
 /** 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C. */
@@ -31,6 +32,7 @@ addExperiment(program);
 addData(program);
 addImport(program);
 addModel(program);
+addSnapshot(program);
 addDoctor(program);
 
 try {

@@ -62,6 +62,7 @@ export const ERRORS = {
   store_locked: entry(503, 'Another process has the data folder open.', true),
   store_newer: entry(500, 'The data folder was written by a newer version.'),
   store_corrupt: entry(500, 'The data folder fails its integrity check.'),
+  snapshot_invalid: entry(422, 'The file is not a snapshot, or not the one that was written.'),
   index_invalid: entry(500, 'An index file does not match its manifest; it is rebuilt from the store.'),
   // load
   overloaded: entry(429, 'The queue is full; try again after the time in Retry-After.', true),

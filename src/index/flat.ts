@@ -114,6 +114,13 @@ export class FlatIndex implements VectorIndex {
     return row < this.#vectors.rows && this.#slots[row] === slot && this.#live[row] === 1 ? row : -1;
   }
 
+  /** Live slots above `slot`. */
+  countAfter(slot: number): number {
+    let count = 0;
+    for (let row = this.#firstRowAfter(slot); row < this.#vectors.rows; row++) count += this.#live[row]!;
+    return count;
+  }
+
   #row(slot: number): number {
     const row = this.rowOf(slot);
     if (row < 0) throw invalid('slot', 'a live slot', slot);

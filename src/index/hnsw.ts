@@ -53,6 +53,11 @@ export class HnswIndex implements VectorIndex {
     return this.#graph;
   }
 
+  /** Live slots that the graph has; the others are searched exactly. */
+  get inGraph(): number {
+    return this.size - this.flat.countAfter(this.#graph.through);
+  }
+
   has(slot: number): boolean {
     return this.flat.has(slot);
   }

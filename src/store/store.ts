@@ -19,6 +19,9 @@ export interface CollectionRow {
   readonly metric: 'cosine';
 }
 
+/** In the data folder. */
+export const STORE_FILE = 'attractor.db';
+
 const COLLECTION = 'id, name, model, fingerprint, dimension, metric';
 
 /**
@@ -27,7 +30,7 @@ const COLLECTION = 'id, name, model, fingerprint, dimension, metric';
  */
 export function openStore(options: { directory: string }): Store {
   mkdirSync(options.directory, { recursive: true });
-  const path = join(options.directory, 'attractor.db');
+  const path = join(options.directory, STORE_FILE);
   const lock = lockFolder(options.directory);
   let db: Database.Database | undefined;
   try {
@@ -116,6 +119,19 @@ export class Store {
     this.#db.close();
     this.#lock.release();
   }
+}
+
+/** Throws as `openStore` does for a file that it would not open. Reads only. */
+export function checkStore(path: string): void {
+  guardCorruption(path, () => {
+    const db = new Database(path, { readonly: true, fileMustExist: true });
+    try {
+      checkHeader(db, path);
+      checkTables(db, path);
+    } finally {
+      db.close();
+    }
+  });
 }
 
 /** Reads only: a file that is not ours stays as it is. */

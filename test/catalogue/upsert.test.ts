@@ -47,6 +47,7 @@ describe('upsert', () => {
       dimension: 16,
       metric: 'cosine',
       count: 1,
+      indexed: expect.any(Number),
     });
   });
 

@@ -277,6 +277,7 @@ describe('attractor doctor', () => {
   it('says what is there, and fails on a model that is not whole', async () => {
     const whole = await attractor(['doctor', '--models', 'models']);
     expect(whole.out).toMatch(/node .*\n.*cores .*\n.*sharp +\d.*\n.*onnxruntime +providers .*cpu/);
+    expect(whole.out).toMatch(/hnswlib-node +(built with AVX2|portable build)/);
     expect(whole.out).toMatch(/train on onnxruntime, cpu +works/);
     expect(whole.out).toMatch(/train on onnxruntime, cuda +(works|.*npm run gpu:ort)/);
     expect(whole.out).toMatch(

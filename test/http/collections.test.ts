@@ -20,6 +20,7 @@ test('a collection is made, listed, described and deleted', async () => {
     dimension: DIMENSION,
     metric: 'cosine',
     count: 0,
+    indexed: 0,
   };
   expect(made.body).toEqual({ result: info, status: 'ok', time: expect.any(Number) });
   expect((await it.http.get('/v1/collections/lamps')).body.result).toEqual(info);
