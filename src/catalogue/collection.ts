@@ -3,6 +3,7 @@
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { sniff } from '../image/formats.ts';
 import { type CollectionContext, itemOf, rowOf } from './context.ts';
+import { findDuplicates } from './duplicates.ts';
 import { queryGroups, queryItems } from './query.ts';
 import type { Collection, CollectionInfo, QueryOptions } from './types.ts';
 import { deleteItems, upsertItems } from './upsert.ts';
@@ -46,6 +47,11 @@ export function collectionOf(context: CollectionContext): Collection {
     async query(options: QueryOptions) {
       context.assertOpen();
       return aborting(options.signal, () => queryItems(context, options));
+    },
+
+    async duplicates(options) {
+      context.assertOpen();
+      return aborting(options.signal, () => findDuplicates(context, options));
     },
 
     async queryGroups(options) {

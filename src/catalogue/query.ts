@@ -37,10 +37,9 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
   const answers = mmr
     ? diversified({ hits: found, limit: offset + limit, diversity: mmr.diversity, flat })
     : found;
-  const hits: Hit[] = [];
-  for (let i = offset; i < Math.min(answers.slots.length, offset + limit); i++) {
-    hits.push(hitOf(context, options, rowAt(context, answers.slots[i]!), answers.scores[i]!));
-  }
+  const [slots, scores] = [answers.slots, answers.scores].map((all) => all.subarray(offset, offset + limit));
+  const rows = context.store.items.bySlots(context.row.id, slots!);
+  const hits = rows.map((row, i) => hitOf(context, options, row, scores![i]!));
   return { hits, ...search.account(options.explain) };
 }
 

@@ -2,9 +2,8 @@
 // where it was stopped.
 
 import type { Command } from 'commander';
-import type { Catalogue } from '../catalogue/types.ts';
-import type { Logger } from '../errors/log.ts';
 import type { ImportReport } from '../tasks/import.ts';
+import { openFolder } from './data-folder.ts';
 import { MODELS } from './model.ts';
 import { printProblems, watched } from './watched.ts';
 
@@ -18,13 +17,6 @@ interface ImportFlags {
   models: string;
   folder: string;
 }
-
-/** Only what an operator has to act on: progress is shown by the bar. */
-const LOGGER: Logger = {
-  info: () => {},
-  warn: (_, message) => console.error(`warning: ${message}`),
-  error: (_, message) => console.error(`error: ${message}`),
-};
 
 export function addImport(program: Command): void {
   program
@@ -51,7 +43,7 @@ async function runImport(flags: ImportFlags): Promise<void> {
   const { readDataset } = await import('../dataset/read.ts');
   const { group: label, image, id } = flags;
   const { rows, problems } = await readDataset({ path: flags.data, label, image, id });
-  const catalogue = await open(flags);
+  const catalogue = await openFolder(flags);
   let report: ImportReport;
   try {
     const { importRows, openCollection } = await import('../tasks/import.ts');
@@ -71,15 +63,4 @@ async function runImport(flags: ImportFlags): Promise<void> {
   const { created, updated, unchanged } = report;
   console.log(`${flags.collection}: ${created} created, ${updated} updated, ${unchanged} unchanged`);
   if (problems.length + report.failed.length > 0) process.exitCode = 1;
-}
-
-async function open(flags: ImportFlags): Promise<Catalogue> {
-  const { openCatalogue } = await import('../catalogue/catalogue.ts');
-  const { modelsFolder } = await import('../catalogue/models-folder.ts');
-  return openCatalogue({
-    directory: flags.folder,
-    ...modelsFolder({ folder: flags.models, logger: LOGGER }),
-    defaultModel: flags.model,
-    logger: LOGGER,
-  });
 }

@@ -6,6 +6,7 @@ import { asAttractorError } from '../errors/error.ts';
 import { addCompare, addFindRate } from './compare.ts';
 import { addData } from './data.ts';
 import { addDoctor } from './doctor.ts';
+import { addDuplicates } from './duplicates.ts';
 import { addExperiment } from './experiment.ts';
 import { addImport } from './import.ts';
 import { addModel } from './model.ts';
@@ -33,6 +34,7 @@ addData(program);
 addImport(program);
 addModel(program);
 addSnapshot(program);
+addDuplicates(program);
 addDoctor(program);
 
 try {

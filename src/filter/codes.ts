@@ -29,12 +29,16 @@ export class Codes {
     }
   }
 
-  /** Clears the bytes of `mask` (one a row) whose row's code has a 0 in `table`. */
-  narrow(mask: Uint8Array, table: Uint8Array): void {
+  /** Clears the bytes of `mask` (one a row) whose row's code has a 0 in `table`; `few` where few are set. */
+  narrow(mask: Uint8Array, table: Uint8Array, few: boolean): void {
     if (this.#dense) {
       const codes = this.#dense;
       const set = Math.min(codes.length, mask.length);
-      for (let row = 0; row < set; row++) mask[row]! &= table[codes[row]!]!;
+      if (few) {
+        for (let row = 0; row < set; row++) if (mask[row] === 1) mask[row] = table[codes[row]!]!;
+      } else {
+        for (let row = 0; row < set; row++) mask[row]! &= table[codes[row]!]!;
+      }
       if (table[0] === 0) mask.fill(0, set);
     } else if (table[0] === 1) {
       for (const [row, code] of this.#sparse) mask[row]! &= table[code]!;

@@ -13,7 +13,7 @@ export class Column {
   /** By code. Code 0 stands for no value. */
   #values: (Value | undefined)[] = [undefined];
   /** Rows with each code; not kept for code 0. */
-  #uses: number[] = [0];
+  #uses = new Uint32Array(SMALL);
   /** By code: the value where it is a number, else NaN, for ranges. */
   #numbers = new Float64Array(SMALL).fill(Number.NaN);
   /** Of scalars the value, of lists their JSON text. */
@@ -44,16 +44,18 @@ export class Column {
     if (this.#unused > SMALL && 2 * this.#unused > this.#values.length) this.#rebuild();
   }
 
-  /** One byte per code: 1 where its value passes. And how many rows with a value that is. */
-  table(test: Test): { table: Uint8Array; rows: number } {
-    const table = this.#tableOf(test);
+  /** One byte per code: 1 where its value passes, or does not, as `keep` says. And how many rows with a value that is. */
+  table(test: Test, keep: boolean): { table: Uint8Array; rows: number } {
+    const passing = this.#tableOf(test);
+    const table = keep ? passing : passing.map((one) => 1 - one);
+    const uses = this.#uses;
     let rows = 0;
-    for (let code = 1; code < this.#values.length; code++) if (table[code] === 1) rows += this.#uses[code]!;
+    for (let code = 1; code < table.length; code++) rows += table[code]! * uses[code]!;
     return { table, rows };
   }
 
-  narrow(mask: Uint8Array, table: Uint8Array): void {
-    this.#codes.narrow(mask, table);
+  narrow(mask: Uint8Array, table: Uint8Array, few: boolean): void {
+    this.#codes.narrow(mask, table, few);
   }
 
   squeeze(live: Uint8Array, rows: number): void {
@@ -67,12 +69,14 @@ export class Column {
     const code = this.#values.length;
     this.#codeOf.set(key, code);
     this.#values.push(value);
-    this.#uses.push(0);
     this.#unused++;
     if (code === this.#numbers.length) {
       const numbers = new Float64Array(2 * code).fill(Number.NaN);
+      const uses = new Uint32Array(2 * code);
       numbers.set(this.#numbers);
+      uses.set(this.#uses);
       this.#numbers = numbers;
+      this.#uses = uses;
     }
     if (typeof value === 'number') this.#numbers[code] = value;
     if (typeof value === 'object') {
@@ -124,7 +128,7 @@ export class Column {
     const values = this.#values;
     const uses = this.#uses;
     this.#values = [undefined];
-    this.#uses = [0];
+    this.#uses = new Uint32Array(SMALL);
     this.#numbers = new Float64Array(SMALL).fill(Number.NaN);
     this.#codeOf = new Map();
     this.#codesWith = new Map();

@@ -23,8 +23,7 @@ export interface Selection {
 /** A filter with its conditions looked up: `share` is the part of the live rows that it is expected to keep. */
 type Bound = { readonly share: number } & (
   | { readonly kind: 'all' | 'any'; readonly of: readonly Bound[] }
-  | { readonly kind: 'not'; readonly of: Bound }
-  | { readonly kind: 'rows'; readonly rows: readonly number[] }
+  | { readonly kind: 'rows'; readonly rows: readonly number[]; readonly keep: boolean }
   | { readonly kind: 'column'; readonly column: Column; readonly table: Uint8Array }
 );
 
@@ -73,74 +72,68 @@ export class Columns {
   select(options: { filter: Filter; live: Uint8Array; size: number; rowsOf: RowsOf }): Selection {
     const { filter, live, size, rowsOf } = options;
     const mask = live.slice(0, this.#rows);
-    const bound = this.#bind(filter, size, rowsOf);
+    const bound = this.#bind(filter, true, size, rowsOf);
     narrow(bound, mask);
     let matches = 0;
     for (let row = 0; row < mask.length; row++) matches += mask[row]!;
     return { mask, matches, estimated: Math.round(bound.share * size) };
   }
 
-  #bind(filter: Filter, size: number, rowsOf: RowsOf): Bound {
-    switch (filter.kind) {
-      case 'all': {
-        // The strictest first: the others then have little left to look at.
-        const of = filter.of.map((one) => this.#bind(one, size, rowsOf)).sort((a, b) => a.share - b.share);
-        return { kind: 'all', of, share: of.reduce((share, one) => share * one.share, 1) };
-      }
-      case 'any': {
-        const of = filter.of.map((one) => this.#bind(one, size, rowsOf));
+  /** `keep` false: what does not pass. Not is moved down to the conditions (De Morgan), where it costs nothing. */
+  #bind(filter: Filter, keep: boolean, size: number, rowsOf: RowsOf): Bound {
+    if (filter.kind === 'not') return this.#bind(filter.of, !keep, size, rowsOf);
+    if ('of' in filter) {
+      const of = filter.of.map((one) => this.#bind(one, keep, size, rowsOf));
+      if ((filter.kind === 'all') !== keep) {
         return { kind: 'any', of, share: 1 - of.reduce((share, one) => share * (1 - one.share), 1) };
       }
-      case 'not': {
-        const of = this.#bind(filter.of, size, rowsOf);
-        return { kind: 'not', of, share: 1 - of.share };
-      }
-      case 'test': {
-        const column = filter.key === 'tags' ? this.#tags : this.#attributes.get(filter.key);
-        if (!column) return passes(filter.test, undefined) ? ALL : NONE;
-        const { table, rows } = column.table(filter.test);
-        const kept = rows + (table[0] === 1 ? size - column.used : 0);
-        return { kind: 'column', column, table, share: size === 0 ? 0 : kept / size };
-      }
-      case 'id':
-      case 'group': {
-        const rows = [...rowsOf(filter.kind, filter.values)];
-        return { kind: 'rows', rows, share: size === 0 ? 0 : rows.length / size };
-      }
+      // The strictest first: the others then have little left to look at.
+      of.sort((a, b) => a.share - b.share);
+      return { kind: 'all', of, share: of.reduce((share, one) => share * one.share, 1) };
     }
+    if (filter.kind === 'test') {
+      const column = filter.key === 'tags' ? this.#tags : this.#attributes.get(filter.key);
+      if (!column) return passes(filter.test, undefined) === keep ? ALL : NONE;
+      const { table, rows } = column.table(filter.test, keep);
+      const kept = rows + (table[0] === 1 ? size - column.used : 0);
+      return { kind: 'column', column, table, share: size === 0 ? 0 : kept / size };
+    }
+    const rows = [...rowsOf(filter.kind, filter.values)];
+    const share = size === 0 ? 0 : rows.length / size;
+    return { kind: 'rows', rows, keep, share: keep ? share : 1 - share };
   }
 }
 
-/** Clears the bytes of `mask` whose rows do not pass. */
-function narrow(bound: Bound, mask: Uint8Array): void {
+/** Share of rows below which it is faster to look whether a row is still wanted before it is looked up. */
+const FEW = 0.1;
+
+/** Clears the bytes of `mask` whose rows do not pass; `few` where few are left. */
+function narrow(bound: Bound, mask: Uint8Array, few = false): void {
   switch (bound.kind) {
     case 'all':
-      for (const one of bound.of) narrow(one, mask);
+      for (const one of bound.of) narrow(one, mask, few || (one !== bound.of[0] && bound.of[0]!.share < FEW));
       return;
     case 'any': {
       const any = new Uint8Array(mask.length);
       for (const one of bound.of) {
         const kept = mask.slice();
-        narrow(one, kept);
+        narrow(one, kept, few);
         for (let row = 0; row < any.length; row++) any[row]! |= kept[row]!;
       }
       mask.set(any);
       return;
     }
-    case 'not': {
-      const kept = mask.slice();
-      narrow(bound.of, kept);
-      // What passes was set, so this clears it and leaves the rest.
-      for (let row = 0; row < mask.length; row++) mask[row]! ^= kept[row]!;
-      return;
-    }
     case 'rows': {
+      if (!bound.keep) {
+        for (const row of bound.rows) mask[row] = 0;
+        return;
+      }
       const kept = bound.rows.filter((row) => mask[row] === 1);
       mask.fill(0);
       for (const row of kept) mask[row] = 1;
       return;
     }
     case 'column':
-      bound.column.narrow(mask, bound.table);
+      bound.column.narrow(mask, bound.table, few);
   }
 }

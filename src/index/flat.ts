@@ -9,6 +9,13 @@ import type { SearchHits, SearchRequest, VectorIndex } from './vector-index.ts';
 
 const FIRST_ROWS = 64;
 
+/** Rows to choose from. */
+export interface Selected {
+  /** One byte per row, 1 for those; they are live. */
+  readonly mask: Uint8Array;
+  readonly matches: number;
+}
+
 /** Rows lie in ascending order of slot; removed rows are squeezed out once they are the majority. */
 export class FlatIndex implements VectorIndex {
   readonly dimension: number;
@@ -68,27 +75,39 @@ export class FlatIndex implements VectorIndex {
     return true;
   }
 
-  /** `mask`, one byte per row, has a 1 for the live rows to choose from; default all. */
-  search(request: SearchRequest & { mask?: Uint8Array }): SearchHits {
+  /** `selection`: one byte per row, 1 for the live rows to choose from, and how many those are. Default all. */
+  search(request: SearchRequest & { selection?: Selected }): SearchHits {
     checkSearch(request, this.dimension);
-    const { vector, k, mask } = request;
-    const top = new TopK(Math.min(k, this.#size));
-    this.scan({ vector, top, mask });
+    const { vector, k, selection } = request;
+    const top = new TopK(Math.min(k, selection?.matches ?? this.#size));
+    this.scan({ vector, top, selection });
     const { keys, scores } = top.take();
     return { slots: keys, scores };
   }
 
   /**
-   * Pushes into `top` the best slots above `after` (default: all) that `mask` has a 1 for (default: live). Both are taken
-   * as checked.
+   * Pushes into `top` the best slots above `after` (default: all) of the selection (default: the live ones). All is taken as
+   * checked.
    */
-  scan(options: { vector: Float32Array; top: TopK; after?: number; mask?: Uint8Array }): void {
-    const { vector, top, after = -1, mask = this.#live } = options;
+  scan(options: { vector: Float32Array; top: TopK; after?: number; selection?: Selected }): void {
+    const { vector, top, after = -1 } = options;
+    const { mask, matches } = options.selection ?? { mask: this.#live, matches: this.#size };
     if (top.capacity === 0) return;
     const first = this.#firstRowAfter(after);
-    for (const row of this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask })) {
+    const many = 4 * matches > this.#vectors.rows;
+    for (const row of this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask, many })) {
       top.push(this.#slots[row]!, this.#vectors.score(row, vector));
     }
+  }
+
+  /** All live slots above `after` that score at least `atLeast`, ascending. The vector is taken as checked. */
+  within(options: { vector: Float32Array; atLeast: number; after: number }): number[] {
+    const { vector, atLeast, after } = options;
+    const first = this.#firstRowAfter(after);
+    return this.#vectors
+      .candidates({ vector, atLeast, first, wanted: this.#live, many: true })
+      .filter((row) => Math.fround(this.#vectors.score(row, vector)) >= atLeast)
+      .map((row) => this.#slots[row]!);
   }
 
   /** Inner product of `vector` with a live slot's; throws `invalid_argument` for any other slot. */

@@ -1,6 +1,7 @@
 // Chooses how a query is answered: by the graph, or by an exact scan of all rows or of those that a filter keeps. Says
 // what it chose and why. Filters are masks of rows here; what they mean is src/filter's.
 
+import type { Selected } from './flat.ts';
 import type { HnswIndex } from './hnsw.ts';
 import type { SearchHits } from './vector-index.ts';
 
@@ -23,8 +24,8 @@ export interface PlannedSearch {
   readonly ef?: number;
   /** Asks for the scan, before `ef`. */
   readonly exact?: boolean;
-  /** One byte per row of `index.flat`, 1 for the live rows to choose from; and how many those are. */
-  readonly selection?: { readonly mask: Uint8Array; readonly matches: number };
+  /** Of the rows of `index.flat`; default all. */
+  readonly selection?: Selected;
 }
 
 export interface Plan {
@@ -43,7 +44,7 @@ export interface Planned {
 
 export function plannedSearch(search: PlannedSearch): Planned {
   const { index, vector, k, ef, exact, selection } = search;
-  if (selection) return filteredSearch({ ...search, ...selection });
+  if (selection) return filteredSearch(search, selection);
   const scan = (reason: string): Planned => ({
     hits: index.flat.search({ vector, k }),
     plan: { kind: 'scan', reason, candidates: index.size },
@@ -61,14 +62,15 @@ export function plannedSearch(search: PlannedSearch): Planned {
  * Where not, the rows that pass are scanned. The graph is never walked under a filter, which loses recall in silence as
  * soon as the filter keeps other neighbourhoods than the query's.
  */
-function filteredSearch(search: PlannedSearch & { mask: Uint8Array; matches: number }): Planned {
-  const { index, vector, k, ef, exact, mask, matches } = search;
+function filteredSearch(search: PlannedSearch, selection: Selected): Planned {
+  const { index, vector, k, ef, exact } = search;
+  const { matches } = selection;
   if (matches === 0) {
     const hits = { slots: new Uint32Array(0), scores: new Float32Array(0) };
     return { hits, plan: { kind: 'none', reason: 'nothing passes the filter', candidates: 0 } };
   }
   const scan = (reason: string, found?: number): Planned => ({
-    hits: index.flat.search({ vector, k: Math.min(k, matches), mask }),
+    hits: index.flat.search({ vector, k, selection }),
     plan: {
       kind: found === undefined ? 'scan' : 'graph, then scan',
       reason,
@@ -85,7 +87,7 @@ function filteredSearch(search: PlannedSearch & { mask: Uint8Array; matches: num
     return scan('a scan of the items that pass costs less than the graph');
   }
   const near = index.search({ vector, k: wanted, ef: width });
-  const kept = passing(search, near);
+  const kept = passing(index, selection, near);
   if (kept.slots.length < k)
     return scan(`only ${kept.slots.length} of the nearest ${wanted} pass`, near.slots.length);
   const reason = `${kept.slots.length} of the nearest ${wanted} pass`;
@@ -93,7 +95,7 @@ function filteredSearch(search: PlannedSearch & { mask: Uint8Array; matches: num
   return { hits, plan: { kind: 'graph', reason, candidates: near.slots.length } };
 }
 
-function passing({ index, mask }: { index: HnswIndex; mask: Uint8Array }, hits: SearchHits): SearchHits {
+function passing(index: HnswIndex, { mask }: Selected, hits: SearchHits): SearchHits {
   const at = [...hits.slots.keys()].filter((i) => mask[index.flat.rowOf(hits.slots[i]!)] === 1);
   return {
     slots: Uint32Array.from(at, (i) => hits.slots[i]!),

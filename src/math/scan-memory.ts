@@ -28,6 +28,7 @@ export interface ScanKernel {
     bytes: number,
     list: number,
     count: number,
+    kept: number,
     out: number,
     scale: number,
     perError: number,

@@ -6,18 +6,19 @@
 (module
   (import "env" "memory" (memory 1))
 
-  ;; Of the rows list[0..count) keeps, in place, those whose bound
+  ;; Of the rows list[0..count) writes those to kept whose bound
   ;;   scale * row.scale * (row . query) + perError * row.error + perNorm * row.norm
-  ;; is not below floor, writes the bounds to out, and returns how many there are.
+  ;; is not below floor, their bounds to out, and returns how many there are.
   (func (export "sift")
-      (param $query i32) (param $rows i32) (param $bytes i32) (param $list i32) (param $count i32) (param $out i32)
+      (param $query i32) (param $rows i32) (param $bytes i32) (param $list i32) (param $count i32)
+      (param $kept i32) (param $out i32)
       (param $scale f32) (param $perError f32) (param $perNorm f32) (param $floor f32)
       (result i32)
     (local $from i32) (local $to i32) (local $end i32) (local $stride i32) (local $index i32) (local $row i32)
     (local $a i32) (local $b i32) (local $aEnd i32) (local $aEnd4 i32)
     (local $s0 v128) (local $s1 v128) (local $bound f32)
     (local.set $from (local.get $list))
-    (local.set $to (local.get $list))
+    (local.set $to (local.get $kept))
     (local.set $end (i32.add (local.get $list) (i32.shl (local.get $count) (i32.const 2))))
     (local.set $stride (i32.add (local.get $bytes) (i32.const 16)))
     (block $done
@@ -70,8 +71,8 @@
         (br_if $next (f32.lt (local.get $bound) (local.get $floor)))
         (i32.store (local.get $to) (local.get $index))
         (f32.store
-          (i32.add (local.get $out) (i32.sub (local.get $to) (local.get $list)))
+          (i32.add (local.get $out) (i32.sub (local.get $to) (local.get $kept)))
           (local.get $bound))
         (local.set $to (i32.add (local.get $to) (i32.const 4)))
         (br $next)))
-    (i32.shr_u (i32.sub (local.get $to) (local.get $list)) (i32.const 2))))
+    (i32.shr_u (i32.sub (local.get $to) (local.get $kept)) (i32.const 2))))

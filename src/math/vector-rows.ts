@@ -24,9 +24,11 @@ export class VectorRows {
   readonly #codes: number;
   readonly #chunkBytes: number;
   readonly #chunksPerBlock: number;
-  /** A block: the query, a chunk's bounds, a chunk's list of rows, then the chunks. */
+  /** A block: the query; of a chunk the bounds, rows kept, rows wanted, and the numbers of all rows; then the chunks. */
   readonly #outAt: number;
+  readonly #keptAt: number;
   readonly #listAt: number;
+  readonly #allAt: number;
   readonly #chunksAt: number;
   readonly #blocks: ScanMemory[] = [];
   #rows = 0;
@@ -38,8 +40,10 @@ export class VectorRows {
     this.#chunkBytes = CHUNK * (HEAD + this.#codes + 4 * dimension);
     this.#chunksPerBlock = Math.max(1, Math.floor(blockBytes / this.#chunkBytes));
     this.#outAt = 2 * this.#codes;
-    this.#listAt = this.#outAt + 4 * CHUNK;
-    this.#chunksAt = this.#listAt + 4 * CHUNK;
+    this.#keptAt = this.#outAt + 4 * CHUNK;
+    this.#listAt = this.#keptAt + 4 * CHUNK;
+    this.#allAt = this.#listAt + 4 * CHUNK;
+    this.#chunksAt = this.#allAt + 4 * CHUNK;
   }
 
   get rows(): number {
@@ -57,7 +61,10 @@ export class VectorRows {
     const inBlock = chunk % this.#chunksPerBlock;
     const end = (chunks: number) => this.#chunksAt + chunks * this.#chunkBytes;
     if (inBlock === 0 && row % CHUNK === 0 && chunk / this.#chunksPerBlock === this.#blocks.length) {
-      this.#blocks.push(new ScanMemory({ mostBytes: end(this.#chunksPerBlock) }));
+      const block = new ScanMemory({ mostBytes: end(this.#chunksPerBlock) });
+      block.reserve(this.#chunksAt);
+      for (let i = 0; i < CHUNK; i++) block.u32[this.#allAt / 4 + i] = i;
+      this.#blocks.push(block);
     }
     this.#blockOf(row).reserve(end(inBlock + 1));
     this.#write(row, vector);
@@ -87,14 +94,21 @@ export class VectorRows {
 
   /**
    * Rows from `first` on that `wanted` (one byte a row, 0 or 1) has a 1 for, ascending: the best `k` by `score`, all that tie
-   * with the last of them, and others that are as near as the copies can tell.
+   * with the last of them, and others that are as near as the copies can tell. Instead of a `k`, `atLeast` asks for all that
+   * score so much. `many` says that more than a quarter of the rows may be wanted: then all are scored, for rows in order
+   * are read so much faster that most of them may be for nothing.
    */
-  candidates(options: { vector: Float32Array; k: number; first: number; wanted: Uint8Array }): number[] {
-    const { vector, k, first, wanted } = options;
+  candidates(
+    options: { vector: Float32Array; first: number; wanted: Uint8Array; many: boolean } & (
+      | { k: number }
+      | { atLeast: number }
+    ),
+  ): number[] {
+    const { vector, first, wanted, many } = options;
+    const lowest = 'k' in options ? new TopK(options.k) : { floor: options.atLeast, push: () => {} };
     const query = quantised(vector, Math.min(32_767, Math.floor(2 ** 31 / (MOST_CODE * (this.#codes + 1)))));
     const perError = query.norm + query.error;
     const perNorm = query.error + ROUNDING * query.norm;
-    const lowest = new TopK(k);
     const rows: number[] = [];
     const uppers: number[] = [];
     for (let start = first; start < this.#rows; ) {
@@ -103,22 +117,14 @@ export class VectorRows {
       const block = this.#blockOf(start);
       const { f32, u32, kernel } = block;
       if (start === first || chunk % (CHUNK * this.#chunksPerBlock) === 0) block.i16.set(query.codes, 0);
-      const [list, out, copies] = [this.#listAt / 4, this.#outAt / 4, this.#copyAt(chunk)];
-      let count = 0;
-      for (let row = start; row < end; row++) count += wanted[row];
-      // Rows in order are read so much faster that half of them may be for nothing.
-      const all = 2 * count > end - start;
-      count = 0;
-      for (let row = start; row < end; row++) {
-        u32[list + count] = row - chunk;
-        count += all ? 1 : wanted[row];
-      }
-      count = kernel.sift(
+      const copies = this.#copyAt(chunk);
+      const count = kernel.sift(
         0,
         copies,
         this.#codes,
-        this.#listAt,
-        count,
+        many ? this.#allAt + 4 * (start - chunk) : this.#listAt,
+        many ? end - start : listWanted(wanted, start, end, u32, this.#listAt / 4),
+        this.#keptAt,
         this.#outAt,
         query.scale,
         perError,
@@ -126,9 +132,9 @@ export class VectorRows {
         lowest.floor,
       );
       for (let i = 0; i < count; i++) {
-        const row = u32[list + i];
-        if (wanted[chunk + row] === 0) continue;
-        const upper = f32[out + i];
+        const row = u32[this.#keptAt / 4 + i];
+        if (many && wanted[chunk + row] === 0) continue;
+        const upper = f32[this.#outAt / 4 + i];
         const head = (copies + row * (HEAD + this.#codes)) / 4;
         const lower = upper - 2 * (perError * f32[head + 1] + perNorm * f32[head + 2]);
         if (!Number.isNaN(lower)) lowest.push(chunk + row, lower);
@@ -170,6 +176,17 @@ export class VectorRows {
   #vectorAt(row: number): number {
     return (this.#chunkAt(row) + CHUNK * (HEAD + this.#codes)) / 4 + (row % CHUNK) * this.dimension;
   }
+}
+
+/** Writes the wanted rows of a chunk, counted from its beginning, and returns how many there are. */
+function listWanted(wanted: Uint8Array, start: number, end: number, list: Uint32Array, at: number): number {
+  const chunk = start - (start % CHUNK);
+  let count = 0;
+  for (let row = start; row < end; row++) {
+    list[at + count] = row - chunk;
+    count += wanted[row];
+  }
+  return count;
 }
 
 /** Codes up to `most`, what one of them is worth, and the lengths of what they leave over and of the vector itself. */

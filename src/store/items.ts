@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type Database from 'better-sqlite3';
-import { corrupt, guardCorruption } from './sqlite-error.ts';
+import { corrupt, guarded } from './sqlite-error.ts';
 
 export interface ItemRow {
   readonly slot: number;
@@ -16,12 +16,13 @@ export interface ItemRow {
   readonly imageHash: string | null;
 }
 
-const ITEM = 'slot, id, group_id AS "group", tags, attributes, image_hash AS imageHash';
+const ITEM = 'slot, item.id, group_id AS "group", tags, attributes, image_hash AS imageHash';
 
 export class ItemTable {
   readonly #path: string;
   readonly #byId: Database.Statement<[number, string], ItemRow>;
   readonly #bySlot: Database.Statement<[number, number], ItemRow>;
+  readonly #bySlots: Database.Statement<[string, number], ItemRow>;
   readonly #groupSlots: Database.Statement<[number, string], number>;
   readonly #page: Database.Statement<
     [number, number, number],
@@ -43,6 +44,10 @@ export class ItemTable {
     this.#path = path;
     this.#byId = db.prepare(`SELECT ${ITEM} FROM item WHERE collection = ? AND id = ?`);
     this.#bySlot = db.prepare(`SELECT ${ITEM} FROM item WHERE collection = ? AND slot = ?`);
+    // The list drives, in its order; a slot is looked up by the index on it.
+    this.#bySlots = db.prepare(
+      `SELECT ${ITEM} FROM json_each(?) AS wanted CROSS JOIN item ON item.collection = ? AND item.slot = wanted.value`,
+    );
     this.#groupSlots = db
       .prepare<[number, string], number>('SELECT slot FROM item WHERE collection = ? AND group_id = ?')
       .pluck();
@@ -87,6 +92,11 @@ export class ItemTable {
     return this.#bySlot.get(collection, slot);
   }
 
+  /** In the order of `slots`, those that are there. */
+  bySlots(collection: number, slots: Iterable<number>): ItemRow[] {
+    return this.#bySlots.all(`[${[...slots].join()}]`, collection);
+  }
+
   slotsOfGroup(collection: number, group: string): number[] {
     return this.#groupSlots.all(collection, group);
   }
@@ -94,7 +104,7 @@ export class ItemTable {
   /** The next at most `limit` live slots above `after`, ascending, with what is searched. Throws `store_corrupt`. */
   page(options: { collection: number; dimension: number; after: number; limit: number }) {
     const { collection, dimension, after, limit } = options;
-    const rows = guardCorruption(this.#path, () => this.#page.all(collection, after, limit));
+    const rows = guarded(this.#path, () => this.#page.all(collection, after, limit));
     return rows.map((row) => {
       const components = readVector(row.vector);
       if (components.length !== dimension || !allFinite(components)) {

@@ -7,7 +7,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AttractorError, invalid } from '../errors/error.ts';
-import { guardCorruption } from './sqlite-error.ts';
+import { guarded } from './sqlite-error.ts';
 import { checkStore, STORE_FILE } from './store.ts';
 
 const MAGIC = 'ATRCSNAP';
@@ -25,7 +25,7 @@ export interface SnapshotInfo {
 
 /**
  * Writes the store of `directory` as it is at this moment to `path`, which must not exist. Another process may have the
- * folder open and go on writing. Throws `invalid_argument` or `store_corrupt`, and leaves no file behind.
+ * folder open and go on writing. Throws `invalid_argument` or `store_corrupt`, and leaves no file behind; also `store_full`.
  */
 export async function takeSnapshot(options: { directory: string; path: string }): Promise<SnapshotInfo> {
   const { directory, path } = options;
@@ -38,7 +38,7 @@ export async function takeSnapshot(options: { directory: string; path: string })
     // One read transaction, without what was deleted.
     const db = new Database(store, { readonly: true });
     try {
-      guardCorruption(store, () => db.prepare('VACUUM INTO ?').run(partial));
+      guarded(store, () => db.prepare('VACUUM INTO ?').run(partial));
     } finally {
       db.close();
     }

@@ -1,4 +1,4 @@
-// SQLite's errors in our words. Only damage is translated; anything else goes up as it is.
+// SQLite's errors in our words: damage, a full disk, a folder that cannot be written. Anything else goes up as it is.
 
 import Database from 'better-sqlite3';
 import { AttractorError } from '../errors/error.ts';
@@ -15,14 +15,22 @@ export function corrupt(path: string, reason: string, cause?: unknown): Attracto
   );
 }
 
-/** Runs `work`; damage that SQLite meets on the way is `store_corrupt`. */
-export function guardCorruption<T>(path: string, work: () => T): T {
+/** Runs `work`; what SQLite meets on the way is `store_corrupt`, `store_full` or `store_read_only`. */
+export function guarded<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
     const code = sqliteCode(error);
     if (code === 'SQLITE_NOTADB') throw corrupt(path, 'this is not a SQLite file', error);
     if (code?.startsWith('SQLITE_CORRUPT')) throw corrupt(path, 'the file is damaged', error);
+    if (code === 'SQLITE_FULL') {
+      const message = `${path}: the disk is full. Nothing was written.`;
+      throw new AttractorError('store_full', message, { cause: error });
+    }
+    if (code?.startsWith('SQLITE_READONLY')) {
+      const message = `${path}: the file cannot be written. Nothing was written.`;
+      throw new AttractorError('store_read_only', message, { cause: error });
+    }
     throw error;
   }
 }

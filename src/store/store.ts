@@ -8,7 +8,7 @@ import { AttractorError } from '../errors/error.ts';
 import { ItemTable } from './items.ts';
 import { type FolderLock, lockFolder } from './lock.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
-import { corrupt, guardCorruption } from './sqlite-error.ts';
+import { corrupt, guarded } from './sqlite-error.ts';
 
 export interface CollectionRow {
   readonly id: number;
@@ -36,7 +36,7 @@ export function openStore(options: { directory: string }): Store {
   try {
     db = new Database(path);
     const opened = db;
-    return guardCorruption(path, () => {
+    return guarded(path, () => {
       checkHeader(opened, path);
       // WAL and FULL: a commit that returned survives a crash of the process, the system or the power.
       opened.pragma('journal_mode = WAL');
@@ -87,7 +87,7 @@ export class Store {
 
   /** All or nothing, and durable when it returns. */
   transaction<T>(work: () => T): T {
-    return guardCorruption(this.#path, () => this.#db.transaction(work).immediate());
+    return guarded(this.#path, () => this.#db.transaction(work).immediate());
   }
 
   collections(): CollectionRow[] {
@@ -123,7 +123,7 @@ export class Store {
 
 /** Throws as `openStore` does for a file that it would not open. Reads only. */
 export function checkStore(path: string): void {
-  guardCorruption(path, () => {
+  guarded(path, () => {
     const db = new Database(path, { readonly: true, fileMustExist: true });
     try {
       checkHeader(db, path);

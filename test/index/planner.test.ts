@@ -43,7 +43,7 @@ function recallAndPlans(passes: (slot: number) => boolean, ef?: number) {
   let wanted = 0;
   for (const vector of queries) {
     const { hits, plan } = plannedSearch({ index, vector, k: K, ef, selection });
-    const truth = index.flat.search({ vector, k: K, mask: selection.mask }).slots;
+    const truth = index.flat.search({ vector, k: K, selection }).slots;
     expect(hits.slots.length).toBe(truth.length);
     expect([...hits.slots].every(passes)).toBe(true);
     expect([...hits.scores]).toEqual([...hits.scores].sort((a, b) => b - a));

@@ -37,12 +37,13 @@ test('the candidates hold the exact best, ties and all, of the wanted rows only'
       fc.record({
         dimension: fc.integer({ min: 1, max: 70 }),
         count: fc.integer({ min: 0, max: 3500 }),
+        many: fc.boolean(),
         share: fc.constantFrom(0, 0.01, 0.3, 0.7, 1),
         first: fc.oneof(fc.constant(0), fc.nat(3500)),
         k: fc.integer({ min: 1, max: 50 }),
         seed: fc.nat(),
       }),
-      ({ dimension, count, share, first, k, seed }) => {
+      ({ dimension, count, share, first, k, seed, many }) => {
         const rng = createRng(seed);
         // One chunk a block: most scans cross blocks.
         const rows = new VectorRows({ dimension, blockBytes: 1 });
@@ -55,11 +56,13 @@ test('the candidates hold the exact best, ties and all, of the wanted rows only'
           const among = [...wanted.keys()].filter((row) => row >= first && wanted[row] === 1);
           const best = among.map((row) => scores[row]!).sort((a, b) => b - a);
           const last = best[Math.min(k, best.length) - 1] ?? 0;
-          const candidates = rows.candidates({ vector: query, k, first, wanted });
+          const candidates = rows.candidates({ vector: query, k, first, wanted, many });
           const found = new Set(candidates);
           expect(candidates).toEqual(among.filter((row) => found.has(row)));
           const missed = among.filter((row) => scores[row]! >= last && !found.has(row));
           expect(missed).toEqual([]);
+          const above = rows.candidates({ vector: query, atLeast: last, first, wanted, many });
+          expect(among.filter((row) => scores[row]! >= last && !new Set(above).has(row))).toEqual([]);
           for (const row of candidates.slice(0, 5)) expect(rows.score(row, query)).toBe(scores[row]);
         }
       },
@@ -74,7 +77,7 @@ test('the candidates are few', () => {
   for (let i = 0; i < 20_000; i++) rows.push(randomUnit(rng, 128));
   const wanted = new Uint8Array(20_000).fill(1);
   for (let i = 0; i < 20; i++) {
-    const candidates = rows.candidates({ vector: randomUnit(rng, 128), k: 10, first: 0, wanted });
+    const candidates = rows.candidates({ vector: randomUnit(rng, 128), k: 10, first: 0, wanted, many: true });
     expect(candidates.length).toBeLessThan(100);
   }
 });
@@ -85,7 +88,7 @@ test('components as large as f32 has them', () => {
   const wanted = new Uint8Array(5).fill(1);
   for (const x of [1, -3e38, 3e38, 1e-40]) {
     const query = Float32Array.of(x, x);
-    expect(rows.candidates({ vector: query, k: 1, first: 0, wanted })).toContain(x > 0 ? 1 : 2);
+    expect(rows.candidates({ vector: query, k: 1, first: 0, wanted, many: true })).toContain(x > 0 ? 1 : 2);
   }
 });
 
@@ -100,7 +103,7 @@ test('rows that moved, were cut and came again hold no rest of what was there', 
   expect(rows.bytes).toBe(bytes);
   expect([...rows.vector(999)]).toEqual([2997, 2997, 2997]);
   const wanted = new Uint8Array(1001).fill(1);
-  const best = (vector: Float32Array) => rows.candidates({ vector, k: 1, first: 0, wanted });
+  const best = (vector: Float32Array) => rows.candidates({ vector, k: 1, first: 0, wanted, many: true });
   expect(best(Float32Array.of(1, 0, 0))).toEqual([999]);
   // 0.3 for the new row, 0 or less for the others.
   expect(best(Float32Array.of(-2, 1, 0.1))).toContain(1000);

@@ -1,0 +1,28 @@
+// A data folder as a command opens it: no server may have it open, and a model starts only when an image comes.
+
+import type { Catalogue } from '../catalogue/types.ts';
+import type { Logger } from '../errors/log.ts';
+
+/** Only what an operator has to act on: progress is shown by the bar. */
+const LOGGER: Logger = {
+  info: () => {},
+  warn: (_, message) => console.error(`warning: ${message}`),
+  error: (_, message) => console.error(`error: ${message}`),
+};
+
+/** `models` is the folder of the models, `model` the one of new collections. */
+export async function openFolder(options: {
+  folder: string;
+  models: string;
+  model: string;
+}): Promise<Catalogue> {
+  const { folder, models, model } = options;
+  const { openCatalogue } = await import('../catalogue/catalogue.ts');
+  const { modelsFolder } = await import('../catalogue/models-folder.ts');
+  return openCatalogue({
+    directory: folder,
+    ...modelsFolder({ folder: models, logger: LOGGER }),
+    defaultModel: model,
+    logger: LOGGER,
+  });
+}

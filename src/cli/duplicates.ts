@@ -1,0 +1,60 @@
+// `attractor duplicates`: pictures that a collection has more than once, or nearly so.
+
+import type { Command } from 'commander';
+import { openFolder } from './data-folder.ts';
+import { MODELS } from './model.ts';
+import { watched } from './watched.ts';
+
+interface DuplicateFlags {
+  collection: string;
+  threshold: string;
+  acrossGroups?: boolean;
+  json?: boolean;
+  folder: string;
+}
+
+const SHOWN = 20;
+
+export function addDuplicates(program: Command): void {
+  program
+    .command('duplicates')
+    .description('List the near-duplicates of a collection, largest cluster first. Compares every pair.')
+    .requiredOption('--collection <name>', 'the collection')
+    .option('--threshold <cosine>', 'from which on two pictures are the same', '0.98')
+    .option('--across-groups', 'only those that show more than one product')
+    .option('--json', 'all of them, one cluster per line')
+    .option('--folder <folder>', "the server's data folder", process.env.ATTRACTOR_DATA ?? 'data')
+    .addHelpText(
+      'after',
+      '\nExample:\n  attractor duplicates --collection shop --threshold 0.99 --across-groups',
+    )
+    .action(runDuplicates);
+}
+
+async function runDuplicates(flags: DuplicateFlags): Promise<void> {
+  const { collection: name, acrossGroups, folder } = flags;
+  const catalogue = await openFolder({ folder, models: MODELS, model: 'furniture' });
+  try {
+    const collection = catalogue.collection(name);
+    const clusters = await watched('', ({ signal, onProgress }) =>
+      collection.duplicates({
+        threshold: Number(flags.threshold),
+        acrossGroups,
+        signal,
+        onProgress: ({ done, total }) => onProgress({ phase: 'Comparing', done, total }),
+      }),
+    );
+    if (flags.json) {
+      for (const cluster of clusters) console.log(JSON.stringify(cluster.items));
+      return;
+    }
+    const items = clusters.reduce((sum, cluster) => sum + cluster.items.length, 0);
+    console.log(`${name}: ${items} of ${collection.info.count} items in ${clusters.length} clusters`);
+    for (const { items } of clusters.slice(0, SHOWN)) {
+      console.log(`  ${items.map(({ id, group }) => (id === group ? id : `${id} (${group})`)).join(', ')}`);
+    }
+    if (clusters.length > SHOWN) console.log(`  and ${clusters.length - SHOWN} more: --json has all`);
+  } finally {
+    await catalogue.close();
+  }
+}
