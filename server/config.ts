@@ -39,6 +39,8 @@ const environment = z.object({
     )
     .default('info'),
   ATTRACTOR_EMBED_PROCESSES: integer(1, 64).optional(),
+  ATTRACTOR_HNSW_EF: integer(1, 10_000).default(100),
+  ATTRACTOR_AUDIT_EVERY: integer(0, 1_000_000_000).default(100),
   ATTRACTOR_MAX_BODY_BYTES: integer(1024, 1024 * MiB).default(32 * MiB),
   ATTRACTOR_MAX_IMAGE_BYTES: integer(1024, 256 * MiB).default(20 * MiB),
   ATTRACTOR_MAX_IMAGE_PIXELS: integer(10_000, 1_000_000_000).default(100_000_000),
@@ -67,6 +69,10 @@ export interface Config {
   readonly logLevel: string;
   /** Default: one per core, at most 4. */
   readonly embedProcesses: number | undefined;
+  /** Search width of the graph where a query names none. */
+  readonly ef: number;
+  /** One of so many answers of the graph is checked; 0: none. */
+  readonly auditEvery: number;
   readonly limits: Limits;
 }
 
@@ -93,6 +99,8 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
     demo: env.ATTRACTOR_DEMO,
     logLevel: env.ATTRACTOR_LOG_LEVEL,
     embedProcesses: env.ATTRACTOR_EMBED_PROCESSES,
+    ef: env.ATTRACTOR_HNSW_EF,
+    auditEvery: env.ATTRACTOR_AUDIT_EVERY,
     limits: {
       bodyBytes: env.ATTRACTOR_MAX_BODY_BYTES,
       imageBytes: env.ATTRACTOR_MAX_IMAGE_BYTES,

@@ -52,6 +52,8 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     embedderFor: (model) => (model === config.model ? embedder : embedderFor(model)),
     defaultModel: config.model,
     logger: log,
+    hnsw: { ef: config.ef },
+    auditEvery: config.auditEvery,
   });
   try {
     const { provider } = await embedder;

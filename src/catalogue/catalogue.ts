@@ -9,6 +9,7 @@ import type { HnswOptions } from '../index/hnsw.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
 import { collectionOf } from './collection.ts';
 import { MaintainedIndex } from './maintained-index.ts';
+import { RecallAudit } from './recall-audit.ts';
 import type { Catalogue, Collection, CollectionInfo } from './types.ts';
 import { LIMITS } from './validate.ts';
 
@@ -24,6 +25,8 @@ export interface CatalogueOptions {
   /** Milliseconds, from any origin. Default: the process's own. */
   readonly clock?: () => number;
   readonly hnsw?: HnswOptions;
+  /** One of so many queries that the graph answers is answered again exactly, in the background. Default 100; 0: none. */
+  readonly auditEvery?: number;
 }
 
 const NAME = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${LIMITS.collectionName - 1}}$`);
@@ -36,7 +39,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   const { directory } = options;
   refuseUnknown(
     options,
-    ['directory', 'models', 'embedderFor', 'defaultModel', 'logger', 'clock', 'hnsw'],
+    ['directory', 'models', 'embedderFor', 'defaultModel', 'logger', 'clock', 'hnsw', 'auditEvery'],
     'catalogue',
   );
   const store = openStore({ directory });
@@ -145,14 +148,16 @@ class StoredCatalogue implements Catalogue {
   }
 
   async #open(row: CollectionRow): Promise<Collection> {
-    const { hnsw, logger, clock = () => performance.now() } = this.#options;
+    const { hnsw, logger, clock = () => performance.now(), auditEvery = 100 } = this.#options;
     const store = this.#store;
     const directory = this.#indexes;
     const maintained = await MaintainedIndex.open({ store, collection: row, directory, hnsw, logger, clock });
+    const audit = new RecallAudit({ index: maintained.index, every: auditEvery, logger });
     const collection = collectionOf({
       row,
       store,
       maintained,
+      audit,
       embedder: () => this.#embedder(row.model),
       clock,
       assertOpen: () => {

@@ -16,6 +16,10 @@ export function collectionOf(context: CollectionContext): Collection {
       return { ...info, count: index.size, indexed: index.inGraph };
     },
 
+    get recall() {
+      return context.audit.report();
+    },
+
     async upsert(options) {
       context.assertOpen();
       refuseUnknown(options, ['items', 'priority', 'signal'], 'upsert');

@@ -6,12 +6,14 @@ import { normalised } from '../math/normalise.ts';
 import type { ItemRow } from '../store/items.ts';
 import type { CollectionRow, Store } from '../store/store.ts';
 import type { MaintainedIndex } from './maintained-index.ts';
+import type { RecallAudit } from './recall-audit.ts';
 import type { Item } from './types.ts';
 
 export interface CollectionContext {
   readonly row: CollectionRow;
   readonly store: Store;
   readonly maintained: MaintainedIndex;
+  readonly audit: RecallAudit;
   /** Starts the embedder of the collection's model at the first call. */
   readonly embedder: () => Promise<Embedder>;
   /** Milliseconds. */

@@ -84,7 +84,12 @@ class Search {
       k,
       flat: index.flat,
       most: selection?.matches ?? index.size,
-      search: (vector, k) => plannedSearch({ index, vector, k, ef, exact, selection }),
+      search: (vector, k) => {
+        const planned = plannedSearch({ index, vector, k, ef, exact, selection });
+        const { slots } = planned.hits;
+        if (planned.plan.kind === 'graph') this.#context.audit.offer({ vector, k, selection, slots });
+        return planned;
+      },
     });
     this.#plan = plan;
     return hits;

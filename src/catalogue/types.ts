@@ -145,6 +145,20 @@ export interface DuplicateCluster {
   readonly items: readonly { readonly id: string; readonly group: string }[];
 }
 
+/** What the live audit found since the collection was opened. Recall is the share of the exact hits that were answered. */
+export interface RecallReport {
+  /** Of answers by the graph, by the share of items that the query's filter keeps. */
+  readonly byFilter: readonly {
+    readonly filter: string;
+    readonly queries: number;
+    readonly recall: number;
+  }[];
+  /** Of the same queries, had they been asked with this width. */
+  readonly byWidth: readonly { readonly ef: number; readonly queries: number; readonly recall: number }[];
+  /** The least of these widths with a recall of 0.99; none before 20 queries, and where none has it. */
+  readonly proposedEf: number | undefined;
+}
+
 export interface CollectionInfo {
   readonly name: string;
   readonly model: string;
@@ -160,6 +174,8 @@ export interface CollectionInfo {
 /** Items + vectors of exactly one fingerprint + the index over them. Querying by an item's own id leaves that item out. */
 export interface Collection {
   readonly info: CollectionInfo;
+  /** Of the answers that were not exact; see src/catalogue/recall-audit.ts. */
+  readonly recall: RecallReport;
   upsert(options: {
     items: readonly ItemInput[];
     priority?: 'online' | 'bulk';

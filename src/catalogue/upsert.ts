@@ -47,6 +47,7 @@ export async function upsertItems(
   for (const item of changes.added) maintained.items.add(item);
   for (const item of changes.updated) maintained.items.update(item);
   for (const slot of changes.removed) maintained.items.remove(slot);
+  if (changes.added.length + changes.updated.length + changes.removed.length > 0) context.audit.changed();
   maintained.changed(changes.added.length + changes.removed.length);
   return results;
 }
@@ -65,6 +66,7 @@ export function deleteItems(context: CollectionContext, ids: readonly string[]):
     return slots;
   });
   for (const slot of removed) maintained.items.remove(slot);
+  if (removed.length > 0) context.audit.changed();
   maintained.changed(removed.length);
   return removed.length;
 }

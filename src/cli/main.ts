@@ -37,6 +37,12 @@ addSnapshot(program);
 addDuplicates(program);
 addDoctor(program);
 
+// `attractor ... | head`: whoever reads has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

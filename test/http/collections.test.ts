@@ -23,7 +23,10 @@ test('a collection is made, listed, described and deleted', async () => {
     indexed: 0,
   };
   expect(made.body).toEqual({ result: info, status: 'ok', time: expect.any(Number) });
-  expect((await it.http.get('/v1/collections/lamps')).body.result).toEqual(info);
+  expect((await it.http.get('/v1/collections/lamps')).body.result).toEqual({
+    ...info,
+    recall: { by_filter: [], by_width: [], proposed_ef: null },
+  });
   const { collections } = (await it.http.get('/v1/collections')).body.result;
   expect(collections.map((one: { name: string }) => one.name)).toEqual(['lamps', 'shop']);
   expect(collections[1].count).toBe(12);

@@ -17,6 +17,8 @@ test('an empty environment gives the defaults; data starts from the working fold
     demo: true,
     logLevel: 'info',
     embedProcesses: undefined,
+    ef: 100,
+    auditEvery: 100,
     limits: {
       bodyBytes: 32 * 2 ** 20,
       imageBytes: 20 * 2 ** 20,

@@ -1,6 +1,6 @@
 // /v1/collections and /v1/collections/{collection}
 
-import type { Catalogue } from '../../../src/catalogue/types.ts';
+import type { Catalogue, RecallReport } from '../../../src/catalogue/types.ts';
 import type { Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { collectionName, createCollection } from '../../schemas/collections.ts';
@@ -16,7 +16,10 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'get',
       path,
-      handle: ({ params }) => ({ result: catalogue.collection(params.collection!).info }),
+      handle({ params }) {
+        const { info, recall } = catalogue.collection(params.collection!);
+        return { result: { ...info, recall: showRecall(recall) } };
+      },
     },
     {
       method: 'put',
@@ -38,4 +41,8 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       },
     },
   ];
+}
+
+function showRecall({ byFilter, byWidth, proposedEf }: RecallReport): object {
+  return { by_filter: byFilter, by_width: byWidth, proposed_ef: proposedEf ?? null };
 }
