@@ -273,6 +273,36 @@ describe('attractor compare', () => {
   });
 });
 
+describe('attractor import, duplicates, snapshot, restore', () => {
+  it('fills a folder, finds what is there twice, saves it in one file and makes a folder of that again', async () => {
+    const own = ['--models', 'models', '--model', 'tiny'];
+    const data = ['--data', 'catalogue.csv', '--group', 'product_id', '--collection', 'shop'];
+    const filled = await attractor(['import', ...data, ...own, '--folder', 'store']);
+    expect(filled.out).toBe('shop: 120 created, 0 updated, 0 unchanged\n');
+    const find = ['duplicates', '--collection', 'shop', '--folder', 'store'];
+    const none = await attractor([...find, '--threshold', '1']);
+    expect(none).toMatchObject({ code: 0, out: 'shop: 0 of 120 items in 0 clusters\n' });
+    const all = await attractor([...find, '--threshold', '-1', '--json']);
+    expect(JSON.parse(all.out)).toHaveLength(120);
+    const some = await attractor([...find, '--threshold', '-1', '--across-groups']);
+    expect(some.out).toMatch(/^shop: 120 of 120 items in 1 clusters\n {2}\S+ \(\S+\), /);
+    const wrong = await attractor([...find, '--threshold', 'x']);
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('threshold: expected a number') });
+
+    const saved = await attractor(['snapshot', 'shop.snapshot', '--folder', 'store']);
+    expect(saved.out).toMatch(/^shop\.snapshot: \d+\.\d MiB, sha256 [0-9a-f]{64}\n$/);
+    expect((await attractor(['snapshot', 'shop.snapshot', '--folder', 'store'])).code).toBe(2);
+    const back = await attractor(['restore', 'shop.snapshot', '--folder', 'other']);
+    expect(back).toMatchObject({ code: 0, out: expect.stringMatching(/^other: restored, sha256 /) });
+    expect((await attractor(['restore', 'shop.snapshot', '--folder', 'other'])).code).toBe(2);
+    const again = await attractor(['import', ...data, ...own, '--folder', 'other']);
+    expect(again.out).toBe('shop: 0 created, 0 updated, 120 unchanged\n');
+    await writeFile(join(folder, 'shop.snapshot'), 'nothing of the kind');
+    const broken = await attractor(['restore', 'shop.snapshot', '--folder', 'third']);
+    expect(broken).toMatchObject({ code: 2, err: expect.stringContaining('is no usable snapshot') });
+  });
+});
+
 describe('attractor doctor', () => {
   it('says what is there, and fails on a model that is not whole', async () => {
     const whole = await attractor(['doctor', '--models', 'models']);
