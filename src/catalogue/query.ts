@@ -38,8 +38,7 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
     ? diversified({ hits: found, limit: offset + limit, diversity: mmr.diversity, flat })
     : found;
   const [slots, scores] = [answers.slots, answers.scores].map((all) => all.subarray(offset, offset + limit));
-  const rows = context.store.items.bySlots(context.row.id, slots!);
-  const hits = rows.map((row, i) => hitOf(context, options, row, scores![i]!));
+  const hits = rowsAt(context, slots!).map((row, i) => hitOf(context, options, row, scores![i]!));
   return { hits, ...search.account(options.explain) };
 }
 
@@ -58,7 +57,11 @@ export async function queryGroups(
   const groups: (HitGroup & { slot: number })[] = [];
   for (const id of findGroups(context, question, search)) {
     const members = membersOf(context, question, id).slice(0, size);
-    const hits = members.map(({ slot, score }) => hitOf(context, options, rowAt(context, slot), score));
+    const rows = rowsAt(
+      context,
+      members.map(({ slot }) => slot),
+    );
+    const hits = members.map(({ score }, i) => hitOf(context, options, rows[i]!, score));
     groups.push({ id, hits, slot: members[0]!.slot });
   }
   groups.sort((a, b) => b.hits[0]!.score - a.hits[0]!.score || a.slot - b.slot);
@@ -142,7 +145,7 @@ function findGroups(context: CollectionContext, question: Question, search: Sear
     const { slots, scores } = search.nearest(k);
     for (; seen < slots.length && groups.size < limit; seen++) {
       if (scores[seen]! < threshold) return groups;
-      if (!selves.has(slots[seen]!)) groups.add(rowAt(context, slots[seen]!).group);
+      if (!selves.has(slots[seen]!)) groups.add(rowsAt(context, [slots[seen]!])[0]!.group);
     }
     if (groups.size === limit || k >= most) return groups;
   }
@@ -160,10 +163,14 @@ function membersOf(context: CollectionContext, question: Question, group: string
     .sort((a, b) => b.score - a.score || a.slot - b.slot);
 }
 
-function rowAt(context: CollectionContext, slot: number): ItemRow {
-  const row = context.store.items.bySlot(context.row.id, slot);
-  if (!row) throw new AttractorError('internal', `slot ${slot} is in the index but not in the store`);
-  return row;
+/** In this order. */
+function rowsAt(context: CollectionContext, slots: ArrayLike<number>): ItemRow[] {
+  const rows = context.store.items.bySlots(context.row.id, Array.from(slots));
+  for (let i = 0; i < slots.length; i++) {
+    if (rows[i]?.slot === slots[i]) continue;
+    throw new AttractorError('internal', `slot ${slots[i]} is in the index but not in the store`);
+  }
+  return rows;
 }
 
 function hitOf(context: CollectionContext, options: QueryOptions, row: ItemRow, score: number): Hit {

@@ -62,10 +62,8 @@ export class Columns {
 
   /** Row r becomes the number of 1s in `live` before r, where it has a 1; rows without one were cleared. */
   squeeze(live: Uint8Array): void {
-    let rows = 0;
-    for (let row = 0; row < this.#rows; row++) rows += live[row]!;
     for (const column of [this.#tags, ...this.#attributes.values()]) column.squeeze(live, this.#rows);
-    this.#rows = rows;
+    this.#rows = countOnes(live.subarray(0, this.#rows));
   }
 
   /** `live` has one byte per row, 1 for the rows to choose from; `size` is how many of them there are. */
@@ -74,8 +72,7 @@ export class Columns {
     const mask = live.slice(0, this.#rows);
     const bound = this.#bind(filter, true, size, rowsOf);
     narrow(bound, mask);
-    let matches = 0;
-    for (let row = 0; row < mask.length; row++) matches += mask[row]!;
+    const matches = countOnes(mask);
     return { mask, matches, estimated: Math.round(bound.share * size) };
   }
 
@@ -102,6 +99,12 @@ export class Columns {
     const share = size === 0 ? 0 : rows.length / size;
     return { kind: 'rows', rows, keep, share: keep ? share : 1 - share };
   }
+}
+
+function countOnes(mask: Uint8Array): number {
+  let count = 0;
+  for (let row = 0; row < mask.length; row++) count += mask[row]!;
+  return count;
 }
 
 /** Share of rows below which it is faster to look whether a row is still wanted before it is looked up. */

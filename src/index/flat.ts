@@ -94,7 +94,7 @@ export class FlatIndex implements VectorIndex {
     const { mask, matches } = options.selection ?? { mask: this.#live, matches: this.#size };
     if (top.capacity === 0) return;
     const first = this.#firstRowAfter(after);
-    const many = 4 * matches > this.#vectors.rows;
+    const many = 12 * matches > this.#vectors.rows;
     for (const row of this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask, many })) {
       top.push(this.#slots[row]!, this.#vectors.score(row, vector));
     }

@@ -93,8 +93,8 @@ export class ItemTable {
   }
 
   /** In the order of `slots`, those that are there. */
-  bySlots(collection: number, slots: Iterable<number>): ItemRow[] {
-    return this.#bySlots.all(`[${[...slots].join()}]`, collection);
+  bySlots(collection: number, slots: readonly number[]): ItemRow[] {
+    return this.#bySlots.all(JSON.stringify(slots), collection);
   }
 
   slotsOfGroup(collection: number, group: string): number[] {
