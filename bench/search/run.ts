@@ -115,12 +115,20 @@ function plot(points: readonly Point[]): Promise<string> {
     width: 640,
     height: 400,
     background: 'white',
-    data: { values: points.filter(({ recall }) => recall >= 0.7) as Point[] },
+    data: { values: points.map((point) => ({ ...point, exact: point.effort === 0 })) },
     mark: { type: 'line', point: true, tooltip: true },
     encoding: {
       x: { field: 'recall', type: 'quantitative', scale: { zero: false }, title: `recall@${k}` },
-      y: { field: 'qps', type: 'quantitative', scale: { type: 'log' }, title: 'queries per second' },
+      y: {
+        field: 'qps',
+        type: 'quantitative',
+        scale: { type: 'log' },
+        axis: { values: [10, 30, 100, 300, 1000, 3000, 10_000, 30_000], format: ',' },
+        title: 'queries per second',
+      },
       color: { field: 'engine', type: 'nominal', sort: [...engines.keys()], title: null },
+      // An exact scan is no point on the line of a graph.
+      detail: { field: 'exact', type: 'nominal' },
       order: { field: 'effort', type: 'quantitative' },
     },
   };
