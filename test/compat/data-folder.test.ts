@@ -26,7 +26,10 @@ describe.each(versions)('a data folder of %s', (version) => {
 
   test('opens with everything in it, its index too', async () => {
     const catalogue = await harness.open();
-    expect(catalogue.list()).toEqual(expected.collections);
+    // Its graph was read, not built: nothing is left to be indexed.
+    expect(catalogue.list()).toEqual(
+      expected.collections.map((info: { count: number }) => ({ ...info, indexed: info.count })),
+    );
     expect(catalogue.getMeta('demo')).toBe('imported');
     const shop = catalogue.collection('shop');
     const vector = Float32Array.from(expected.query);
