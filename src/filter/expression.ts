@@ -1,7 +1,7 @@
 // Filters as one writes them in a URL: `brand = "x" AND (price < 100 OR NOT tags IN ["red"])`. A tokenizer and a
 // recursive descent; docs/api.md has the grammar.
 
-import { invalid } from '../errors/error.ts';
+import { AttractorError } from '../errors/error.ts';
 import { Conditions } from './conditions.ts';
 import type { Filter, Scalar } from './filter.ts';
 
@@ -12,6 +12,9 @@ interface Token {
   /** Where it begins, from 0. */
   readonly at: number;
 }
+
+/** Characters of what was not understood that an error shows. */
+const SHOWN = 40;
 
 const TOKEN =
   /\s*(?:(?<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|`(?<quoted>[^`]+)`|(?<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\p{L}\p{N}_]))|(?<name>[\p{L}_][\p{L}\p{N}_.-]*)|(?<sign>!=|<=|>=|[=<>()[\],]))/uy;
@@ -167,7 +170,14 @@ class Reader {
 
   #wrong(expected: string, at: number): Error {
     const rest = this.#source.slice(at);
-    return invalid('filter', `${expected} at character ${at + 1}`, rest === '' ? 'the end' : rest);
+    // As it stands there: quotes around it would look like those that are missing.
+    const received = rest === '' ? 'the end' : rest.length > SHOWN ? `${rest.slice(0, SHOWN)}...` : rest;
+    const where = `${expected} at character ${at + 1}`;
+    return new AttractorError('invalid_argument', `filter: expected ${where}, received ${received}`, {
+      field: 'filter',
+      expected: where,
+      received,
+    });
   }
 }
 
