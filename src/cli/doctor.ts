@@ -37,7 +37,7 @@ async function examine(options: { models: string }): Promise<Finding[]> {
   return [
     {
       what: 'node',
-      found: `${process.versions.node} (20.15 or newer is needed)`,
+      found: `${process.versions.node} (20.18.1 or newer is needed)`,
       fine: major > 20 || (major === 20 && minor >= 15),
     },
     { what: 'cores', found: String(availableParallelism()), fine: true },
