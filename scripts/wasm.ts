@@ -1,23 +1,39 @@
-// Assembles src/math/scan.wat into src/math/scan-wasm.ts. To be run after the .wat was changed; a test compares the two.
+// Compiles src/math/kernels/{scan,walk}.ts into src/math/{scan,walk}-wasm.ts. To be run after a kernel was changed; a test
+// compares the two.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import wabtReady from 'wabt';
 
-const path = (file: string) => fileURLToPath(new URL(`../src/math/${file}`, import.meta.url));
+export const KERNELS = ['scan', 'walk'] as const;
+export type KernelName = (typeof KERNELS)[number];
 
-/** The bytes of the module, base64. */
-export async function assemble(): Promise<string> {
-  const wabt = await wabtReady();
-  const parsed = wabt.parseWat('scan.wat', readFileSync(path('scan.wat'), 'utf8'), { simd: true });
-  parsed.validate();
-  return Buffer.from(parsed.toBinary({}).buffer).toString('base64');
+const OPTIONS = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--noExportMemory'];
+const MATH = fileURLToPath(new URL('../src/math/', import.meta.url));
+
+/** The text of the generated module. */
+export function compileKernel(name: KernelName): string {
+  const folder = mkdtempSync(join(tmpdir(), 'attractor-wasm-'));
+  try {
+    const asc = createRequire(import.meta.url).resolve('assemblyscript/bin/asc.js');
+    const out = join(folder, 'kernel.wasm');
+    const entry = join(MATH, 'kernels', `${name}.ts`);
+    execFileSync(process.execPath, [asc, entry, ...OPTIONS, '--enable', 'simd', '-o', out], {
+      stdio: 'inherit',
+    });
+    const lines = readFileSync(out, 'base64')
+      .match(/.{1,100}/g)!
+      .map((line) => `  '${line}'`);
+    const opening = `// kernels/${name}.ts, compiled by scripts/wasm.ts. Not to be edited.`;
+    return `${opening}\n\nexport const ${name.toUpperCase()}_WASM =\n${lines.join(' +\n')};\n`;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const lines = (await assemble()).match(/.{1,100}/g)!.map((line) => `  '${line}'`);
-  writeFileSync(
-    path('scan-wasm.ts'),
-    `// scan.wat, assembled by scripts/wasm.ts. Not to be edited.\n\nexport const SCAN_WASM =\n${lines.join(' +\n')};\n`,
-  );
+  for (const name of KERNELS) writeFileSync(join(MATH, `${name}-wasm.ts`), compileKernel(name));
 }

@@ -54,6 +54,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     logger: log,
     hnsw: { ef: config.ef },
     auditEvery: config.auditEvery,
+    memory: () => process.availableMemory(),
   });
   try {
     const { provider } = await embedder;

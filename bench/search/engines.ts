@@ -168,7 +168,7 @@ async function attractorShop(data: Data): Promise<{ collection: Collection; clos
     }));
     await collection.upsert({ items });
   }
-  while (collection.info.indexed < data.rows.length) await pause(200);
+  while (collection.info.status !== 'green') await pause(200);
   const close = async () => {
     await catalogue.close();
     rmSync(directory, { recursive: true });

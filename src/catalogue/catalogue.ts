@@ -8,7 +8,7 @@ import type { Logger } from '../errors/log.ts';
 import type { HnswOptions } from '../index/hnsw.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
 import { collectionOf } from './collection.ts';
-import { MaintainedIndex } from './maintained-index.ts';
+import { type IndexOptions, MaintainedIndex } from './maintained-index.ts';
 import { RecallAudit } from './recall-audit.ts';
 import type { Catalogue, Collection, CollectionInfo } from './types.ts';
 import { LIMITS } from './validate.ts';
@@ -25,6 +25,10 @@ export interface CatalogueOptions {
   /** Milliseconds, from any origin. Default: the process's own. */
   readonly clock?: () => number;
   readonly hnsw?: HnswOptions;
+  /** Bytes of memory that may still be taken: a graph that does not fit is not built. Default: no end of them. */
+  readonly memory?: () => number;
+  /** Who builds graphs; default: a process of its own for each. */
+  readonly build?: IndexOptions['build'];
   /** One of so many queries that the graph answers is answered again exactly, in the background. Default 100; 0: none. */
   readonly auditEvery?: number;
 }
@@ -39,7 +43,18 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   const { directory } = options;
   refuseUnknown(
     options,
-    ['directory', 'models', 'embedderFor', 'defaultModel', 'logger', 'clock', 'hnsw', 'auditEvery'],
+    [
+      'directory',
+      'models',
+      'embedderFor',
+      'defaultModel',
+      'logger',
+      'clock',
+      'hnsw',
+      'auditEvery',
+      'memory',
+      'build',
+    ],
     'catalogue',
   );
   const store = openStore({ directory });
@@ -148,10 +163,19 @@ class StoredCatalogue implements Catalogue {
   }
 
   async #open(row: CollectionRow): Promise<Collection> {
-    const { hnsw, logger, clock = () => performance.now(), auditEvery = 100 } = this.#options;
+    const { hnsw, logger, clock = () => performance.now(), auditEvery = 100, memory, build } = this.#options;
     const store = this.#store;
-    const directory = this.#indexes;
-    const maintained = await MaintainedIndex.open({ store, collection: row, directory, hnsw, logger, clock });
+    const maintained = await MaintainedIndex.open({
+      store,
+      collection: row,
+      data: this.#options.directory,
+      directory: this.#indexes,
+      hnsw,
+      logger,
+      clock,
+      memory,
+      build,
+    });
     const audit = new RecallAudit({ index: maintained.index, every: auditEvery, logger });
     const collection = collectionOf({
       row,

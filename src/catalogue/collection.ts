@@ -4,6 +4,7 @@ import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { sniff } from '../image/formats.ts';
 import { type CollectionContext, itemOf, rowOf } from './context.ts';
 import { findDuplicates } from './duplicates.ts';
+import { knownItem } from './item-cache.ts';
 import { queryGroups, queryItems } from './query.ts';
 import type { Collection, CollectionInfo, QueryOptions } from './types.ts';
 import { deleteItems, upsertItems } from './upsert.ts';
@@ -12,8 +13,8 @@ export function collectionOf(context: CollectionContext): Collection {
   return {
     get info(): CollectionInfo {
       const { id: _, ...info } = context.row;
-      const { index } = context.maintained;
-      return { ...info, count: index.size, indexed: index.inGraph };
+      const { index, busy } = context.maintained;
+      return { ...info, count: index.size, indexed: index.inGraph, status: busy ? 'yellow' : 'green' };
     },
 
     get recall() {
@@ -29,7 +30,7 @@ export function collectionOf(context: CollectionContext): Collection {
 
     get(options) {
       context.assertOpen();
-      return itemOf(context, rowOf(context, options.id), options.withVector);
+      return itemOf(context, knownItem(rowOf(context, options.id)), options.withVector);
     },
 
     image(options) {
@@ -46,6 +47,11 @@ export function collectionOf(context: CollectionContext): Collection {
       context.assertOpen();
       if (!Array.isArray(options.ids)) throw invalid('ids', 'an array of ids', options.ids);
       return { deleted: deleteItems(context, options.ids) };
+    },
+
+    async compact() {
+      context.assertOpen();
+      return context.maintained.compact();
     },
 
     async query(options: QueryOptions) {

@@ -5,6 +5,7 @@ import { AttractorError } from '../errors/error.ts';
 import { normalised } from '../math/normalise.ts';
 import type { ItemRow } from '../store/items.ts';
 import type { CollectionRow, Store } from '../store/store.ts';
+import type { KnownItem } from './item-cache.ts';
 import type { MaintainedIndex } from './maintained-index.ts';
 import type { RecallAudit } from './recall-audit.ts';
 import type { Item } from './types.ts';
@@ -56,12 +57,13 @@ export function rowOf(context: CollectionContext, id: string): ItemRow {
   throw new AttractorError('item_not_found', message, { field: 'id', received: id });
 }
 
-export function itemOf(context: CollectionContext, row: ItemRow, withVector = false): Item {
+export function itemOf(context: CollectionContext, row: KnownItem, withVector = false): Item {
   return {
     id: row.id,
     group: row.group,
-    tags: JSON.parse(row.tags),
-    attributes: JSON.parse(row.attributes),
+    // Copies: the row is kept.
+    tags: [...row.tags],
+    attributes: { ...row.attributes },
     ...(row.imageHash === null ? {} : { imageHash: row.imageHash }),
     ...(withVector ? { vector: context.maintained.index.flat.vector(row.slot).slice() } : {}),
   };

@@ -5,6 +5,7 @@ import { Columns, type Metadata, type Selection } from '../filter/columns.ts';
 import type { Filter } from '../filter/filter.ts';
 import { HnswIndex, type HnswOptions } from '../index/hnsw.ts';
 import type { ItemTable } from '../store/items.ts';
+import { ItemCache } from './item-cache.ts';
 
 /** As the store has it: tags and attributes are JSON text. */
 export interface IndexedItem {
@@ -19,11 +20,18 @@ const KEPT = 16;
 
 export class IndexedItems {
   readonly index: HnswIndex;
+  readonly cache: ItemCache;
+  readonly #items: ItemTable;
+  readonly #collection: number;
   readonly #columns = new Columns();
   readonly #selections = new Map<string, Selection>();
 
-  constructor(options: HnswOptions & { dimension: number }) {
-    this.index = new HnswIndex({ ...options, onSqueeze: (live) => this.#columns.squeeze(live) });
+  constructor(options: { dimension: number; hnsw?: HnswOptions; items: ItemTable; collection: number }) {
+    const { dimension, hnsw, items, collection } = options;
+    this.#items = items;
+    this.#collection = collection;
+    this.cache = new ItemCache({ items, collection });
+    this.index = new HnswIndex({ ...hnsw, dimension, onSqueeze: (live) => this.#columns.squeeze(live) });
   }
 
   /** Slots ascend. */
@@ -36,18 +44,21 @@ export class IndexedItems {
   /** The vector stays. */
   update(item: Omit<IndexedItem, 'vector'>): void {
     this.#selections.clear();
+    this.cache.forget(item.slot);
     this.#columns.set(this.index.flat.rowOf(item.slot), metadataOf(item));
   }
 
   remove(slot: number): void {
     this.#selections.clear();
+    this.cache.forget(slot);
     this.#columns.clear(this.index.flat.rowOf(slot));
     this.index.remove(slot);
   }
 
   /** The rows that pass, good until the next change. `text` is the filter as it was given. */
-  select(options: { filter: Filter; text: string; items: ItemTable; collection: number }): Selection {
-    const { filter, text, items, collection } = options;
+  select(options: { filter: Filter; text: string }): Selection {
+    const { filter, text } = options;
+    const [items, collection] = [this.#items, this.#collection];
     const { flat } = this.index;
     const kept = this.#selections.get(text);
     const rowsOf = function* (kind: 'id' | 'group', values: ReadonlySet<string>) {

@@ -1,54 +1,83 @@
-// The index of one collection through its life: filled from the store, its graph read from a file or built again, kept
-// up with changes, compacted and saved, all in the background and in small steps. Queries never wait for any of it:
-// what the graph lacks is scanned exactly. Changes are made by the caller, in the turn of their commit.
+// The index of one collection through its life: filled from the store, its graph read from a file, built and extended in a
+// process of its own, and swapped in. Queries never wait for any of it: what the graph lacks is scanned exactly. Changes are
+// made by the caller, in the turn of their commit.
 
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AttractorError, asAttractorError } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
+import { graphBytes } from '../index/build.ts';
 import type { HnswIndex, HnswOptions } from '../index/hnsw.ts';
-import { loadIndex, removeIndex, saveIndex } from '../index/index-file.ts';
+import {
+  type IndexIdentity,
+  loadIndex,
+  publishIndex,
+  readManifest,
+  removeIndex,
+} from '../index/index-file.ts';
 import type { CollectionRow, Store } from '../store/store.ts';
+import type { BuildJob } from './build-job.ts';
+import { buildInProcess } from './build-process.ts';
 import { IndexedItems } from './indexed-items.ts';
 
-/** Slots taken into the graph per turn of the event loop: some milliseconds. */
-const STEP = 16;
-/** Steps that closing may still take: below a second. The next start goes on where they ended. */
-const LAST_STEPS = 100;
 const PAGE = 1000;
-/** Saving costs as much as the collection is large, so it waits for a share of it to change, and for this many. */
-const SAVE_SHARE = 0.2;
-const SAVE_CHANGES = 1000;
+/** Of all vectors, how many may lie outside the graph: what a scan of them costs is little beside the walk. */
+const TAIL_SHARE = 0.05;
+/** Of the vectors from which on a graph is worth its price: below this a scan of them costs next to nothing. */
+const TAIL_FROM = 0.25;
+/** Builds that fail in a row before only a restart, or someone who asks, tries again. */
+const MOST_FAILURES = 3;
 
 export interface IndexOptions {
   readonly store: Store;
   readonly collection: CollectionRow;
-  /** The folder of the index files; it exists. */
+  /** The data folder, and in it the folder of the index files; both exist. */
+  readonly data: string;
   readonly directory: string;
   readonly hnsw?: HnswOptions;
   readonly logger: Logger;
   /** Milliseconds, from any origin. */
   readonly clock: () => number;
+  /** Bytes of memory that may still be taken. Default: no end of them. */
+  readonly memory?: () => number;
+  /** Returns how many nodes are in the file. Default: in a process of its own. */
+  readonly build?: (job: BuildJob, options: { signal: AbortSignal }) => Promise<number>;
 }
+
+/** What is to be done to the graph. `extend`: what was added since goes into the graph that there is. */
+type Work = 'build' | 'extend' | 'remove';
 
 export class MaintainedIndex {
   readonly items: IndexedItems;
   readonly #options: IndexOptions;
   readonly #path: string;
-  /** Changes that the file does not have; infinite where there is no file. */
-  #unsaved = Number.POSITIVE_INFINITY;
-  #rebuild: { reason: string; since: number } | undefined;
+  readonly #identity: IndexIdentity;
+  readonly #stop = new AbortController();
+  #refused: string | undefined;
   #work: Promise<void> | undefined;
-  #stopping = false;
-  #broken = false;
+  #failures = 0;
+  #wanted = false;
 
   private constructor(options: IndexOptions) {
+    const { collection } = options;
     this.#options = options;
-    this.#path = join(options.directory, `${options.collection.id}.hnsw`);
-    this.items = new IndexedItems({ dimension: options.collection.dimension, ...options.hnsw });
+    this.#path = join(options.directory, `${collection.id}.hnsw`);
+    this.#identity = { collection: collection.id, fingerprint: collection.fingerprint };
+    this.items = new IndexedItems({
+      dimension: collection.dimension,
+      hnsw: options.hnsw,
+      items: options.store.items,
+      collection: collection.id,
+    });
   }
 
   get index(): HnswIndex {
     return this.items.index;
+  }
+
+  /** Something is being built, or will be in the next turn. */
+  get busy(): boolean {
+    return this.#work !== undefined;
   }
 
   /** Reads the items, and the graph where its file is good. Ready for exact answers when it returns. */
@@ -56,34 +85,43 @@ export class MaintainedIndex {
     const maintained = new MaintainedIndex(options);
     await maintained.#readItems();
     await maintained.#readGraph();
-    maintained.#start();
+    maintained.changed();
     return maintained;
   }
 
-  /** To be called after every commit with the number of slots added and removed. */
-  changed(count: number): void {
-    this.#unsaved += count;
-    this.#start();
+  /** To be called after every commit that added or removed slots. */
+  changed(): void {
+    const stuck = this.#stop.signal.aborted || this.#failures >= MOST_FAILURES;
+    if (!this.#work && !stuck && this.#due()) this.#work = this.#maintain();
   }
 
-  /** Resolves when the graph has caught up and is saved as far as it is due. */
+  /** Builds the graph anew, without what was deleted. Throws why that failed. */
+  async compact(): Promise<void> {
+    while (this.#work) await this.#work;
+    this.#failures = 0;
+    this.#wanted = this.index.size >= this.index.from;
+    this.changed();
+    while (this.#work) await this.#work;
+    if (this.#wanted) {
+      this.#wanted = false;
+      throw new AttractorError('index_invalid', 'The graph could not be built; the log has the reason.');
+    }
+  }
+
+  /** Resolves when nothing is due any more. */
   async settled(): Promise<void> {
     while (this.#work) await this.#work;
   }
 
-  /** Stops the work in the background, finishes what is nearly done, and saves what the graph has. */
+  /** Stops the work in the background. The file on disk is a whole graph, if an old one. */
   async close(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     await this.settled();
-    if (this.#broken) return;
-    for (let step = 0; step < LAST_STEPS && this.index.advance(STEP); step++) await nextTurn();
-    if (this.#unsaved > 0) await this.#save();
   }
 
   /** Stops the work and removes the files. */
   async drop(): Promise<void> {
-    this.#stopping = true;
-    await this.settled();
+    await this.close();
     await removeIndex(this.#path);
   }
 
@@ -100,87 +138,109 @@ export class MaintainedIndex {
   }
 
   async #readGraph(): Promise<void> {
-    const { store, collection, logger, clock } = this.#options;
+    const { store, collection, logger } = this.#options;
     const { shape, flat } = this.index;
-    const identity = { collection: collection.id, fingerprint: collection.fingerprint };
     try {
       const nextSlot = store.items.nextSlot(collection.id);
-      const graph = await loadIndex({ path: this.#path, shape, identity, flat, nextSlot });
-      this.index.adopt(graph);
-      this.#unsaved = 0;
-      for (let slot = flat.next(graph.through); slot !== undefined; slot = flat.next(slot)) this.#unsaved++;
+      const identity = this.#identity;
+      this.index.adopt(await loadIndex({ path: this.#path, shape, identity, flat, nextSlot }));
     } catch (error) {
       // At once: a file that was refused today must not look right to a later state of the store.
       await removeIndex(this.#path);
-      if (flat.size === 0) return;
-      const reason = (error as Error).message;
-      this.#rebuild = { reason, since: clock() };
+      if (flat.size < this.index.from) return;
+      this.#refused = (error as Error).message;
       logger.warn(
-        { collection: collection.name, reason, rows: flat.size },
+        { collection: collection.name, reason: this.#refused, rows: flat.size },
         'index file refused: building it again from the store; queries are exact meanwhile',
       );
     }
   }
 
-  #start(): void {
-    if (!this.#work && !this.#stopping && !this.#broken) this.#work = this.#maintain();
+  #due(): Work | undefined {
+    const { index } = this;
+    const { graph, size, from, flat } = index;
+    const mostlyDead = 2 * graph.tombstones > graph.nodes;
+    if (size < from) return mostlyDead ? 'remove' : undefined;
+    if (this.#wanted || graph.nodes === 0 || mostlyDead) return 'build';
+    const tail = flat.countAfter(graph.through);
+    return tail > Math.max(TAIL_FROM * from, TAIL_SHARE * size) ? 'extend' : undefined;
   }
 
   async #maintain(): Promise<void> {
     try {
       // Let the caller answer first.
       await nextTurn();
-      while (!this.#stopping && (await this.#step())) await nextTurn();
-    } catch (error) {
-      // Not tried again before the next start: queries stay right, by exact scan.
-      this.#broken = true;
-      const { name } = this.#options.collection;
-      this.#options.logger.error({ collection: name, err: error }, 'index maintenance stopped');
+      for (let due = this.#due(); due && !this.#stop.signal.aborted; due = this.#due()) {
+        if (!(await this.#do(due))) break;
+      }
     } finally {
       // In the turn of the last look for work, so that no change falls between.
       this.#work = undefined;
     }
   }
 
-  /** The most urgent piece of work; false where there is none. */
-  async #step(): Promise<boolean> {
-    const { index } = this;
-    if (index.advance(STEP)) return true;
-    if (2 * index.graph.tombstones > index.graph.nodes) {
-      index.compact();
-      return true;
-    }
-    if (this.#rebuild) this.#reportRebuild(this.#rebuild);
-    // A collection that was just made: its first items are worth a file, nothing is not.
-    if (this.#unsaved === Number.POSITIVE_INFINITY && index.graph.nodes === 0) return false;
-    if (this.#unsaved < Math.max(SAVE_CHANGES, SAVE_SHARE * index.size)) return false;
-    return this.#save();
-  }
-
-  #reportRebuild({ reason, since }: { reason: string; since: number }): void {
-    const { collection, logger, clock } = this.#options;
-    this.#rebuild = undefined;
-    const ms = Math.round(clock() - since);
-    const rows = this.index.size;
-    logger.warn({ collection: collection.name, reason, rows, ms }, 'index built again from the store');
-  }
-
-  /** False where it failed. */
-  async #save(): Promise<boolean> {
-    const { collection, logger } = this.#options;
-    const identity = { collection: collection.id, fingerprint: collection.fingerprint };
-    const unsaved = this.#unsaved;
-    this.#unsaved = 0;
+  /** False where it failed, and is not to be tried again before the next change. Queries stay right, by exact scan. */
+  async #do(work: Work): Promise<boolean> {
     try {
-      await saveIndex({ path: this.#path, graph: this.index.graph, identity });
+      if (work === 'remove') {
+        this.index.adopt(undefined);
+        await removeIndex(this.#path);
+      } else {
+        await this.#build(work);
+      }
+      this.#failures = 0;
       return true;
     } catch (error) {
-      this.#unsaved += unsaved;
-      logger.error(
-        { collection: collection.name, err: error },
-        'index file not saved; it can be built again',
-      );
-      return false;
+      if (this.#stop.signal.aborted) return false;
+      this.#failures++;
+      const { name } = this.#options.collection;
+      const { message, cause } = asAttractorError(error);
+      const fields = { collection: name, work, reason: message, err: cause };
+      this.#options.logger.error(fields, 'a graph was not built');
+      // What could not be gone on from is built anew.
+      if (work !== 'extend') return false;
+      this.#wanted = true;
+      return this.#failures < MOST_FAILURES;
     }
+  }
+
+  async #build(work: 'build' | 'extend'): Promise<void> {
+    const { data, collection, logger, clock, build = buildInProcess } = this.#options;
+    const { shape, flat } = this.index;
+    const since = clock();
+    const rows = flat.size;
+    this.#refuseWithoutMemory(
+      work === 'build' ? rows : this.index.graph.nodes + flat.countAfter(this.index.graph.through),
+    );
+    const out = `${this.#path}.tmp`;
+    const through = flat.highest;
+    const job: BuildJob = { directory: data, collection: collection.id, shape, through, out };
+    const { signal } = this.#stop;
+    const base = work === 'extend' ? await this.#base() : undefined;
+    const nodes = await build({ ...job, base }, { signal });
+    const path = this.#path;
+    const identity = this.#identity;
+    this.index.adopt(await publishIndex({ path, built: out, shape, identity, rows: nodes, through, flat }));
+    this.#wanted = false;
+    const facts = { collection: collection.name, rows, ms: Math.round(clock() - since) };
+    if (this.#refused) logger.warn({ ...facts, reason: this.#refused }, 'index built again from the store');
+    else logger.info(facts, work === 'build' ? 'graph built' : 'graph extended');
+    this.#refused = undefined;
+  }
+
+  async #base(): Promise<BuildJob['base']> {
+    const { rows, sha256, highestSlot } = await readManifest(this.#path);
+    return { path: this.#path, rows, sha256, through: highestSlot };
+  }
+
+  #refuseWithoutMemory(rows: number): void {
+    const available = this.#options.memory?.() ?? Number.POSITIVE_INFINITY;
+    const { served, building } = graphBytes({ shape: this.index.shape, rows });
+    if (served + building <= available) return;
+    const MiB = (bytes: number) => Math.ceil(bytes / 2 ** 20);
+    throw new AttractorError(
+      'index_too_large',
+      `a graph of ${rows} vectors takes ${MiB(served)} MiB, and ${MiB(building)} MiB while it is built; ${MiB(available)} MiB are free`,
+    );
   }
 }

@@ -3,9 +3,9 @@
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { type Plan, plannedSearch } from '../index/planner.ts';
 import type { SearchHits } from '../index/vector-index.ts';
-import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, itemOf } from './context.ts';
 import { diversified } from './diversity.ts';
+import type { KnownItem } from './item-cache.ts';
 import { integer, OPTIONS, type Question, questionOf } from './question.ts';
 import { nearestTo, scoreOf } from './target.ts';
 import type {
@@ -164,15 +164,13 @@ function membersOf(context: CollectionContext, question: Question, group: string
 }
 
 /** In this order. */
-function rowsAt(context: CollectionContext, slots: ArrayLike<number>): ItemRow[] {
-  const rows = context.store.items.bySlots(context.row.id, Array.from(slots));
-  for (let i = 0; i < slots.length; i++) {
-    if (rows[i]?.slot === slots[i]) continue;
+function rowsAt(context: CollectionContext, slots: ArrayLike<number>): KnownItem[] {
+  return context.maintained.items.cache.at(Array.from(slots)).map((item, i) => {
+    if (item) return item;
     throw new AttractorError('internal', `slot ${slots[i]} is in the index but not in the store`);
-  }
-  return rows;
+  });
 }
 
-function hitOf(context: CollectionContext, options: QueryOptions, row: ItemRow, score: number): Hit {
-  return { id: row.id, score, item: itemOf(context, row, options.withVector) };
+function hitOf(context: CollectionContext, options: QueryOptions, known: KnownItem, score: number): Hit {
+  return { id: known.id, score, item: itemOf(context, known, options.withVector) };
 }

@@ -52,10 +52,9 @@ export async function questionOf(context: CollectionContext, options: QueryOptio
   const { target, selves } = await targetOf(context, options);
   context.assertOpen();
   const embedded = context.clock();
-  const { maintained, store, row } = context;
+  const { maintained } = context;
   const text = JSON.stringify(options.filter);
-  const selection =
-    filter && maintained.items.select({ filter, text, items: store.items, collection: row.id });
+  const selection = filter && maintained.items.select({ filter, text });
   const filtered = context.clock();
   return { target, selves, selection, limit, threshold, exact, ef, started, embedded, filtered };
 }

@@ -169,6 +169,8 @@ export interface CollectionInfo {
   readonly count: number;
   /** Of them in the graph by now: the others are searched exactly, one by one. */
   readonly indexed: number;
+  /** `green`: nothing is being built. `yellow`: a graph is, in the background. */
+  readonly status: 'green' | 'yellow';
 }
 
 /** Items + vectors of exactly one fingerprint + the index over them. Querying by an item's own id leaves that item out. */
@@ -187,6 +189,8 @@ export interface Collection {
   image(options: { id: string }): { bytes: Uint8Array; mime: string; hash: string };
   /** Durable when it returns; unknown ids are counted out. */
   delete(options: { ids: readonly string[] }): { deleted: number };
+  /** Builds the graph anew, without what was deleted. Throws `index_invalid` where that failed. */
+  compact(): Promise<void>;
   query(options: QueryOptions): Promise<QueryAnswer>;
   /** Every pair is compared, exactly: about a minute for 100,000 items. Others are answered meanwhile. */
   duplicates(options: DuplicateOptions): Promise<DuplicateCluster[]>;
@@ -205,6 +209,6 @@ export interface Catalogue {
   /** Small named facts that must survive a restart (e.g. "demo imported"). */
   getMeta(key: string): string | undefined;
   setMeta(key: string, value: string): void;
-  /** Saves the indexes, closes the store and the embedders. */
+  /** Stops what is being built, closes the store and the embedders. */
   close(): Promise<void>;
 }

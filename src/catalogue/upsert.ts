@@ -48,7 +48,7 @@ export async function upsertItems(
   for (const item of changes.updated) maintained.items.update(item);
   for (const slot of changes.removed) maintained.items.remove(slot);
   if (changes.added.length + changes.updated.length + changes.removed.length > 0) context.audit.changed();
-  maintained.changed(changes.added.length + changes.removed.length);
+  maintained.changed();
   return results;
 }
 
@@ -67,7 +67,7 @@ export function deleteItems(context: CollectionContext, ids: readonly string[]):
   });
   for (const slot of removed) maintained.items.remove(slot);
   if (removed.length > 0) context.audit.changed();
-  maintained.changed(removed.length);
+  maintained.changed();
   return removed.length;
 }
 

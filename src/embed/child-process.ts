@@ -2,10 +2,8 @@
 // Not the pool: which batch, and what to do after a death, is decided there.
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { extname } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { AttractorError } from '../errors/error.ts';
+import { siblingModule } from '../runtime/sibling-module.ts';
 import type { EmbedResult } from './embedder.ts';
 import {
   type ChildOptions,
@@ -22,12 +20,6 @@ const OPEN_TIMEOUT = 120_000;
 const STOP_GRACE = 5_000;
 /** How much of what a child wrote to stderr is kept to explain its death. Characters. */
 const STDERR_TAIL = 2_000;
-
-// As source, the child needs the same loader as its parent, found from here so that any working folder will do.
-const SUFFIX = extname(new URL(import.meta.url).pathname);
-const CHILD = fileURLToPath(new URL(`./child${SUFFIX}`, import.meta.url));
-const execArgv = (): string[] =>
-  SUFFIX === '.ts' ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [];
 
 export interface EmbedProcess {
   readonly pid: number;
@@ -51,8 +43,9 @@ export async function startEmbedProcess(options: {
   timeout: number;
   onSpawn?: (pid: number) => void;
 }): Promise<EmbedProcess> {
-  const child = fork(CHILD, [], {
-    execArgv: execArgv(),
+  const { path, execArgv } = siblingModule(import.meta.url, './child');
+  const child = fork(path, [], {
+    execArgv,
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });

@@ -64,6 +64,7 @@ export const ERRORS = {
   store_corrupt: entry(500, 'The data folder fails its integrity check.'),
   snapshot_invalid: entry(422, 'The file is not a snapshot, or not the one that was written.'),
   index_invalid: entry(500, 'An index file does not match its manifest; it is rebuilt from the store.'),
+  index_too_large: entry(507, 'The graph of a collection does not fit into memory; it is searched exactly.'),
   store_full: entry(507, 'The disk of the data folder is full; nothing of the call was written.', true),
   store_read_only: entry(503, 'The data folder cannot be written.', true),
   // load

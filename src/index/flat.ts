@@ -127,6 +127,12 @@ export class FlatIndex implements VectorIndex {
     return row < this.#vectors.rows ? this.#slots[row] : undefined;
   }
 
+  /** Calls `visit` with each live slot up to `through`, ascending. */
+  eachSlot(options: { through: number; visit: (slot: number) => void }): void {
+    const end = this.#firstRowAfter(options.through);
+    for (let row = 0; row < end; row++) if (this.#live[row] === 1) options.visit(this.#slots[row]!);
+  }
+
   /** Where a slot is by now; -1 where it is not live. */
   rowOf(slot: number): number {
     const row = this.#firstRowAfter(slot - 1);

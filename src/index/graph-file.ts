@@ -1,12 +1,22 @@
-// Walks a file that hnswlib wrote, by the file's own arithmetic, without hnswlib: its writer reports no error and its
+// Reads a file that hnswlib wrote, by the file's own arithmetic, without hnswlib: its writer reports no error and its
 // reader checks next to nothing. One pass, in small pieces, off the event loop. Layout: docs/formats.md.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { AttractorError } from '../errors/error.ts';
-import { type GraphNodes, type GraphShape, vectorKey } from './graph.ts';
+import { GraphMemory } from '../math/graph-memory.ts';
+import { MOST_WASM_BYTES } from '../math/wasm-memory.ts';
+import type { GraphContent, GraphShape } from './graph.ts';
+import { vectorKey } from './vector-key.ts';
 
-export interface GraphContent extends GraphNodes {
+/** What a verified index file says of its nodes: the node's slot, its mark, and `vectorKey` of its vector. */
+export interface GraphNodes {
+  readonly slots: Uint32Array;
+  readonly marked: Uint8Array;
+  readonly keys: Int32Array;
+}
+
+export interface FileContent extends GraphContent, GraphNodes {
   readonly sha256: string;
   readonly bytes: number;
 }
@@ -15,36 +25,45 @@ const HEADER_BYTES = 96;
 const PIECE = 1 << 20;
 /** hnswlib's DELETE_MARK, in the third byte of a node. */
 const MARK_AT = 2;
+/** hnswlib draws layers from an exponential distribution: 2^32 nodes of m = 2 have some 60. */
+const MOST_LAYERS = 200;
 
-/** Throws `index_invalid` where the file is not exactly a graph of `rows` nodes in this shape. */
-export async function walkGraphFile(options: {
+interface Layout {
+  readonly rows: number;
+  /** Of one node on layer 0: links, vector, label. */
+  readonly nodeBytes: number;
+  readonly entry: number;
+  readonly layers: number;
+}
+
+/** Throws `index_invalid` where the file is not exactly a graph of `rows` nodes in this shape, every link to one of them. */
+export async function readGraphFile(options: {
   path: string;
   shape: GraphShape;
   rows: number;
-}): Promise<GraphContent> {
+}): Promise<FileContent> {
   const { rows, shape } = options;
   const handle = await open(options.path, 'r');
   try {
     const { size } = await handle.stat();
     const reader = new HashingReader(handle);
-    const nodeBytes = checkHeader(await reader.take(HEADER_BYTES), shape, rows);
-    if (rows * nodeBytes > size) throw bad(`${rows} nodes do not fit into ${size} bytes`);
-    const nodes = await readNodes(reader, shape, rows, nodeBytes);
-    const layerBytes = 4 + 4 * shape.m;
-    for (let i = 0; i < rows; i++) {
-      const bytes = (reader.buffered(4) ?? (await reader.take(4))).readUInt32LE();
-      if (bytes % layerBytes !== 0) throw bad(`node ${i} has upper links of ${bytes} bytes`);
-      if (bytes > 0 && !reader.buffered(bytes)) await reader.take(bytes);
-    }
+    const layout = checkHeader(await reader.take(HEADER_BYTES), shape, rows);
+    const upperBytes = size - HEADER_BYTES - rows * (layout.nodeBytes + 4);
+    if (upperBytes < 0) throw bad(`${rows} nodes do not fit into ${size} bytes`);
+    const graphSize = { dimension: shape.dimension, m: shape.m, nodes: rows, upperBytes };
+    if (GraphMemory.bytes(graphSize) > MOST_WASM_BYTES) throw bad(`${rows} nodes do not fit into a memory`);
+    const memory = new GraphMemory(graphSize);
+    const nodes = await readNodes(reader, shape, layout, memory);
+    await readUpper(reader, shape, layout, memory);
     if (reader.position !== size) throw bad(`the nodes end at byte ${reader.position} of ${size}`);
-    return { ...nodes, sha256: reader.digest(), bytes: size };
+    const { entry, layers } = layout;
+    return { ...nodes, memory, entry, layers, sha256: reader.digest(), bytes: size };
   } finally {
     await handle.close();
   }
 }
 
-/** Returns the bytes of one node on layer 0: links, vector, label. */
-function checkHeader(header: Buffer, shape: GraphShape, rows: number): number {
+function checkHeader(header: Buffer, shape: GraphShape, rows: number): Layout {
   const linkBytes = 4 + 4 * 2 * shape.m;
   const nodeBytes = linkBytes + 4 * shape.dimension + 8;
   const words: [string, number, number][] = [
@@ -66,31 +85,81 @@ function checkHeader(header: Buffer, shape: GraphShape, rows: number): number {
   if (capacity < BigInt(rows) || capacity > 2n ** 32n) throw bad(`capacity ${capacity} for ${rows} nodes`);
   const entry = header.readUInt32LE(52);
   if (entry >= rows) throw bad(`the entry point ${entry} is none of ${rows} nodes`);
-  return nodeBytes;
+  const layers = header.readInt32LE(48);
+  if (layers < 0 || layers > MOST_LAYERS) throw bad(`${layers} layers above the first`);
+  return { rows, nodeBytes, entry, layers };
 }
 
 async function readNodes(
   reader: HashingReader,
   shape: GraphShape,
-  rows: number,
-  nodeBytes: number,
+  { rows, nodeBytes }: Layout,
+  memory: GraphMemory,
 ): Promise<GraphNodes> {
   const slots = new Uint32Array(rows);
   const marked = new Uint8Array(rows);
   const keys = new Int32Array(rows);
+  const links = new Uint32Array(2 * shape.m);
   const vector = new Float32Array(shape.dimension);
-  const vectorBytes = new Uint8Array(vector.buffer);
   const vectorAt = 4 + 4 * 2 * shape.m;
   for (let i = 0; i < rows; i++) {
     const node = reader.buffered(nodeBytes) ?? (await reader.take(nodeBytes));
     marked[i] = node[MARK_AT]! & 1;
-    vectorBytes.set(node.subarray(vectorAt, nodeBytes - 8));
+    new Uint8Array(vector.buffer).set(node.subarray(vectorAt, nodeBytes - 8));
     keys[i] = vectorKey(vector);
     const label = node.readBigUInt64LE(nodeBytes - 8);
-    if (label >= 2n ** 32n) throw bad(`node ${i} is labelled ${label}`);
+    if (label >= 2n ** 32n || (i > 0 && label <= BigInt(slots[i - 1]!))) {
+      throw bad(`node ${i} is labelled ${label}`);
+    }
     slots[i] = Number(label);
+    memory.setNode(i, { slot: slots[i]!, vector, links: checkedList(node, 0, links, i, rows) });
   }
   return { slots, marked, keys };
+}
+
+/** Every link above layer 0 must lead to a node that has links on that layer: the walk goes on from there. */
+async function readUpper(
+  reader: HashingReader,
+  shape: GraphShape,
+  { rows, entry, layers }: Layout,
+  memory: GraphMemory,
+): Promise<void> {
+  const layerBytes = 4 + 4 * shape.m;
+  const height = new Uint8Array(rows);
+  const upper = new Map<number, Uint32Array[]>();
+  for (let i = 0; i < rows; i++) {
+    const bytes = (reader.buffered(4) ?? (await reader.take(4))).readUInt32LE();
+    if (bytes === 0) continue;
+    if (bytes % layerBytes !== 0 || bytes / layerBytes > layers) {
+      throw bad(`node ${i} has upper links of ${bytes} bytes`);
+    }
+    const buffer = reader.buffered(bytes) ?? (await reader.take(bytes));
+    const lists = Array.from({ length: bytes / layerBytes }, (_, layer) =>
+      checkedList(buffer, layer * layerBytes, new Uint32Array(shape.m), i, rows),
+    );
+    height[i] = lists.length;
+    upper.set(i, lists);
+    memory.setUpper(i, lists);
+  }
+  if (height[entry] !== layers) throw bad(`the entry point has ${height[entry]} of ${layers} layers`);
+  for (const [node, lists] of upper) {
+    for (const [layer, list] of lists.entries()) {
+      const low = list.find((other) => height[other]! <= layer);
+      if (low !== undefined) throw bad(`node ${node} leads to ${low} on layer ${layer + 1}`);
+    }
+  }
+}
+
+/** A list of links with its count before it: the first two bytes. `room` is overwritten. */
+function checkedList(bytes: Buffer, at: number, room: Uint32Array, node: number, rows: number): Uint32Array {
+  const count = bytes.readUInt16LE(at);
+  if (count > room.length) throw bad(`node ${node} has ${count} links of at most ${room.length}`);
+  new Uint8Array(room.buffer).set(bytes.subarray(at + 4, at + 4 + 4 * count));
+  const links = room.subarray(0, count);
+  for (let i = 0; i < count; i++) {
+    if (links[i]! >= rows) throw bad(`node ${node} leads to ${links[i]} of ${rows} nodes`);
+  }
+  return links;
 }
 
 /** Sequential reads through one buffer, hashed as they pass. */

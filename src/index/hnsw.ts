@@ -1,11 +1,11 @@
-// The approximate index: an HNSW graph over the slots it has taken in so far, and an exact scan of the rest.
-// So it answers rightly at any time: while it catches up, after a restart with an old file, with no graph at all.
-// Every hit is scored exactly from the vectors in `flat`. Files are index-file.ts; when to catch up is the caller's.
+// The approximate index: an HNSW graph over the slots up to some one, and an exact scan of those after it. So it answers
+// rightly at any time: while a graph is built elsewhere, after a restart with an old file, with no graph at all. Every hit is
+// scored exactly from the vectors in `flat`. Files are index-file.ts; when to build is the caller's.
 
 import { invalid } from '../errors/error.ts';
 import { TopK } from '../math/top-k.ts';
 import { FlatIndex } from './flat.ts';
-import { Graph, type GraphShape } from './graph.ts';
+import { type BuiltGraph, Graph, type GraphShape } from './graph.ts';
 import { checkSearch } from './guard.ts';
 import type { SearchHits, SearchRequest, VectorIndex } from './vector-index.ts';
 
@@ -16,27 +16,36 @@ export interface HnswOptions {
   readonly efConstruction?: number;
   /** Search width where a request names none; default 100. */
   readonly ef?: number;
+  /** Vectors from which on a graph is worth its price; default: as many as a scan takes longer than a walk. */
+  readonly from?: number;
 }
+
+/** Components of the rows to choose from up to which a scan costs about what a walk does: 16,384 rows of 128. */
+export const SCAN_COMPONENTS = 2 ** 21;
 
 export class HnswIndex implements VectorIndex {
   readonly dimension: number;
   readonly shape: GraphShape;
   /** All live vectors: the exact answer, at the price of a full scan. Changed only through this index. */
   readonly flat: FlatIndex;
+  /** Vectors from which on a graph is worth its price. */
+  readonly from: number;
   readonly #ef: number;
   #graph: Graph;
-  /** The successor under construction; `#graph` serves until it has caught up. */
-  #next: Graph | undefined;
 
   /** `onSqueeze`: see FlatIndex. */
   constructor(options: HnswOptions & { dimension: number; onSqueeze?: (live: Uint8Array) => void }) {
     const { dimension, onSqueeze, m = 16, efConstruction = 200, ef = 100 } = options;
-    if (!Number.isInteger(ef) || ef < 1) throw invalid('ef', 'an integer of 1 or more', ef);
+    const { from = Math.ceil(SCAN_COMPONENTS / dimension) } = options;
+    for (const [name, value] of Object.entries({ ef, from })) {
+      if (!Number.isInteger(value) || value < 1) throw invalid(name, 'an integer of 1 or more', value);
+    }
     this.dimension = dimension;
     this.shape = { dimension, m, efConstruction };
     this.flat = new FlatIndex({ dimension, onSqueeze });
     this.#ef = ef;
-    this.#graph = new Graph(this.shape);
+    this.from = from;
+    this.#graph = Graph.empty(this.shape);
   }
 
   get size(): number {
@@ -48,7 +57,6 @@ export class HnswIndex implements VectorIndex {
     return this.#ef;
   }
 
-  /** The graph that serves; index-file.ts saves it. */
   get graph(): Graph {
     return this.#graph;
   }
@@ -62,14 +70,13 @@ export class HnswIndex implements VectorIndex {
     return this.flat.has(slot);
   }
 
-  /** Cheap: the vector is searched exactly until `advance` takes it into the graph. */
   add(entry: { slot: number; vector: Float32Array }): void {
     this.flat.add(entry);
   }
 
   remove(slot: number): boolean {
     if (!this.flat.remove(slot)) return false;
-    for (const graph of [this.#graph, this.#next]) if (graph && slot <= graph.through) graph.drop(slot);
+    if (slot <= this.#graph.through) this.#graph.drop(slot);
     return true;
   }
 
@@ -78,35 +85,16 @@ export class HnswIndex implements VectorIndex {
     const { vector, ef = this.#ef } = request;
     const k = Math.min(request.k, this.size);
     const top = new TopK(k);
-    for (const slot of this.#graph.near({ vector, k, ef })) top.push(slot, this.flat.score(slot, vector));
-    this.flat.scan({ vector, top, after: this.#graph.through });
+    const near = this.#graph.near({ vector, k, ef });
+    for (const slot of near ?? []) top.push(slot, this.flat.score(slot, vector));
+    if (near) this.flat.scan({ vector, top, after: this.#graph.through });
     const { keys, scores } = top.take();
     // A walk among many tombstones can come home with too few: the scan never does.
     return keys.length < k ? this.flat.search(request) : { slots: keys, scores };
   }
 
-  /** Takes up to `count` more slots into the graph, about 0.1 to 0.5 ms each. True while there is more to do. */
-  advance(count: number): boolean {
-    const graph = this.#next ?? this.#graph;
-    let slot = this.flat.next(graph.through);
-    for (let i = 0; i < count && slot !== undefined; i++) {
-      graph.add(slot, this.flat.vector(slot));
-      slot = this.flat.next(slot);
-    }
-    if (slot !== undefined) return true;
-    this.#graph = graph;
-    this.#next = undefined;
-    return false;
-  }
-
-  /** Starts a new graph without tombstones; `advance` builds it, and the old one serves until then. */
-  compact(): void {
-    this.#next = new Graph(this.shape);
-  }
-
-  /** Serves from a graph that was read from a file; `advance` adds what came after it. */
-  adopt(graph: Graph): void {
-    this.#graph = graph;
-    this.#next = undefined;
+  /** Serves from another graph, or from none. Throws `index_invalid` where a live slot is missing in it. */
+  adopt(built: BuiltGraph | undefined): void {
+    this.#graph = built ? Graph.of(built, this.flat) : Graph.empty(this.shape);
   }
 }

@@ -4,11 +4,13 @@
 
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { AttractorError } from '../errors/error.ts';
 import type { FlatIndex } from './flat.ts';
-import { Graph, type GraphShape, vectorKey } from './graph.ts';
-import { type GraphContent, walkGraphFile } from './graph-file.ts';
+import type { BuiltGraph, GraphShape } from './graph.ts';
+import { type FileContent, readGraphFile } from './graph-file.ts';
+import { vectorKey } from './vector-key.ts';
 
 /** What an index file must belong to. */
 export interface IndexIdentity {
@@ -33,27 +35,35 @@ const manifestSchema = z.strictObject({
   sha256: z.string(),
 });
 
+/** Vectors compared per turn of the event loop: about a millisecond. */
+const CHECKED = 4096;
+
 type Manifest = z.infer<typeof manifestSchema>;
 
 const manifestPath = (path: string): string => `${path}.json`;
 const bad = (reason: string, cause?: unknown): AttractorError =>
   new AttractorError('index_invalid', reason, { cause });
 
-/** Durable when it returns. An empty graph has no file. Throws `index_invalid` where the disk did not take it. */
-export async function saveIndex(options: {
+/**
+ * Reads a graph that was just built, checks it as `loadIndex` does, and makes it the file at `path`: durable when it returns.
+ * Throws `index_invalid` where the disk did not take it, or it is not what it should be; then the old file stays.
+ */
+export async function publishIndex(options: {
   path: string;
-  graph: Graph;
+  /** Where it was built: in the folder of `path`. */
+  built: string;
+  shape: GraphShape;
   identity: IndexIdentity;
-}): Promise<void> {
-  const { path, graph, identity } = options;
-  const { nodes: rows, through: highestSlot, shape } = graph;
-  if (rows === 0) return removeIndex(path);
-  const temporary = `${path}.tmp`;
+  rows: number;
+  through: number;
+  flat: FlatIndex;
+}): Promise<BuiltGraph> {
+  const { path, built, shape, identity, rows, through, flat } = options;
   try {
-    // One synchronous call: no add can come between. From here on the graph may change again.
-    graph.write(temporary);
-    const { sha256, bytes } = await walkGraphFile({ path: temporary, shape, rows });
-    await publish(temporary, path);
+    const content = await readGraphFile({ path: built, shape, rows });
+    const { sha256, bytes } = content;
+    await checkVectors(content, through, flat);
+    await publish(built, path);
     const manifest: Manifest = {
       magic: 'attractor-index',
       version: 1,
@@ -61,20 +71,21 @@ export async function saveIndex(options: {
       metric: 'ip',
       ...shape,
       rows,
-      highestSlot,
+      highestSlot: through,
       bytes,
       sha256,
     };
     const handle = await open(`${manifestPath(path)}.tmp`, 'w');
     await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`).finally(() => handle.close());
     await publish(`${manifestPath(path)}.tmp`, manifestPath(path));
+    return { shape, content, through };
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(built, { force: true });
     throw bad(`the index file could not be saved: ${(error as Error).message}`, error);
   }
 }
 
-/** Throws `index_invalid` with the reason, before hnswlib has seen a byte of a file that does not match. */
+/** Throws `index_invalid` with the reason where the file is not all that its manifest and the store say. */
 export async function loadIndex(options: {
   path: string;
   shape: GraphShape;
@@ -82,7 +93,7 @@ export async function loadIndex(options: {
   flat: FlatIndex;
   /** The store's counter: slots from here on were never given out. */
   nextSlot: number;
-}): Promise<Graph> {
+}): Promise<BuiltGraph> {
   const { path, shape, flat } = options;
   const manifest = await readManifest(path);
   const expected = { ...options.identity, ...shape };
@@ -97,10 +108,11 @@ export async function loadIndex(options: {
     throw bad('the index file is missing', error);
   });
   if (size !== manifest.bytes) throw bad(`expected ${manifest.bytes} bytes, found ${size}`);
-  const content = await walkGraphFile({ path, shape, rows: manifest.rows });
+  const { rows, highestSlot: through } = manifest;
+  const content = await readGraphFile({ path, shape, rows });
   if (content.sha256 !== manifest.sha256) throw bad('the checksum does not match');
-  checkVectors(content, manifest, flat);
-  return Graph.read({ file: path, shape, nodes: content, through: manifest.highestSlot, flat });
+  await checkVectors(content, through, flat);
+  return { shape, content, through };
 }
 
 /** Removes the files, the manifest first, so that no moment shows a manifest of something else. */
@@ -108,7 +120,7 @@ export async function removeIndex(path: string): Promise<void> {
   for (const file of [manifestPath(path), path, `${path}.tmp`]) await rm(file, { force: true });
 }
 
-async function readManifest(path: string): Promise<Manifest> {
+export async function readManifest(path: string): Promise<Manifest> {
   let text: string;
   try {
     text = await readFile(manifestPath(path), 'utf8');
@@ -123,10 +135,11 @@ async function readManifest(path: string): Promise<Manifest> {
 }
 
 /** A store restored from an older copy gives out slots again that the file has used for other vectors. */
-function checkVectors(content: GraphContent, manifest: Manifest, flat: FlatIndex): void {
+async function checkVectors(content: FileContent, through: number, flat: FlatIndex): Promise<void> {
   for (let i = 0; i < content.slots.length; i++) {
+    if (i % CHECKED === 0) await nextTurn();
     const slot = content.slots[i]!;
-    if (slot > manifest.highestSlot) throw bad(`slot ${slot} lies above the highest of the manifest`);
+    if (slot > through) throw bad(`slot ${slot} lies above the highest of the manifest`);
     if (flat.has(slot) && content.keys[i] !== vectorKey(flat.vector(slot))) {
       throw bad(`slot ${slot} holds another vector than the store`);
     }

@@ -2,11 +2,9 @@
 // what it chose and why. Filters are masks of rows here; what they mean is src/filter's.
 
 import type { Selected } from './flat.ts';
-import type { HnswIndex } from './hnsw.ts';
+import { type HnswIndex, SCAN_COMPONENTS } from './hnsw.ts';
 import type { SearchHits } from './vector-index.ts';
 
-/** Components of the rows to choose from up to which a scan costs about what the graph does: 16,384 rows of 128. */
-const SCAN_COMPONENTS = 2 ** 21;
 /** A filter that has nothing to do with nearness keeps its share of any hits; so much more, and so many, for luck. */
 const SPARE = 1.3;
 const SPARE_HITS = 10;
@@ -50,8 +48,8 @@ export function plannedSearch(search: PlannedSearch): Planned {
     plan: { kind: 'scan', reason, candidates: index.size },
   });
   if (exact) return scan('exact was asked for');
-  if (ef === undefined && index.size * index.dimension <= SCAN_COMPONENTS)
-    return scan('the collection is small');
+  if (ef === undefined && index.size < index.from) return scan('the collection is small');
+  if (index.inGraph === 0) return scan('there is no graph yet');
   const hits = index.search({ vector, k, ef });
   const reason = ef === undefined ? 'the collection is large' : 'a width was asked for';
   return { hits, plan: { kind: 'graph', reason, candidates: hits.slots.length } };
@@ -81,6 +79,7 @@ function filteredSearch(search: PlannedSearch, selection: Selected): Planned {
   if (ef === undefined && matches * index.dimension <= SCAN_COMPONENTS)
     return scan('few items pass the filter');
   if (matches <= k) return scan('all items that pass are wanted');
+  if (index.inGraph === 0) return scan('there is no graph yet');
   const wanted = Math.ceil((SPARE * k * index.size) / matches) + SPARE_HITS;
   const width = Math.max(ef ?? index.ef, Math.ceil(EF_PER_HIT * wanted));
   if (width * ROWS_PER_EF >= matches && ef === undefined) {

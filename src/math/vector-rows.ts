@@ -1,22 +1,37 @@
 // Rows of f32 with an int8 copy of each in WebAssembly memory, and an exact search at the speed of the copies. Grows
 // without copying. Knows rows by number only; slots, deletions and filters are the index's.
 //
-// Why exact: a row v is s c + r: codes c in -127..127, s = max |v| / 127, and a rest r of known length. A query q likewise,
-// in int16. Then v.q is s_v s_q (c_v . c_q) up to |r_v| |q| + (|v| + |r_v|) |r_q| (Cauchy-Schwarz). A row whose upper bound
-// is below the k-th best lower bound is none of the best k; the others, some hundreds of 200,000, are scored from the f32.
+// Why exact: a copy's inner product has bounds (quantise.ts). A row whose upper bound is below the k-th best lower bound is
+// none of the best k; the others, some hundreds of 200,000, are scored from the f32.
 
 import { dot } from './dot.ts';
-import { ScanMemory } from './scan-memory.ts';
+import { MOST_CODE, quantised, quantisedQuery } from './quantise.ts';
+import { SCAN_WASM } from './scan-wasm.ts';
 import { TopK } from './top-k.ts';
+import { WasmMemory } from './wasm-memory.ts';
 
 /** Rows per call of the kernel: their bounds stay in the first-level cache. Copies and rows take turns chunk by chunk. */
 const CHUNK = 1024;
 const BLOCK_BYTES = 2 ** 28;
 /** A copy's scale, error and norm, and four bytes of nothing. */
 const HEAD = 16;
-const MOST_CODE = 127;
-/** What f32 arithmetic may add to a bound, in parts of |v| |q|: some roundings of 6e-8 each. */
-const ROUNDING = 1e-6;
+
+/** What kernels/scan.ts exports. */
+interface ScanKernel {
+  sift(
+    query: number,
+    rows: number,
+    codes: number,
+    list: number,
+    count: number,
+    kept: number,
+    out: number,
+    scale: number,
+    perError: number,
+    perNorm: number,
+    floor: number,
+  ): number;
+}
 
 export class VectorRows {
   readonly dimension: number;
@@ -30,7 +45,7 @@ export class VectorRows {
   readonly #listAt: number;
   readonly #allAt: number;
   readonly #chunksAt: number;
-  readonly #blocks: ScanMemory[] = [];
+  readonly #blocks: WasmMemory<ScanKernel>[] = [];
   #rows = 0;
 
   constructor(options: { dimension: number; blockBytes?: number }) {
@@ -61,7 +76,10 @@ export class VectorRows {
     const inBlock = chunk % this.#chunksPerBlock;
     const end = (chunks: number) => this.#chunksAt + chunks * this.#chunkBytes;
     if (inBlock === 0 && row % CHUNK === 0 && chunk / this.#chunksPerBlock === this.#blocks.length) {
-      const block = new ScanMemory({ mostBytes: end(this.#chunksPerBlock) });
+      const block = new WasmMemory<ScanKernel>({
+        wasm: SCAN_WASM,
+        mostBytes: end(this.#chunksPerBlock),
+      });
       block.reserve(this.#chunksAt);
       for (let i = 0; i < CHUNK; i++) block.u32[this.#allAt / 4 + i] = i;
       this.#blocks.push(block);
@@ -106,9 +124,8 @@ export class VectorRows {
   ): number[] {
     const { vector, first, wanted, many } = options;
     const lowest = 'k' in options ? new TopK(options.k) : { floor: options.atLeast, push: () => {} };
-    const query = quantised(vector, Math.min(32_767, Math.floor(2 ** 31 / (MOST_CODE * (this.#codes + 1)))));
-    const perError = query.norm + query.error;
-    const perNorm = query.error + ROUNDING * query.norm;
+    const query = quantisedQuery(vector, this.#codes);
+    const { perError, perNorm } = query;
     const rows: number[] = [];
     const uppers: number[] = [];
     for (let start = first; start < this.#rows; ) {
@@ -159,7 +176,7 @@ export class VectorRows {
     block.i8.fill(0, at + HEAD + this.dimension, at + HEAD + this.#codes);
   }
 
-  #blockOf(row: number): ScanMemory {
+  #blockOf(row: number): WasmMemory<ScanKernel> {
     return this.#blocks[Math.floor(row / CHUNK / this.#chunksPerBlock)];
   }
 
@@ -187,23 +204,4 @@ function listWanted(wanted: Uint8Array, start: number, end: number, list: Uint32
     count += wanted[row];
   }
   return count;
-}
-
-/** Codes up to `most`, what one of them is worth, and the lengths of what they leave over and of the vector itself. */
-function quantised(vector: Float32Array, most: number) {
-  const codes = new Int16Array(vector.length);
-  let max = 0;
-  for (let i = 0; i < vector.length; i++) max = Math.max(max, Math.abs(vector[i]));
-  // As the kernel reads it. A scale that is none leaves everything over.
-  const scale = Math.fround(max / most);
-  let rest = 0;
-  let all = 0;
-  for (let i = 0; i < vector.length; i++) {
-    const x = vector[i];
-    const code = scale > 0 ? Math.max(-most, Math.min(most, Math.round(x / scale))) : 0;
-    codes[i] = code;
-    rest += (x - scale * code) ** 2;
-    all += x * x;
-  }
-  return { codes, scale, error: Math.sqrt(rest), norm: Math.sqrt(all) };
 }

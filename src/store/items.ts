@@ -25,7 +25,7 @@ export class ItemTable {
   readonly #bySlots: Database.Statement<[string, number], ItemRow>;
   readonly #groupSlots: Database.Statement<[number, string], number>;
   readonly #page: Database.Statement<
-    [number, number, number],
+    [number, number, number, number],
     { slot: number; tags: string; attributes: string; vector: Buffer }
   >;
   readonly #takeSlot: Database.Statement<[number], number>;
@@ -52,7 +52,7 @@ export class ItemTable {
       .prepare<[number, string], number>('SELECT slot FROM item WHERE collection = ? AND group_id = ?')
       .pluck();
     this.#page = db.prepare(
-      'SELECT slot, tags, attributes, vector FROM item WHERE collection = ? AND slot > ? ORDER BY slot LIMIT ?',
+      'SELECT slot, tags, attributes, vector FROM item WHERE collection = ? AND slot > ? AND slot <= ? ORDER BY slot LIMIT ?',
     );
     this.#takeSlot = db
       .prepare<[number], number>(
@@ -102,9 +102,9 @@ export class ItemTable {
   }
 
   /** The next at most `limit` live slots above `after`, ascending, with what is searched. Throws `store_corrupt`. */
-  page(options: { collection: number; dimension: number; after: number; limit: number }) {
-    const { collection, dimension, after, limit } = options;
-    const rows = guarded(this.#path, () => this.#page.all(collection, after, limit));
+  page(options: { collection: number; dimension: number; after: number; through?: number; limit: number }) {
+    const { collection, dimension, after, through = 2 ** 32, limit } = options;
+    const rows = guarded(this.#path, () => this.#page.all(collection, after, through, limit));
     return rows.map((row) => {
       const components = readVector(row.vector);
       if (components.length !== dimension || !allFinite(components)) {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bytes, Harness } from './harness.ts';
+import { bytes, eventually, Harness } from './harness.ts';
 
 let harness: Harness;
 beforeEach(() => {
@@ -13,7 +13,7 @@ const code = (name: string) => expect.objectContaining({ code: name });
 
 describe('catalogue', () => {
   test('collections are created, listed, found again and dropped with all that is theirs', async () => {
-    const catalogue = await harness.open();
+    const catalogue = await harness.open({ hnsw: { from: 1 } });
     const b = await catalogue.createCollection({ name: 'b' });
     const a = await catalogue.createCollection({ name: 'a', model: 'bytes' });
     await b.upsert({ items: [{ id: '1', image: bytes('1') }] });
@@ -22,6 +22,7 @@ describe('catalogue', () => {
       ['a', 1],
       ['b', 1],
     ]);
+    await eventually(() => catalogue.list().every((info) => info.indexed === 1));
     await expect(catalogue.createCollection({ name: 'a' })).rejects.toEqual(code('collection_exists'));
     await expect(catalogue.createCollection({ name: 'c', model: 'no' })).rejects.toEqual(
       code('model_not_found'),
@@ -34,7 +35,7 @@ describe('catalogue', () => {
     expect(() => catalogue.collection('c')).toThrow(code('collection_not_found'));
     expect(() => catalogue.dropCollection('c')).toThrow(code('collection_not_found'));
 
-    const again = await harness.reopen();
+    const again = await harness.reopen({ hnsw: { from: 1 } });
     const held = again.collection('a');
     expect(readdirSync(join(harness.directory, 'indexes')).length).toBe(4);
     again.dropCollection('a');
@@ -47,7 +48,7 @@ describe('catalogue', () => {
     expect(() => held.delete({ ids: ['1'] })).toThrow(code('collection_not_found'));
     expect(again.collection('b').image({ id: '1' }).bytes.length).toBe(1);
 
-    const last = await harness.reopen();
+    const last = await harness.reopen({ hnsw: { from: 1 } });
     expect(last.list().map((info) => [info.name, info.count])).toEqual([
       ['a', 0],
       ['b', 1],

@@ -36,6 +36,8 @@ export class Harness {
       logger: { info: write('info'), warn: write('warn'), error: write('error') },
       clock: () => now++,
       ...options,
+      // So that a hundred vectors are worth a graph.
+      hnsw: { from: 100, ...options.hnsw },
     });
     return this.#opened;
   }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runBuildJob } from '../../src/catalogue/build-job.ts';
 import { openCatalogue } from '../../src/catalogue/catalogue.ts';
 import type { Catalogue, Collection, ItemInput } from '../../src/catalogue/types.ts';
 import { ByteEmbedder } from '../reference/byte-embedder.ts';
@@ -39,6 +40,7 @@ const command = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ op: fc.constant('delete' as const), ids: fc.array(id, { maxLength: 6 }) }),
   },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('build' as const) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('close' as const) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('die' as const) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('damage' as const), at: fc.nat() }) },
@@ -88,11 +90,18 @@ class System {
       embedderFor: async () => this.embedder,
       defaultModel: 'bytes',
       logger: { info: () => {}, warn: () => {}, error: (fields) => expect(fields).toBeUndefined() },
-      hnsw: { m: 4, efConstruction: 20 },
+      // Graphs of a few vectors, built at every turn; in this process, for the sake of time: kill.test.ts has real ones.
+      hnsw: { m: 4, efConstruction: 20, from: 4 },
+      build: (job) => runBuildJob(job),
     });
     this.shop = this.#catalogue.list().length
       ? this.#catalogue.collection('shop')
       : await this.#catalogue.createCollection({ name: 'shop' });
+  }
+
+  async build(): Promise<void> {
+    await this.shop.compact();
+    if (this.model.items.size >= 4) expect(this.shop.info.indexed).toBe(this.model.items.size);
   }
 
   async close(): Promise<void> {

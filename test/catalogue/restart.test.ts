@@ -20,11 +20,15 @@ const rng = createRng(6);
 const some = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => ({ id: `i${from + i}`, vector: randomUnit(rng, 16) }));
 
+/** With all of them in a graph, where there are enough for one. */
 async function filled(count: number): Promise<Collection> {
   const shop = await (await harness.open()).createCollection({ name: 'shop' });
   await shop.upsert({ items: some(0, count) });
+  await green(shop);
   return shop;
 }
+
+const green = (shop: Collection) => eventually(() => shop.info.status === 'green');
 
 const queries = Array.from({ length: 8 }, () => randomUnit(rng, 16));
 
@@ -40,6 +44,8 @@ async function answers(shop: Collection) {
   return all;
 }
 
+/** Nodes in the file. */
+const rows = (): number => JSON.parse(readFileSync(`${file}.json`, 'utf8')).rows;
 const warnings = () => harness.log.filter((line) => line.level !== 'info');
 
 describe('the index of a collection', () => {
@@ -95,7 +101,6 @@ describe('the index of a collection', () => {
 
   test('an old file is brought up to date with what was added, replaced and deleted since', async () => {
     const shop = await filled(300);
-    await eventually(() => existsSync(`${file}.json`));
     const old = join(harness.directory, 'old');
     cpSync(join(harness.directory, 'indexes'), old, { recursive: true });
     shop.delete({ ids: Array.from({ length: 100 }, (_, i) => `i${2 * i}`) });
@@ -110,19 +115,21 @@ describe('the index of a collection', () => {
   });
 
   test('a store put back from an older copy never meets the newer index', async () => {
-    const first = await filled(100);
+    const first = await filled(110);
     const before = await answers(first);
     const db = join(harness.directory, 'attractor.db');
     const catalogue = await harness.reopen();
     await catalogue.close();
     const copy = readFileSync(db);
-    await (await harness.open()).collection('shop').upsert({ items: some(50, 150) });
+    const grown = (await harness.open()).collection('shop');
+    await grown.upsert({ items: some(50, 160) });
+    await green(grown);
     const newer = await harness.reopen();
     await newer.close();
     writeFileSync(db, copy);
     const shop = (await harness.open()).collection('shop');
     expect(await answers(shop)).toEqual(before);
-    expect(warnings()[0]!.fields.reason).toMatch(/the file knows slot 199, the store has given out 100/);
+    expect(warnings()[0]!.fields.reason).toMatch(/the file knows slot 219, the store has given out 110/);
   });
 
   test('another shape of graph is built where it is asked for', async () => {
@@ -133,30 +140,68 @@ describe('the index of a collection', () => {
   });
 
   test('is compacted when most of the graph is dead', async () => {
-    const shop = await filled(400);
-    // Large enough for the graph to be asked at all.
-    await shop.upsert({ items: some(400, 1200) });
-    shop.delete({ ids: Array.from({ length: 1100 }, (_, i) => `i${i}`) });
+    const shop = await filled(1200);
+    shop.delete({ ids: Array.from({ length: 1000 }, (_, i) => `i${i}`) });
     expect((await answers(shop))[0]!.length).toBe(10);
-    await harness.reopen();
-    const closed = await harness.reopen();
-    expect(JSON.parse(readFileSync(`${file}.json`, 'utf8')).rows).toBeLessThanOrEqual(200);
-    await answers(closed.collection('shop'));
+    await green(shop);
+    expect(rows()).toBe(200);
+    await answers(shop);
+    // Too few for a graph: there is none, and no file.
+    shop.delete({ ids: Array.from({ length: 1150 }, (_, i) => `i${i}`) });
+    await green(shop);
+    expect([shop.info.count, shop.info.indexed, existsSync(file)]).toEqual([50, 0, false]);
+    await answers(shop);
+  });
+
+  test('is compacted when that is asked for', async () => {
+    const shop = await filled(300);
+    shop.delete({ ids: Array.from({ length: 50 }, (_, i) => `i${i}`) });
+    expect(rows()).toBe(300);
+    await shop.compact();
+    expect([rows(), shop.info.indexed]).toEqual([250, 250]);
+    await answers(shop);
+  });
+
+  test('is extended when more than a few items lie outside it, and not before', async () => {
+    const shop = await filled(300);
+    await shop.upsert({ items: some(300, 320) });
+    await green(shop);
+    expect([rows(), shop.info.indexed]).toEqual([300, 300]);
+    await shop.upsert({ items: some(320, 330) });
+    await green(shop);
+    expect([rows(), shop.info.indexed]).toEqual([330, 330]);
+    expect(harness.log.map((line) => line.message)).toEqual(['graph built', 'graph extended']);
+    await answers(shop);
+  });
+
+  test('is built anew where it cannot be gone on from', async () => {
+    const shop = await filled(300);
+    rmSync(file);
+    await shop.upsert({ items: some(300, 330) });
+    await green(shop);
+    expect([rows(), shop.info.indexed]).toEqual([330, 330]);
+    expect(warnings()).toMatchObject([{ level: 'error', fields: { work: 'extend' } }]);
+    await answers(shop);
+  });
+
+  test('that does not fit into memory is not built, and the log says what it would take', async () => {
+    const shop = await (await harness.open({ memory: () => 2 ** 20 })).createCollection({ name: 'shop' });
+    await shop.upsert({ items: some(0, 3000) });
+    await green(shop);
+    expect(shop.info.indexed).toBe(0);
+    const reason = expect.stringMatching(
+      /^a graph of 3000 vectors takes \d MiB, and \d MiB while it is built; 1 MiB are free$/,
+    );
+    expect(warnings()).toMatchObject([{ level: 'error', fields: { reason } }]);
+    await answers(shop);
+    await expect(shop.compact()).rejects.toMatchObject({ code: 'index_invalid' });
   });
 
   test('an index folder that cannot be written is an error in the log, not for the caller', async () => {
-    const shop = await filled(50);
-    await eventually(() => existsSync(`${file}.json`));
+    const shop = await filled(150);
     rmSync(join(harness.directory, 'indexes'), { recursive: true });
     const before = await answers(shop);
     const catalogue = await harness.reopen();
     expect(await answers(catalogue.collection('shop'))).toEqual(before);
   });
-});
-
-test('the first items of a collection that stood empty for a while get a file soon', async () => {
-  const shop = await (await harness.open()).createCollection({ name: 'shop' });
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  await shop.upsert({ items: some(0, 5) });
-  await eventually(() => existsSync(`${file}.json`));
 });

@@ -47,7 +47,8 @@ describe('upsert', () => {
       dimension: 16,
       metric: 'cosine',
       count: 1,
-      indexed: expect.any(Number),
+      indexed: 0,
+      status: 'green',
     });
   });
 

@@ -9,14 +9,17 @@ import { naiveNearest, randomUnit } from '../reference/nearest.ts';
 
 export interface IndexUnderTest {
   readonly index: VectorIndex;
-  settle(): void;
+  settle(): void | Promise<void>;
 }
 
 export function vectorIndexContract(name: string, create: (dimension: number) => IndexUnderTest): void {
   const D = 8;
 
   /** An index and the naive map, filled alike. */
-  const filled = (count: number, options: { seed?: number; dimension?: number; settle?: boolean } = {}) => {
+  const filled = async (
+    count: number,
+    options: { seed?: number; dimension?: number; settle?: boolean } = {},
+  ) => {
     const { seed = 1, dimension = D, settle = true } = options;
     const rng = createRng(seed);
     const under = create(dimension);
@@ -26,7 +29,7 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
       under.index.add({ slot, vector });
       naive.set(slot, vector);
     }
-    if (settle) under.settle();
+    if (settle) await under.settle();
     return { ...under, naive, rng };
   };
 
@@ -46,47 +49,47 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
   };
 
   describe(`${name}: VectorIndex contract`, () => {
-    test.each([false, true])('finds the nearest, best first (settled: %s)', (settle) => {
-      const { index, naive, rng } = filled(200, { settle });
+    test.each([false, true])('finds the nearest, best first (settled: %s)', async (settle) => {
+      const { index, naive, rng } = await filled(200, { settle });
       for (let i = 0; i < 20; i++) {
         const query = randomUnit(rng, D);
         expectSame(found(index, query, 10, 200), naiveNearest(naive, query, 10));
       }
     });
 
-    test('an empty index answers nothing', () => {
+    test('an empty index answers nothing', async () => {
       const { index, settle } = create(D);
-      settle();
+      await settle();
       expect(index.size).toBe(0);
       expect(index.has(0)).toBe(false);
       expect(index.remove(0)).toBe(false);
       expect(found(index, new Float32Array(D).fill(1), 5)).toEqual([]);
     });
 
-    test('all removed answers nothing, and can be filled again', () => {
-      const { index, settle, naive } = filled(100);
+    test('all removed answers nothing, and can be filled again', async () => {
+      const { index, settle, naive } = await filled(100);
       for (const slot of naive.keys()) expect(index.remove(slot)).toBe(true);
       expect(index.size).toBe(0);
       expect(found(index, naive.get(3)!, 5)).toEqual([]);
       index.add({ slot: 100, vector: naive.get(3)! });
-      settle();
+      await settle();
       expect(found(index, naive.get(3)!, 5).map((hit) => hit.slot)).toEqual([100]);
     });
 
-    test('k beyond the size returns all', () => {
-      const { index, naive, rng } = filled(30);
+    test('k beyond the size returns all', async () => {
+      const { index, naive, rng } = await filled(30);
       const query = randomUnit(rng, D);
       expectSame(found(index, query, 1000), naiveNearest(naive, query, 1000));
     });
 
-    test('equal vectors tie: ordered by slot, all found', () => {
-      const { index, settle, naive, rng } = filled(100);
+    test('equal vectors tie: ordered by slot, all found', async () => {
+      const { index, settle, naive, rng } = await filled(100);
       const twin = randomUnit(rng, D);
       for (let slot = 100; slot < 300; slot++) {
         index.add({ slot, vector: twin });
         naive.set(slot, twin);
       }
-      settle();
+      await settle();
       for (const slot of [100, 150, 299]) {
         index.remove(slot);
         naive.delete(slot);
@@ -100,21 +103,21 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
       }
     });
 
-    test('a removed vector that comes back under a new slot is found once', () => {
-      const { index, settle, naive } = filled(50);
+    test('a removed vector that comes back under a new slot is found once', async () => {
+      const { index, settle, naive } = await filled(50);
       const vector = naive.get(7)!;
       for (let slot = 50; slot < 60; slot++) {
         index.remove(slot === 50 ? 7 : slot - 1);
         index.add({ slot, vector });
-        if (slot % 2) settle();
+        if (slot % 2) await settle();
       }
       const first = found(index, vector, 50);
       expect(first[0]!.slot).toBe(59);
       expect(first.length).toBe(50);
     });
 
-    test('with 90 % removed, k results come back and they are the right ones', () => {
-      const { index, naive, rng } = filled(2000, { seed: 5 });
+    test('with 90 % removed, k results come back and they are the right ones', async () => {
+      const { index, naive, rng } = await filled(2000, { seed: 5 });
       // Everything near one direction goes: the region that a graph walk enters first may be all tombstones.
       const centre = randomUnit(rng, D);
       for (const { slot } of naiveNearest(naive, centre, 1800)) {
@@ -127,12 +130,12 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
       }
     });
 
-    test('slots reach to 2^32 - 1 and no further', () => {
+    test('slots reach to 2^32 - 1 and no further', async () => {
       const { index, settle } = create(2);
       const vector = Float32Array.of(1, 0);
       index.add({ slot: 2 ** 32 - 2, vector });
       index.add({ slot: 2 ** 32 - 1, vector });
-      settle();
+      await settle();
       expect(found(index, vector, 5).map((hit) => hit.slot)).toEqual([2 ** 32 - 2, 2 ** 32 - 1]);
       expect(() => index.add({ slot: 2 ** 32, vector })).toThrow(/slot: expected/);
     });
@@ -144,8 +147,8 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
       expect(index.size).toBe(0);
     });
 
-    test('a slot is never re-used, live or removed', () => {
-      const { index, naive } = filled(3);
+    test('a slot is never re-used, live or removed', async () => {
+      const { index, naive } = await filled(3);
       const vector = naive.get(0)!;
       expect(() => index.add({ slot: 2, vector })).toThrow(/slot: expected/);
       index.remove(2);
@@ -153,19 +156,22 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
       expect(index.remove(2)).toBe(false);
     });
 
-    test.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses %s in vector and query, and goes on', (x) => {
-      const { index, settle, naive } = filled(20);
-      const vector = naive.get(0)!.slice();
-      vector[D - 1] = x;
-      expect(() => index.add({ slot: 20, vector })).toThrow(/vector\[7\]: expected a finite number/);
-      expect(() => index.search({ vector, k: 1 })).toThrow(/vector\[7\]: expected a finite number/);
-      settle();
-      expect(index.size).toBe(20);
-      expect(found(index, naive.get(4)!, 1)[0]!.slot).toBe(4);
-    });
+    test.each([Number.NaN, Number.POSITIVE_INFINITY])(
+      'refuses %s in vector and query, and goes on',
+      async (x) => {
+        const { index, settle, naive } = await filled(20);
+        const vector = naive.get(0)!.slice();
+        vector[D - 1] = x;
+        expect(() => index.add({ slot: 20, vector })).toThrow(/vector\[7\]: expected a finite number/);
+        expect(() => index.search({ vector, k: 1 })).toThrow(/vector\[7\]: expected a finite number/);
+        await settle();
+        expect(index.size).toBe(20);
+        expect(found(index, naive.get(4)!, 1)[0]!.slot).toBe(4);
+      },
+    );
 
-    test('refuses a wrong length, with its own code', () => {
-      const { index } = filled(5);
+    test('refuses a wrong length, with its own code', async () => {
+      const { index } = await filled(5);
       for (const length of [0, D - 1, D + 1]) {
         const vector = new Float32Array(length).fill(0.1);
         const code = expect.objectContaining({ code: 'vector_dimension' });
@@ -174,21 +180,21 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
       }
     });
 
-    test.each([0, -1, 1.5, Number.NaN])('refuses k = %s', (k) => {
-      const { index, naive } = filled(5);
+    test.each([0, -1, 1.5, Number.NaN])('refuses k = %s', async (k) => {
+      const { index, naive } = await filled(5);
       expect(() => index.search({ vector: naive.get(0)!, k })).toThrow(/k: expected/);
     });
 
-    test('keeps its own copy of a vector', () => {
+    test('keeps its own copy of a vector', async () => {
       const { index, settle } = create(2);
       const vector = Float32Array.of(1, 0);
       index.add({ slot: 0, vector });
       vector.set([0, 1]);
-      settle();
+      await settle();
       expect(found(index, Float32Array.of(1, 0), 1)[0]!.score).toBe(1);
     });
 
-    test('random add, remove, settle and search sequences agree with the naive map', () => {
+    test('random add, remove, settle and search sequences agree with the naive map', async () => {
       const step = fc.oneof(
         { weight: 6, arbitrary: fc.record({ op: fc.constant('add' as const), vector: fc.nat(30) }) },
         { weight: 3, arbitrary: fc.record({ op: fc.constant('remove' as const), pick: fc.nat(1000) }) },
@@ -205,8 +211,8 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
       // Few distinct vectors, so that twins, and removed vectors that come back, are common.
       const rng = createRng(9);
       const pool = Array.from({ length: 31 }, () => randomUnit(rng, 4));
-      fc.assert(
-        fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
           const { index, settle } = create(4);
           const naive = new Map<number, Float32Array>();
           let slot = 0;
@@ -218,7 +224,7 @@ export function vectorIndexContract(name: string, create: (dimension: number) =>
               const victim = slot === 0 ? 0 : s.pick % slot;
               expect(index.remove(victim)).toBe(naive.delete(victim));
             } else if (s.op === 'settle') {
-              settle();
+              await settle();
             } else {
               const query = pool[s.vector]!;
               expectSame(found(index, query, s.k, 100), naiveNearest(naive, query, s.k));

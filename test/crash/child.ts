@@ -14,6 +14,8 @@ const catalogue = await openCatalogue({
   embedderFor: async () => embedder,
   defaultModel: 'bytes',
   logger: silent,
+  // So that graphs are built, extended and swapped while it dies.
+  hnsw: { from: 50 },
 });
 const shop = catalogue.list().length
   ? catalogue.collection('shop')

@@ -21,6 +21,7 @@ test('a collection is made, listed, described and deleted', async () => {
     metric: 'cosine',
     count: 0,
     indexed: 0,
+    status: 'green',
   };
   expect(made.body).toEqual({ result: info, status: 'ok', time: expect.any(Number) });
   expect((await it.http.get('/v1/collections/lamps')).body.result).toEqual({

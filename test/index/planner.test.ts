@@ -3,6 +3,7 @@ import { HnswIndex } from '../../src/index/hnsw.ts';
 import { plannedSearch } from '../../src/index/planner.ts';
 import { createRng } from '../../src/math/rng.ts';
 import { randomUnit } from '../reference/nearest.ts';
+import { buildOnce } from './build.ts';
 
 const DIMENSION = 256;
 const COUNT = 12_000;
@@ -13,7 +14,7 @@ let index: HnswIndex;
 let queries: Float32Array[];
 const cluster: number[] = [];
 
-beforeAll(() => {
+beforeAll(async () => {
   const rng = createRng(5);
   const centres = Array.from({ length: CLUSTERS }, () => randomUnit(rng, DIMENSION));
   const near = (c: number) => {
@@ -26,7 +27,7 @@ beforeAll(() => {
     cluster.push(rng.int(CLUSTERS));
     index.add({ slot, vector: near(cluster[slot]!) });
   }
-  while (index.advance(1000));
+  await buildOnce(index);
   queries = Array.from({ length: 40 }, (_, i) => near(i % CLUSTERS));
 });
 
@@ -72,6 +73,17 @@ describe('plannedSearch', () => {
     expect(recallAndPlans((slot) => slot % 10 === 0).kinds).toEqual(['scan']);
     expect(recallAndPlans((slot) => cluster[slot]! % 8 !== 0).kinds).toEqual(['graph', 'graph, then scan']);
     expect(recallAndPlans(() => false)).toEqual({ recall: Number.NaN, kinds: ['none'] });
+  });
+
+  test('without a graph everything is scanned, and said so', () => {
+    const bare = new HnswIndex({ dimension: 2, from: 2 });
+    const vector = Float32Array.of(1, 0);
+    const all = { mask: new Uint8Array(64).fill(1, 0, 3), matches: 3 };
+    for (let slot = 0; slot < 3; slot++) bare.add({ slot, vector });
+    const plan = (options: object) => plannedSearch({ index: bare, vector, k: 1, ...options }).plan;
+    for (const options of [{}, { ef: 5 }, { ef: 5, selection: all }]) {
+      expect(plan(options)).toMatchObject({ kind: 'scan', reason: 'there is no graph yet', candidates: 3 });
+    }
   });
 
   test('exact, a width, few matches, all matches', () => {

@@ -2,16 +2,10 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { assemble } from '../../scripts/wasm.ts';
 import { dot } from '../../src/math/dot.ts';
 import { createRng, type Rng } from '../../src/math/rng.ts';
-import { SCAN_WASM } from '../../src/math/scan-wasm.ts';
 import { VectorRows } from '../../src/math/vector-rows.ts';
 import { randomUnit } from '../reference/nearest.ts';
-
-test('scan-wasm.ts is what scan.wat assembles to', async () => {
-  expect(await assemble()).toBe(SCAN_WASM);
-});
 
 /** Unit vectors, some of them equal or nearly so, some with one large component, some far from unit length. */
 function vectorsOf(options: { rng: Rng; count: number; dimension: number }): Float32Array[] {

@@ -1,6 +1,4 @@
-// One WebAssembly memory that grows in place, and the scan kernel bound to it. What lies where is vector-rows.ts's.
-
-import { SCAN_WASM } from './scan-wasm.ts';
+// One WebAssembly memory that grows in place, and a kernel bound to it. What lies where is its user's to say.
 
 /** What is used here of the global of that name: TypeScript has its types only with the browser's. */
 declare namespace WebAssembly {
@@ -19,42 +17,32 @@ declare namespace WebAssembly {
 }
 
 const PAGE_BYTES = 65_536;
+/** All that 32 bits can address, less a page: an address beyond the last byte must fit too. */
+export const MOST_WASM_BYTES = 2 ** 32 - PAGE_BYTES;
 
-/** What scan.wat exports; addresses are in bytes. */
-export interface ScanKernel {
-  sift(
-    query: number,
-    rows: number,
-    bytes: number,
-    list: number,
-    count: number,
-    kept: number,
-    out: number,
-    scale: number,
-    perError: number,
-    perNorm: number,
-    floor: number,
-  ): number;
-}
+const compiled = new Map<string, WebAssembly.Module>();
 
-let compiled: WebAssembly.Module | undefined;
-
-export class ScanMemory {
-  readonly kernel: ScanKernel;
+export class WasmMemory<Kernel> {
+  /** What the module exports; addresses are in bytes. */
+  readonly kernel: Kernel;
   readonly #memory: WebAssembly.Memory;
   readonly #mostPages: number;
   /** The whole memory; made anew when it has grown. */
   f32!: Float32Array;
   i8!: Int8Array;
+  u8!: Uint8Array;
   i16!: Int16Array;
   u32!: Uint32Array;
 
-  constructor(options: { mostBytes: number }) {
-    this.#mostPages = Math.ceil(options.mostBytes / PAGE_BYTES);
+  /** `wasm`: the module, base64. */
+  constructor(options: { wasm: string; mostBytes: number }) {
+    const { wasm, mostBytes } = options;
+    this.#mostPages = Math.ceil(mostBytes / PAGE_BYTES);
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: this.#mostPages });
-    compiled ??= new WebAssembly.Module(Buffer.from(SCAN_WASM, 'base64'));
-    const instance = new WebAssembly.Instance(compiled, { env: { memory: this.#memory } });
-    this.kernel = instance.exports as ScanKernel;
+    const module = compiled.get(wasm) ?? new WebAssembly.Module(Buffer.from(wasm, 'base64'));
+    compiled.set(wasm, module);
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    this.kernel = instance.exports as Kernel;
     this.#view();
   }
 
@@ -75,6 +63,7 @@ export class ScanMemory {
     const { buffer } = this.#memory;
     this.f32 = new Float32Array(buffer);
     this.i8 = new Int8Array(buffer);
+    this.u8 = new Uint8Array(buffer);
     this.i16 = new Int16Array(buffer);
     this.u32 = new Uint32Array(buffer);
   }
