@@ -12,6 +12,7 @@ import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
+import { openApiRoutes } from './routes/openapi.ts';
 import { sampleRoutes } from './routes/samples.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
@@ -53,6 +54,7 @@ export function createApp(options: AppOptions): Express {
     ...queryRoutes({ catalogue, limits }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,
+    ...openApiRoutes({ routes: () => routes }),
   ];
   app.use(createRouter({ routes, limits }));
   app.use(express.static(UI_FOLDER, { etag: true }));

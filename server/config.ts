@@ -1,6 +1,7 @@
 // The environment, parsed once into a typed object with defaults and bounds. The only reader of process.env's
 // values; nothing else in server/ knows the names of the variables.
 
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AttractorError, show } from '../src/errors/error.ts';
@@ -109,6 +110,9 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
     },
   };
 }
+
+/** Of the package. */
+export const VERSION: string = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')).version;
 
 /** Folder of the demo shop, inside the package. */
 export const DEMO_FOLDER = join(PACKAGE, 'examples/furniture');

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { readDemo } from '../../server/demo.ts';
 import { docsRoutes } from '../../server/routes/docs.ts';
 import { healthRoutes } from '../../server/routes/health.ts';
+import { openApiRoutes } from '../../server/routes/openapi.ts';
 import { sampleRoutes } from '../../server/routes/samples.ts';
 import { itemRoutes } from '../../server/routes/v1/collections/items.ts';
 import { queryRoutes } from '../../server/routes/v1/collections/query.ts';
@@ -40,6 +41,7 @@ test('docs/api.md has every route, and no route that does not exist', async () =
     ...collectionRoutes({ catalogue }),
     ...itemRoutes({ catalogue, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
+    ...openApiRoutes({ routes: () => [] }),
     ...sampleRoutes({ demo: await readDemo({ folder: join(ROOT, 'examples/furniture') }) }),
   ].map(({ method, path }) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, '{$1}')}`);
   const missing = routes.filter(

@@ -32,6 +32,7 @@ const HOMES: Record<string, readonly string[]> = {
   multer: ['server'],
   helmet: ['server'],
   pino: ['server'],
+  '@asteasolutions/zod-to-openapi': ['server'],
 };
 
 const MAX_LINES = 500;
