@@ -39,7 +39,7 @@ const numbers = z.unknown().transform((value, context): Float32Array => {
   }
   return out;
 });
-export const vector = (numbers as z.ZodType<Float32Array, readonly number[]>).meta({
+export const vector = (numbers as z.ZodType<Float32Array, ArrayLike<number>>).meta({
   type: 'array',
   items: { type: 'number' },
   minItems: 1,

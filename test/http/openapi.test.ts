@@ -155,6 +155,7 @@ const CALLS: [operation: string, send: Send][] = [
   ['GET /samples/{file}', (http) => http.get('/samples/f0046-8.jpg')],
   ['GET /docs/errors', (http) => http.get('/docs/errors')],
   ['GET /docs/api', (http) => http.get('/docs/api')],
+  ['GET /docs/client', (http) => http.get('/docs/client')],
   ['GET /openapi.json', (http) => http.get('/openapi.json')],
 ];
 
