@@ -39,6 +39,7 @@ const environment = z.object({
       'one of fatal, error, warn, info, debug, trace, silent',
     )
     .default('info'),
+  ATTRACTOR_ACCESS_LOG: flag(false),
   ATTRACTOR_EMBED_PROCESSES: integer(1, 64).optional(),
   ATTRACTOR_HNSW_EF: integer(1, 10_000).default(100),
   ATTRACTOR_AUDIT_EVERY: integer(0, 1_000_000_000).default(100),
@@ -68,6 +69,8 @@ export interface Config {
   readonly model: string;
   readonly demo: boolean;
   readonly logLevel: string;
+  /** One line of the level info per request. */
+  readonly accessLog: boolean;
   /** Default: one per core, at most 4. */
   readonly embedProcesses: number | undefined;
   /** Search width of the graph where a query names none. */
@@ -99,6 +102,7 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
     model: env.ATTRACTOR_MODEL,
     demo: env.ATTRACTOR_DEMO,
     logLevel: env.ATTRACTOR_LOG_LEVEL,
+    accessLog: env.ATTRACTOR_ACCESS_LOG,
     embedProcesses: env.ATTRACTOR_EMBED_PROCESSES,
     ef: env.ATTRACTOR_HNSW_EF,
     auditEvery: env.ATTRACTOR_AUDIT_EVERY,

@@ -4,11 +4,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
+import { observers } from '../src/catalogue/observer.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER, parseConfig } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
+import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import type { Readiness } from './routes/health.ts';
 
 /** Exit codes: bad input, and what could not be finished in time. */
@@ -41,6 +44,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
   // Started beside the catalogue, so that the first query does not wait for it.
   const embedder = embedderFor(config.model);
   embedder.catch(() => {});
+  const metrics = createMetrics();
   const catalogue = await openCatalogue({
     directory: config.data,
     // The embedder has read its model already; reading it again here would stall the event loop.
@@ -54,7 +58,9 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     logger: log,
     hnsw: { ef: config.ef },
     auditEvery: config.auditEvery,
+    observer: observers([metrics.observer, tracingObserver]),
   });
+  metrics.watch({ catalogue });
   try {
     const { provider } = await embedder;
     let state: Readiness = { ready: false };
@@ -63,6 +69,8 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       ready: () => (stop.aborted ? { ready: false } : state),
       logger: log,
       limits: config.limits,
+      metrics,
+      accessLog: config.accessLog,
       demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
     });
     const server = createServer(

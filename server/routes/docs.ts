@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DOCS_FOLDER } from '../config.ts';
 import type { Route } from '../http/route.ts';
 
-export const docsRoutes: readonly Route[] = ['errors', 'api', 'client'].map((page) => ({
+export const docsRoutes: readonly Route[] = ['errors', 'api', 'client', 'operations'].map((page) => ({
   method: 'get',
   path: `/docs/${page}`,
   doc: { summary: `docs/${page}.md`, media: { 'text/plain': undefined } },

@@ -16,6 +16,10 @@ export function collectionOf(context: CollectionContext): Collection {
       return { ...info, count: index.size, indexed: index.inGraph };
     },
 
+    get tombstones() {
+      return context.maintained.index.graph.tombstones;
+    },
+
     get recall() {
       return context.audit.report();
     },

@@ -32,7 +32,9 @@ const HOMES: Record<string, readonly string[]> = {
   multer: ['server'],
   helmet: ['server'],
   pino: ['server'],
-  '@asteasolutions/zod-to-openapi': ['server'],
+  '@asteasolutions/zod-to-openapi': ['server/http'],
+  '@opentelemetry/api': ['server/http'],
+  'prom-client': ['server/metrics'],
 };
 
 const MAX_LINES = 500;

@@ -156,6 +156,8 @@ const CALLS: [operation: string, send: Send][] = [
   ['GET /docs/errors', (http) => http.get('/docs/errors')],
   ['GET /docs/api', (http) => http.get('/docs/api')],
   ['GET /docs/client', (http) => http.get('/docs/client')],
+  ['GET /docs/operations', (http) => http.get('/docs/operations')],
+  ['GET /metrics', (http) => http.get('/metrics')],
   ['GET /openapi.json', (http) => http.get('/openapi.json')],
 ];
 
