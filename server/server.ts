@@ -7,12 +7,13 @@ import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { observers } from '../src/catalogue/observer.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { createApp } from './app.ts';
-import { type Config, DEMO_FOLDER, parseConfig } from './config.ts';
+import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
 import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Readiness } from './routes/health.ts';
+import { readSettings, type Settings } from './settings.ts';
 
 /** Exit codes: bad input, and what could not be finished in time. */
 const BAD_INPUT = 2;
@@ -20,8 +21,10 @@ const FORCED = 1;
 const DRAIN_MS = 10_000;
 
 async function main(): Promise<void> {
-  const config = readConfig();
+  const settings = settled();
+  const { config } = settings;
   const log = createLog({ level: config.logLevel });
+  logSettings(settings, log);
   const stop = onSignal(log);
   try {
     await serve(config, log, stop);
@@ -110,13 +113,21 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
   log.info({}, 'Stopped: everything is saved.');
 }
 
-function readConfig(): Config {
+function settled(): Settings {
   try {
-    return parseConfig({ env: process.env, cwd: process.cwd() });
+    return readSettings({ env: process.env, cwd: process.cwd() });
   } catch (error) {
     process.stderr.write(`${asAttractorError(error).message}\n`);
     process.exit(BAD_INPUT);
   }
+}
+
+/** What differs from the defaults, in one line. */
+function logSettings({ file, settings, unknown }: Settings, log: Log): void {
+  const differing = settings.filter(({ differs }) => differs).map(({ name, value }) => [name, value]);
+  log.info({ file, settings: Object.fromEntries(differing) }, 'Settings that differ from the defaults.');
+  if (unknown.length > 0)
+    log.warn({ unknown }, 'These variables are no settings: attractor config lists them.');
 }
 
 /** Fires at the first SIGTERM or SIGINT. A second one, or a drain that takes too long, ends the process at once. */
