@@ -10,8 +10,12 @@ import type { DemoShop } from './demo.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
+import { traceRequests } from './http/tracing.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
+import { metricsRoutes } from './routes/metrics.ts';
+import { openApiRoutes } from './routes/openapi.ts';
 import { sampleRoutes } from './routes/samples.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
@@ -22,17 +26,22 @@ export interface AppOptions {
   readonly ready: () => Readiness;
   readonly logger: Logger;
   readonly limits: Limits;
+  /** Absent: /metrics does not exist. */
+  readonly metrics?: Metrics;
+  /** True: a line of the level info per request. */
+  readonly accessLog?: boolean;
   /** Absent: /samples does not exist. */
   readonly demo?: DemoShop;
 }
 
 export function createApp(options: AppOptions): Express {
-  const { catalogue, ready, logger, limits, demo } = options;
+  const { catalogue, ready, logger, limits, demo, metrics, accessLog } = options;
   const app = express();
   app.disable('x-powered-by');
   // ETags are set where there is a hash; hashing every JSON answer would be work for nothing.
   app.disable('etag');
-  app.use(requestContext({ logger }));
+  app.use(requestContext({ logger, accessLog, metrics }));
+  app.use(traceRequests());
   app.use(
     helmet({
       contentSecurityPolicy: {
@@ -53,6 +62,8 @@ export function createApp(options: AppOptions): Express {
     ...queryRoutes({ catalogue, limits }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,
+    ...(metrics ? metricsRoutes({ metrics }) : []),
+    ...openApiRoutes({ routes: () => routes }),
   ];
   app.use(createRouter({ routes, limits }));
   app.use(express.static(UI_FOLDER, { etag: true }));

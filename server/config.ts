@@ -1,6 +1,7 @@
-// The environment, parsed once into a typed object with defaults and bounds. The only reader of process.env's
-// values; nothing else in server/ knows the names of the variables.
+// The settings, parsed once into a typed object with defaults and bounds, from texts as the environment has them.
+// Nothing else in server/ knows their names; where they come from is settings.ts.
 
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AttractorError, show } from '../src/errors/error.ts';
@@ -28,6 +29,7 @@ const flag = (fallback: boolean) =>
 const environment = z.object({
   PORT: integer(0, 65_535).default(3000),
   HOST: text('127.0.0.1'),
+  ATTRACTOR_CONFIG: text('attractor.config.json'),
   ATTRACTOR_DATA: text('data'),
   ATTRACTOR_MODELS: text('models'),
   ATTRACTOR_MODEL: text('furniture'),
@@ -38,6 +40,7 @@ const environment = z.object({
       'one of fatal, error, warn, info, debug, trace, silent',
     )
     .default('info'),
+  ATTRACTOR_ACCESS_LOG: flag(false),
   ATTRACTOR_EMBED_PROCESSES: integer(1, 64).optional(),
   ATTRACTOR_HNSW_EF: integer(1, 10_000).default(100),
   ATTRACTOR_AUDIT_EVERY: integer(0, 1_000_000_000).default(100),
@@ -46,6 +49,16 @@ const environment = z.object({
   ATTRACTOR_MAX_IMAGE_PIXELS: integer(10_000, 1_000_000_000).default(100_000_000),
   ATTRACTOR_MAX_ITEMS_PER_CALL: integer(1, 10_000).default(256),
 });
+
+/** Their names, in the order of the documentation. */
+export const SETTINGS: readonly string[] = Object.keys(environment.shape);
+
+/** By name, defaults filled in. For values that `parseConfig` took. */
+export const settingsOf = (env: NodeJS.ProcessEnv): Readonly<Record<string, unknown>> =>
+  environment.parse(env);
+
+/** Never shown: not in a message, not in a log. */
+export const isSecret = (name: string) => /KEY|SECRET|TOKEN|PASSWORD/.test(name);
 
 /** What one request may bring. Bytes are of the decoded content. */
 export interface Limits {
@@ -67,6 +80,8 @@ export interface Config {
   readonly model: string;
   readonly demo: boolean;
   readonly logLevel: string;
+  /** One line of the level info per request. */
+  readonly accessLog: boolean;
   /** Default: one per core, at most 4. */
   readonly embedProcesses: number | undefined;
   /** Search width of the graph where a query names none. */
@@ -82,7 +97,7 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const name = String(issue.path[0]);
-    const received = show(options.env[name]);
+    const received = isSecret(name) ? 'another text' : show(options.env[name]);
     throw new AttractorError('invalid_argument', `${name}: expected ${issue.message}, received ${received}`, {
       field: name,
       expected: issue.message,
@@ -98,6 +113,7 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
     model: env.ATTRACTOR_MODEL,
     demo: env.ATTRACTOR_DEMO,
     logLevel: env.ATTRACTOR_LOG_LEVEL,
+    accessLog: env.ATTRACTOR_ACCESS_LOG,
     embedProcesses: env.ATTRACTOR_EMBED_PROCESSES,
     ef: env.ATTRACTOR_HNSW_EF,
     auditEvery: env.ATTRACTOR_AUDIT_EVERY,
@@ -109,6 +125,9 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
     },
   };
 }
+
+/** Of the package. */
+export const VERSION: string = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')).version;
 
 /** Folder of the demo shop, inside the package. */
 export const DEMO_FOLDER = join(PACKAGE, 'examples/furniture');

@@ -4,12 +4,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
+import { observers } from '../src/catalogue/observer.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { createApp } from './app.ts';
-import { type Config, DEMO_FOLDER, parseConfig } from './config.ts';
+import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
+import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import type { Readiness } from './routes/health.ts';
+import { readSettings, type Settings } from './settings.ts';
 
 /** Exit codes: bad input, and what could not be finished in time. */
 const BAD_INPUT = 2;
@@ -17,8 +21,10 @@ const FORCED = 1;
 const DRAIN_MS = 10_000;
 
 async function main(): Promise<void> {
-  const config = readConfig();
+  const settings = settled();
+  const { config } = settings;
   const log = createLog({ level: config.logLevel });
+  logSettings(settings, log);
   const stop = onSignal(log);
   try {
     await serve(config, log, stop);
@@ -41,6 +47,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
   // Started beside the catalogue, so that the first query does not wait for it.
   const embedder = embedderFor(config.model);
   embedder.catch(() => {});
+  const metrics = createMetrics();
   const catalogue = await openCatalogue({
     directory: config.data,
     // The embedder has read its model already; reading it again here would stall the event loop.
@@ -55,7 +62,9 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     hnsw: { ef: config.ef },
     auditEvery: config.auditEvery,
     memory: () => process.availableMemory(),
+    observer: observers([metrics.observer, tracingObserver]),
   });
+  metrics.watch({ catalogue });
   try {
     const { provider } = await embedder;
     let state: Readiness = { ready: false };
@@ -64,6 +73,8 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       ready: () => (stop.aborted ? { ready: false } : state),
       logger: log,
       limits: config.limits,
+      metrics,
+      accessLog: config.accessLog,
       demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
     });
     const server = createServer(
@@ -103,13 +114,21 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
   log.info({}, 'Stopped: everything is saved.');
 }
 
-function readConfig(): Config {
+function settled(): Settings {
   try {
-    return parseConfig({ env: process.env, cwd: process.cwd() });
+    return readSettings({ env: process.env, cwd: process.cwd() });
   } catch (error) {
     process.stderr.write(`${asAttractorError(error).message}\n`);
     process.exit(BAD_INPUT);
   }
+}
+
+/** What differs from the defaults, in one line. */
+function logSettings({ file, settings, unknown }: Settings, log: Log): void {
+  const differing = settings.filter(({ differs }) => differs).map(({ name, value }) => [name, value]);
+  log.info({ file, settings: Object.fromEntries(differing) }, 'Settings that differ from the defaults.');
+  if (unknown.length > 0)
+    log.warn({ unknown }, 'These variables are no settings: attractor config lists them.');
 }
 
 /** Fires at the first SIGTERM or SIGINT. A second one, or a drain that takes too long, ends the process at once. */

@@ -67,8 +67,14 @@ export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
   return function handleError(thrown: unknown, request, response, _next) {
     const error = fromLibraries(thrown);
     if (error.status >= 500) {
+      request.span?.recordException(error);
       options.logger.error(
-        { request_id: request.id, code: error.code, err: error.cause ?? error },
+        {
+          request_id: request.id,
+          trace_id: request.traceId,
+          code: error.code,
+          err: error.cause ?? error,
+        },
         error.message,
       );
     }

@@ -5,6 +5,7 @@ import express, { type Request, type Response, type Router } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
 import { type Body, createBodyReader, type Reads } from './body.ts';
+import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
 import { seconds } from './request.ts';
 import { parse, strict } from './validate.ts';
@@ -31,6 +32,8 @@ export interface Route {
   /** Absent: the body is not read. */
   readonly reads?: Reads;
   readonly query?: true;
+  /** For /openapi.json; a test fails for a route without it. */
+  readonly doc?: RouteDoc;
   handle(call: Call): Reply | Promise<Reply>;
 }
 

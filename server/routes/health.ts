@@ -2,6 +2,7 @@
 
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Route } from '../http/route.ts';
+import * as replies from '../schemas/replies.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -13,6 +14,7 @@ export function healthRoutes(options: { ready: () => Readiness }): Route[] {
   const alive = (path: string): Route => ({
     method: 'get',
     path,
+    doc: { summary: 'The process answers', tag: 'health', result: replies.alive },
     handle: () => ({ result: { alive: true } }),
   });
   return [
@@ -21,6 +23,11 @@ export function healthRoutes(options: { ready: () => Readiness }): Route[] {
     {
       method: 'get',
       path: '/readyz',
+      doc: {
+        summary: 'Opened, demo imported, not stopping; else 503',
+        tag: 'health',
+        result: replies.readiness,
+      },
       handle() {
         const state = options.ready();
         if (state.ready) return { result: state };

@@ -16,10 +16,14 @@ export const name = z.string(NAME).regex(/^[A-Za-z0-9][\w-]{0,63}$/, NAME);
 
 // "." and ".." cannot be addressed: URLs are normalised before they are sent.
 const ID = '1 to 256 characters, none of them control characters, and not "." or ".."';
-export const id = z.string(ID).regex(/^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]{1,256}$/u, ID);
+export const id = z
+  .string(ID)
+  .regex(/^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]{1,256}$/u, ID)
+  // JSON Schema's patterns are of this kind without a flag.
+  .meta({ pattern: '^(?!\\.{1,2}$)[^\\p{Cc}\\p{Cs}]{1,256}$' });
 
 /** Finite numbers in float32's range, as a Float32Array; one pass, because bodies carry hundreds of thousands. */
-export const vector = z.unknown().transform((value, context): Float32Array => {
+const numbers = z.unknown().transform((value, context): Float32Array => {
   const fail = (path: PropertyKey[], message: string) => {
     context.issues.push({ code: 'custom', input: value, path, message });
     return z.NEVER;
@@ -34,6 +38,12 @@ export const vector = z.unknown().transform((value, context): Float32Array => {
     if (typeof value[i] !== 'number' || !Number.isFinite(out[i])) return fail([i], 'a finite number');
   }
   return out;
+});
+export const vector = (numbers as z.ZodType<Float32Array, ArrayLike<number>>).meta({
+  type: 'array',
+  items: { type: 'number' },
+  minItems: 1,
+  maxItems: MAX_DIMENSION,
 });
 
 /** The base64 text, from `"..."` or `{base64: "..."}`. */

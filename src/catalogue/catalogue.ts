@@ -9,6 +9,7 @@ import type { HnswOptions } from '../index/hnsw.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
 import { collectionOf } from './collection.ts';
 import { type IndexOptions, MaintainedIndex } from './maintained-index.ts';
+import type { CatalogueObserver } from './observer.ts';
 import { RecallAudit } from './recall-audit.ts';
 import type { Catalogue, Collection, CollectionInfo } from './types.ts';
 import { LIMITS } from './validate.ts';
@@ -31,6 +32,8 @@ export interface CatalogueOptions {
   readonly build?: IndexOptions['build'];
   /** One of so many queries that the graph answers is answered again exactly, in the background. Default 100; 0: none. */
   readonly auditEvery?: number;
+  /** Is told of the work on every collection. */
+  readonly observer?: CatalogueObserver;
 }
 
 const NAME = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${LIMITS.collectionName - 1}}$`);
@@ -54,6 +57,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
       'auditEvery',
       'memory',
       'build',
+      'observer',
     ],
     'catalogue',
   );
@@ -184,6 +188,7 @@ class StoredCatalogue implements Catalogue {
       audit,
       embedder: () => this.#embedder(row.model),
       clock,
+      observer: this.#options.observer,
       assertOpen: () => {
         if (this.#get(row.name).row.id !== row.id) throw notFound(row.name);
       },

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { asAttractorError } from '../errors/error.ts';
 import { addCompare, addFindRate } from './compare.ts';
+import { addConfig } from './config.ts';
 import { addData } from './data.ts';
 import { addDoctor } from './doctor.ts';
 import { addDuplicates } from './duplicates.ts';
@@ -35,6 +36,7 @@ addImport(program);
 addModel(program);
 addSnapshot(program);
 addDuplicates(program);
+addConfig(program);
 addDoctor(program);
 
 // `attractor ... | head`: whoever reads has seen enough.

@@ -10,11 +10,15 @@ import supertest from 'supertest';
 import { createApp } from '../../server/app.ts';
 import type { Limits } from '../../server/config.ts';
 import type { DemoShop } from '../../server/demo.ts';
+import { tracingObserver } from '../../server/http/tracing.ts';
+import { createMetrics } from '../../server/metrics/metrics.ts';
 import type { Readiness } from '../../server/routes/health.ts';
 import { openCatalogue } from '../../src/catalogue/catalogue.ts';
+import { observers } from '../../src/catalogue/observer.ts';
 import type { Catalogue, Collection } from '../../src/catalogue/types.ts';
 import { readDataset } from '../../src/dataset/read.ts';
 import { createEmbedder } from '../../src/embed/pool.ts';
+import type { HnswOptions } from '../../src/index/hnsw.ts';
 import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
 
 export const DIMENSION = 32;
@@ -38,12 +42,15 @@ export interface TestShop {
   close(): Promise<void>;
 }
 
-export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestShop> {
+export async function openShop(
+  options: { demo?: DemoShop; accessLog?: boolean; auditEvery?: number; hnsw?: HnswOptions } = {},
+): Promise<TestShop> {
   const folder = await mkdtemp(join(tmpdir(), 'attractor-http-'));
   const directory = join(folder, 'models/tiny');
   const model = await tinyBackbone({ directory });
   const log: Record<string, unknown>[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => log.push(JSON.parse(line)) });
+  const metrics = createMetrics();
   const catalogue = await openCatalogue({
     directory: join(folder, 'data'),
     models: async () => ({ name: 'tiny', fingerprint: model.fingerprint, dimension: DIMENSION }),
@@ -56,7 +63,11 @@ export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestS
       }),
     defaultModel: 'tiny',
     logger,
+    auditEvery: options.auditEvery,
+    hnsw: options.hnsw,
+    observer: observers([metrics.observer, tracingObserver]),
   });
+  metrics.watch({ catalogue });
   const { rows } = await readDataset({ path: await tinyShop({ folder, classes: 4, each: 3 }) });
   const images = new Map<string, Buffer>();
   for (const row of rows) images.set(`${row.label}-${row.attributes.view}`, await readFile(row.image));
@@ -75,6 +86,8 @@ export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestS
     ready: () => readiness.state,
     logger,
     limits: LIMITS,
+    metrics,
+    accessLog: options.accessLog,
     demo: options.demo,
   });
   return {

@@ -16,6 +16,7 @@ test('an empty environment gives the defaults; data starts from the working fold
     model: 'furniture',
     demo: true,
     logLevel: 'info',
+    accessLog: false,
     embedProcesses: undefined,
     ef: 100,
     auditEvery: 100,

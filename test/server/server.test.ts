@@ -29,6 +29,23 @@ test('a bad setting is one sentence and exit code 2', async () => {
   expect(code).toBe(2);
 });
 
+test('the first line of the log says what differs from the defaults; the second what is no setting', async () => {
+  await start({ ATTRACTOR_DEMO: 'false', ATTRACTOR_HNSW_EF: '100', ATTRACTOR_TYPO: '1' });
+  const [first, second] = server!.log as unknown as [
+    { settings: object },
+    { unknown: string[]; level: number },
+  ];
+  expect(first.settings).toEqual({
+    PORT: 0,
+    ATTRACTOR_DATA: `${home.folder}/data`,
+    ATTRACTOR_MODELS: `${home.folder}/models`,
+    ATTRACTOR_MODEL: 'tiny',
+    ATTRACTOR_EMBED_PROCESSES: 1,
+    ATTRACTOR_DEMO: false,
+  });
+  expect(second).toMatchObject({ level: 40, unknown: ['ATTRACTOR_TYPO'] });
+});
+
 test('a model that is not there ends the start with exit code 2, and says where it was looked for', async () => {
   const child = spawnServer({ folder: home.folder, env: { ATTRACTOR_MODEL: 'nobody' } });
   const said = text(child.stdout!);

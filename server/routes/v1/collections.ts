@@ -1,9 +1,11 @@
 // /v1/collections and /v1/collections/{collection}
 
+import { z } from 'zod';
 import type { Catalogue, RecallReport } from '../../../src/catalogue/types.ts';
 import type { Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { collectionName, createCollection } from '../../schemas/collections.ts';
+import * as replies from '../../schemas/replies.ts';
 
 export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
   const path = '/v1/collections/:collection';
@@ -11,11 +13,13 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'get',
       path: '/v1/collections',
+      doc: { summary: 'All collections', result: replies.collectionList },
       handle: () => ({ result: { collections: catalogue.list() } }),
     },
     {
       method: 'get',
       path,
+      doc: { summary: 'One collection, and the live audit of its recall', result: replies.collection },
       handle({ params }) {
         const { info, recall } = catalogue.collection(params.collection!);
         return { result: { ...info, recall: showRecall(recall) } };
@@ -25,6 +29,13 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       method: 'put',
       path,
       reads: 'json',
+      doc: {
+        summary: 'Make a collection',
+        params: collectionName,
+        body: createCollection,
+        bodyOptional: true,
+        result: replies.collectionInfo,
+      },
       async handle({ params, fields }) {
         const { collection: name } = parse(collectionName, params);
         const { model } = parse(createCollection, fields);
@@ -35,6 +46,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'delete',
       path,
+      doc: { summary: 'Delete a collection with all its items', result: z.literal(true) },
       handle({ params }) {
         catalogue.dropCollection(params.collection!);
         return { result: true };

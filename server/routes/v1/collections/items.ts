@@ -10,6 +10,7 @@ import { fromJson, fromText } from '../../../http/options.ts';
 import type { Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
 import { deleteItems, getItem, itemAddress, uploadItem, upsertItems } from '../../../schemas/items.ts';
+import * as replies from '../../../schemas/replies.ts';
 import { showItem } from '../shape.ts';
 
 export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logger: Logger }): Route[] {
@@ -22,6 +23,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       method: 'put',
       path: items,
       reads: 'json',
+      doc: { summary: 'Add or replace items', body: upsertBody, result: replies.upsertResults },
       async handle({ params, fields, signal, requestId }) {
         const collection = catalogue.collection(params.collection!);
         const inputs = parse(upsertBody, fields).items.map((input, i) => toInput(input, `items[${i}].image`));
@@ -39,6 +41,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       method: 'post',
       path: `${items}/delete`,
       reads: 'json',
+      doc: { summary: 'Delete items by id', body: deleteItems, result: replies.deleted },
       handle({ params, fields }) {
         const collection = catalogue.collection(params.collection!);
         return { result: collection.delete(parse(deleteItems, fields)) };
@@ -48,6 +51,12 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       method: 'put',
       path: item,
       reads: 'upload',
+      doc: {
+        summary: 'Add or replace an item by upload',
+        params: itemAddress,
+        form: uploadItem,
+        result: replies.upsertResult,
+      },
       async handle({ params, fields, image, signal }) {
         const collection = catalogue.collection(params.collection!);
         const { id } = parse(itemAddress, params);
@@ -62,6 +71,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       method: 'get',
       path: item,
       query: true,
+      doc: { summary: 'One item', query: getItem, result: replies.item },
       handle({ params, query }) {
         const collection = catalogue.collection(params.collection!);
         const { with_vector: withVector } = parse(getItem, fromText(query), 'query');
@@ -71,6 +81,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
     {
       method: 'delete',
       path: item,
+      doc: { summary: 'Delete an item', result: replies.deleted },
       handle({ params }) {
         const collection = catalogue.collection(params.collection!);
         return { result: collection.delete({ ids: [params.id!] }) };
@@ -79,6 +90,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
     {
       method: 'get',
       path: `${item}/image`,
+      doc: { summary: 'The picture of an item, as it was sent', media: { 'image/*': undefined } },
       handle({ params }) {
         const { bytes, mime, hash } = catalogue.collection(params.collection!).image({ id: params.id! });
         return {

@@ -22,6 +22,7 @@ import {
   uploadGroupOptions,
   uploadOptions,
 } from '../../../schemas/query.ts';
+import * as replies from '../../../schemas/replies.ts';
 import { showHit } from '../shape.ts';
 
 export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): Route[] {
@@ -33,6 +34,14 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
       path,
       reads: 'json or upload',
       query: true,
+      doc: {
+        summary: 'The items most like an image, an item, a vector or examples',
+        query: uploadOptions,
+        body: queryBody,
+        form: uploadOptions,
+        result: replies.points,
+        beside: replies.account,
+      },
       async handle(call) {
         const name = call.params.collection!;
         const collection = catalogue.collection(name);
@@ -57,6 +66,14 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
       path: `${path}/groups`,
       reads: 'json or upload',
       query: true,
+      doc: {
+        summary: 'The products most like it, each with its best items',
+        query: uploadGroupOptions,
+        body: groupsBody,
+        form: uploadGroupOptions,
+        result: replies.groups,
+        beside: replies.account,
+      },
       async handle(call) {
         const name = call.params.collection!;
         const collection = catalogue.collection(name);
