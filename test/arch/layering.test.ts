@@ -11,7 +11,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const LAYERS = [
   ['src/errors'],
   ['src/math'],
-  ['src/onnx', 'src/image', 'src/metrics', 'src/store', 'src/dataset', 'src/filter'],
+  ['src/onnx', 'src/image', 'src/metrics', 'src/store', 'src/dataset', 'src/filter', 'src/fetch'],
   ['src/runtime', 'src/model', 'src/index'],
   ['src/embed'],
   ['src/catalogue'],
@@ -28,6 +28,8 @@ const HOMES: Record<string, readonly string[]> = {
   'better-sqlite3': ['src/store'],
   '@tensorflow/tfjs': ['training/engine/tfjs'],
   '@tensorflow/tfjs-backend-wasm': ['training/engine/tfjs'],
+  undici: ['src/fetch'],
+  'ipaddr.js': ['src/fetch'],
   express: ['server'],
   multer: ['server'],
   helmet: ['server'],
