@@ -111,7 +111,7 @@ export function createImageFetcher(options: FetchOptions = {}): ImageFetcher {
   }
 
   async function ask(url: URL, signal: AbortSignal): Promise<Uint8Array | { location: string }> {
-    const answer = await request(url, { dispatcher: agent, headers: HEADERS, signal });
+    const answer = await started(request(url, { dispatcher: agent, headers: HEADERS, signal }), signal);
     const { statusCode: status, headers, body } = answer;
     try {
       const location = String(headers.location ?? '');
@@ -138,6 +138,21 @@ export function createImageFetcher(options: FetchOptions = {}): ImageFetcher {
     }
     return Buffer.concat(chunks);
   }
+}
+
+/** undici hears of the signal only once it is connected: a name server that is silent would hold us beyond our time. */
+function started(answer: Promise<Dispatcher.ResponseData>, signal: AbortSignal) {
+  return new Promise<Dispatcher.ResponseData>((resolve, reject) => {
+    const stop = () => {
+      reject(signal.reason);
+      answer.then(
+        ({ body }) => body.on('error', () => {}).destroy(),
+        () => {},
+      );
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 function unreachable(what: string, cause?: unknown): AttractorError {
