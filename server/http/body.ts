@@ -4,6 +4,7 @@ import express, { type Request, type Response } from 'express';
 import multer from 'multer';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
+import { checkJson } from './json-guard.ts';
 
 /** What a route reads. `upload` is multipart/form-data with one file part, `image`. */
 export type Reads = 'json' | 'upload' | 'json or upload';
@@ -23,13 +24,23 @@ const TYPES: Record<Reads, string> = {
 
 type Middleware = (request: Request, response: Response, next: (error?: unknown) => void) => void;
 
-const run = (middleware: Middleware, request: Request, response: Response) =>
+export const run = (middleware: Middleware, request: Request, response: Response) =>
   new Promise<void>((resolve, reject) => {
     middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)));
   });
 
 export function createBodyReader(limits: Limits) {
-  const json = express.json({ limit: limits.bodyBytes });
+  const json = express.json({
+    limit: limits.bodyBytes,
+    verify(_request, _response, bytes, charset) {
+      if (charset !== 'utf-8') throw parserError('charset.unsupported', `unsupported charset "${charset}"`);
+      try {
+        checkJson(bytes);
+      } catch (cause) {
+        throw parserError('checked', 'refused', cause);
+      }
+    },
+  });
   const form = multer({
     storage: multer.memoryStorage(),
     limits: {
@@ -66,6 +77,11 @@ export function createBodyReader(limits: Limits) {
       { field: 'content-type', expected: TYPES[reads], received },
     );
   };
+}
+
+/** As body-parser's own: it writes its fields onto what `verify` throws, and ours cannot be written to. */
+function parserError(type: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { type });
 }
 
 function hasBytes(request: Request): boolean {

@@ -8,6 +8,7 @@ import type { Route } from '../http/route.ts';
 export const docsRoutes: readonly Route[] = ['errors', 'api'].map((page) => ({
   method: 'get',
   path: `/docs/${page}`,
+  scope: 'open',
   handle: async () => ({
     bytes: await readFile(join(DOCS_FOLDER, `${page}.md`)),
     // Plain, because some browsers download text/markdown instead of showing it.

@@ -13,6 +13,7 @@ export function healthRoutes(options: { ready: () => Readiness }): Route[] {
   const alive = (path: string): Route => ({
     method: 'get',
     path,
+    scope: 'open',
     handle: () => ({ result: { alive: true } }),
   });
   return [
@@ -21,6 +22,7 @@ export function healthRoutes(options: { ready: () => Readiness }): Route[] {
     {
       method: 'get',
       path: '/readyz',
+      scope: 'open',
       handle() {
         const state = options.ready();
         if (state.ready) return { result: state };

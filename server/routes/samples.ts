@@ -10,6 +10,7 @@ export function sampleRoutes({ demo }: { demo: DemoShop }): Route[] {
     {
       method: 'get',
       path: '/samples',
+      scope: 'open',
       handle: () => ({
         result: { collection: demo.collection, samples: demo.samples.map((one) => one.shown) },
       }),
@@ -17,6 +18,7 @@ export function sampleRoutes({ demo }: { demo: DemoShop }): Route[] {
     {
       method: 'get',
       path: '/samples/attribution',
+      scope: 'open',
       handle: async () => ({
         bytes: await readFile(demo.attribution),
         headers: { 'Content-Type': 'text/plain; charset=utf-8' },
@@ -25,6 +27,7 @@ export function sampleRoutes({ demo }: { demo: DemoShop }): Route[] {
     {
       method: 'get',
       path: '/samples/:file',
+      scope: 'open',
       async handle({ params }) {
         // Looked up by name in the list, so that no path is ever built from the URL.
         const sample = demo.samples.find((one) => one.file === params.file);

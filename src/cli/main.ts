@@ -9,6 +9,7 @@ import { addDoctor } from './doctor.ts';
 import { addDuplicates } from './duplicates.ts';
 import { addExperiment } from './experiment.ts';
 import { addImport } from './import.ts';
+import { addKey } from './key.ts';
 import { addModel } from './model.ts';
 import { addSnapshot } from './snapshot.ts';
 import { addTrain } from './train.ts';
@@ -34,6 +35,7 @@ addData(program);
 addImport(program);
 addModel(program);
 addSnapshot(program);
+addKey(program);
 addDuplicates(program);
 addDoctor(program);
 

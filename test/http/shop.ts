@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import supertest from 'supertest';
-import { createApp } from '../../server/app.ts';
+import { type AppOptions, createApp } from '../../server/app.ts';
 import type { Limits } from '../../server/config.ts';
 import type { DemoShop } from '../../server/demo.ts';
 import type { Readiness } from '../../server/routes/health.ts';
@@ -38,7 +38,9 @@ export interface TestShop {
   close(): Promise<void>;
 }
 
-export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestShop> {
+export async function openShop(
+  options: { demo?: DemoShop } & Pick<AppOptions, 'access' | 'urls' | 'edge'> = {},
+): Promise<TestShop> {
   const folder = await mkdtemp(join(tmpdir(), 'attractor-http-'));
   const directory = join(folder, 'models/tiny');
   const model = await tinyBackbone({ directory });
@@ -75,7 +77,7 @@ export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestS
     ready: () => readiness.state,
     logger,
     limits: LIMITS,
-    demo: options.demo,
+    ...options,
   });
   return {
     app,

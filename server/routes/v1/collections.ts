@@ -11,7 +11,10 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'get',
       path: '/v1/collections',
-      handle: () => ({ result: { collections: catalogue.list() } }),
+      ownCollections: true,
+      handle: ({ mayUse }) => ({
+        result: { collections: catalogue.list().filter(({ name }) => mayUse(name)) },
+      }),
     },
     {
       method: 'get',
@@ -24,6 +27,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'put',
       path,
+      scope: 'admin',
       reads: 'json',
       async handle({ params, fields }) {
         const { collection: name } = parse(collectionName, params);
@@ -35,6 +39,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'delete',
       path,
+      scope: 'admin',
       handle({ params }) {
         catalogue.dropCollection(params.collection!);
         return { result: true };
