@@ -32,6 +32,8 @@ const HOMES: Record<string, readonly string[]> = {
   'ipaddr.js': ['src/fetch'],
   express: ['server'],
   multer: ['server'],
+  cors: ['server'],
+  'express-rate-limit': ['server'],
   helmet: ['server'],
   pino: ['server'],
 };
