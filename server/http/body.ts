@@ -61,15 +61,19 @@ export function createBodyReader(limits: Limits) {
     }
     if (reads !== 'json' && request.is('multipart/form-data')) {
       await run(form, request, response).catch((error: unknown) => {
-        // busboy's own errors are plain: a missing boundary, an end that never came.
-        throw error instanceof Error && !(error instanceof multer.MulterError) && !request.signal.aborted
-          ? new AttractorError('invalid_multipart', `body: ${error.message}`, { field: 'body', cause: error })
-          : error;
+        if (!(error instanceof Error) || error instanceof multer.MulterError) throw error;
+        // busboy's own errors are plain: a missing boundary, an end that never came; and so is multer's for who went away.
+        throw request.destroyed && !request.complete
+          ? new AttractorError('aborted', 'The client went away while sending.', { cause: error })
+          : new AttractorError('invalid_multipart', `body: ${error.message}`, {
+              field: 'body',
+              cause: error,
+            });
       });
       return { fields: { ...request.body }, image: filePart(request) };
     }
     const type = request.get('content-type');
-    if (type === undefined && !hasBytes(request)) return { fields: undefined };
+    if (reads !== 'upload' && type === undefined && !hasBytes(request)) return { fields: undefined };
     const received = type?.slice(0, 80) ?? 'no content-type';
     throw new AttractorError(
       'unsupported_media_type',
@@ -91,7 +95,8 @@ function hasBytes(request: Request): boolean {
 function filePart(request: Request): Uint8Array {
   const bytes = request.file?.buffer;
   if (bytes === undefined || bytes.length === 0) {
-    const received = bytes === undefined ? ('image' in request.body ? 'text' : 'no such part') : '0 bytes';
+    const received =
+      bytes === undefined ? ('image' in (request.body ?? {}) ? 'text' : 'no such part') : '0 bytes';
     throw new AttractorError(
       'invalid_multipart',
       `image: expected a file part with an image, received ${received}`,
