@@ -1,13 +1,17 @@
 // The HTTP application as a value: middleware, routes, errors. Does not listen, open files or read the environment.
 
+import cors from 'cors';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Catalogue } from '../src/catalogue/types.ts';
 import { AttractorError } from '../src/errors/error.ts';
-import { type Limits, UI_FOLDER } from './config.ts';
+import { type EdgeSettings, type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
+import { type AccessOptions, createAccess } from './http/access.ts';
 import { errorHandler } from './http/error-handler.ts';
+import type { ImageReading } from './http/image.ts';
+import { createRateLimit } from './http/rate-limit.ts';
 import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
 import { traceRequests } from './http/tracing.ts';
@@ -32,16 +36,26 @@ export interface AppOptions {
   readonly accessLog?: boolean;
   /** Absent: /samples does not exist. */
   readonly demo?: DemoShop;
+  /** Default: no keys, and everything to those on this machine. */
+  readonly access?: AccessOptions;
+  /** Absent: images come as bytes only. */
+  readonly urls?: Pick<ImageReading, 'fetcher' | 'callBytes'>;
+  readonly edge?: EdgeSettings;
 }
 
+const DEFAULT_EDGE: EdgeSettings = { callsPerMinute: 0, trustProxy: 0, corsOrigins: [], publicImages: false };
+
 export function createApp(options: AppOptions): Express {
-  const { catalogue, ready, logger, limits, demo, metrics, accessLog } = options;
+  const { catalogue, ready, logger, limits, demo, metrics, accessLog, edge = DEFAULT_EDGE } = options;
+  const images = { limits, ...options.urls };
   const app = express();
   app.disable('x-powered-by');
   // ETags are set where there is a hash; hashing every JSON answer would be work for nothing.
   app.disable('etag');
   app.use(requestContext({ logger, accessLog, metrics }));
   app.use(traceRequests());
+  app.set('trust proxy', edge.trustProxy);
+  if (edge.corsOrigins.length > 0) app.use(cors(corsOptions(edge.corsOrigins)));
   app.use(
     helmet({
       contentSecurityPolicy: {
@@ -58,14 +72,16 @@ export function createApp(options: AppOptions): Express {
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),
-    ...itemRoutes({ catalogue, limits, logger }),
-    ...queryRoutes({ catalogue, limits }),
+    ...itemRoutes({ ...images, catalogue, logger, publicImages: edge.publicImages }),
+    ...queryRoutes({ ...images, catalogue }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,
     ...(metrics ? metricsRoutes({ metrics }) : []),
     ...openApiRoutes({ routes: () => routes }),
   ];
-  app.use(createRouter({ routes, limits }));
+  const access = createAccess(options.access ?? { withoutKeys: 'loopback' });
+  const rateLimit = createRateLimit({ perMinute: edge.callsPerMinute, callerOf: ({ caller }) => caller });
+  app.use(createRouter({ routes, limits, access, rateLimit }));
   app.use(express.static(UI_FOLDER, { etag: true }));
   app.use((request) => {
     throw new AttractorError(
@@ -78,4 +94,13 @@ export function createApp(options: AppOptions): Express {
   });
   app.use(errorHandler({ logger }));
   return app;
+}
+
+function corsOptions(origins: readonly string[]): cors.CorsOptions {
+  return {
+    origin: origins.includes('*') ? '*' : [...origins],
+    allowedHeaders: ['content-type', 'api-key', 'authorization', 'x-request-id'],
+    exposedHeaders: ['x-request-id', 'ratelimit', 'ratelimit-policy', 'retry-after'],
+    maxAge: 600,
+  };
 }

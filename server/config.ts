@@ -26,6 +26,16 @@ const flag = (fallback: boolean) =>
     .transform((value) => value === 'true' || value === '1')
     .default(fallback);
 
+/** Words between commas. */
+const list = z
+  .string()
+  .transform((value) => value.split(',').flatMap((one) => one.trim() || []))
+  .default([]);
+
+const ORIGINS = 'origins such as https://shop.example.com, separated by commas, or *';
+const PORTS = 'port numbers separated by commas, or any';
+const ADMIN_KEY = 'a text of 32 to 256 characters without spaces';
+
 const environment = z.object({
   PORT: integer(0, 65_535).default(3000),
   HOST: text('127.0.0.1'),
@@ -48,6 +58,22 @@ const environment = z.object({
   ATTRACTOR_MAX_IMAGE_BYTES: integer(1024, 256 * MiB).default(20 * MiB),
   ATTRACTOR_MAX_IMAGE_PIXELS: integer(10_000, 1_000_000_000).default(100_000_000),
   ATTRACTOR_MAX_ITEMS_PER_CALL: integer(1, 10_000).default(256),
+  ATTRACTOR_ADMIN_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]{32,256}$/, ADMIN_KEY)
+    .optional(),
+  ATTRACTOR_INSECURE: flag(false),
+  ATTRACTOR_PUBLIC_IMAGES: flag(false),
+  ATTRACTOR_RATE_LIMIT: integer(0, 10_000_000).default(0),
+  ATTRACTOR_TRUST_PROXY: integer(0, 10).default(0),
+  ATTRACTOR_CORS_ORIGINS: list.refine((origins) => origins.every(isOrigin), ORIGINS),
+  ATTRACTOR_HEADERS_TIMEOUT_MS: integer(100, 600_000).default(20_000),
+  ATTRACTOR_REQUEST_TIMEOUT_MS: integer(100, 3_600_000).default(120_000),
+  ATTRACTOR_URL_FETCH: flag(true),
+  ATTRACTOR_URL_ALLOW: list,
+  ATTRACTOR_URL_PORTS: list.refine((ports) => ports.join() === 'any' || ports.every(isPort), PORTS),
+  ATTRACTOR_URL_TIMEOUT_MS: integer(100, 600_000).default(15_000),
+  ATTRACTOR_URL_MAX_CALL_BYTES: integer(1024, 4096 * MiB).default(128 * MiB),
 });
 
 /** Their names, in the order of the documentation. */
@@ -59,6 +85,11 @@ export const settingsOf = (env: NodeJS.ProcessEnv): Readonly<Record<string, unkn
 
 /** Never shown: not in a message, not in a log. */
 export const isSecret = (name: string) => /KEY|SECRET|TOKEN|PASSWORD/.test(name);
+const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536;
+
+function isOrigin(text: string): boolean {
+  return text === '*' || (/^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text);
+}
 
 /** What one request may bring. Bytes are of the decoded content. */
 export interface Limits {
@@ -67,6 +98,17 @@ export interface Limits {
   /** Of the first frame, before it is decoded. */
   readonly imagePixels: number;
   readonly itemsPerCall: number;
+}
+
+/** How the service meets what is outside. */
+export interface EdgeSettings {
+  /** For each key, or each address where no key is needed; 0: no limit. */
+  readonly callsPerMinute: number;
+  /** How many proxies in front say the caller's address in X-Forwarded-For. */
+  readonly trustProxy: number;
+  readonly corsOrigins: readonly string[];
+  /** Pictures of items are given without a key. */
+  readonly publicImages: boolean;
 }
 
 export interface Config {
@@ -89,6 +131,21 @@ export interface Config {
   /** One of so many answers of the graph is checked; 0: none. */
   readonly auditEvery: number;
   readonly limits: Limits;
+  readonly edge: EdgeSettings;
+  readonly adminKey: string | undefined;
+  /** Serve anybody without keys, wherever it listens. */
+  readonly insecure: boolean;
+  /** Milliseconds until the headers, and the whole request, must have come. */
+  readonly timeouts: { readonly headers: number; readonly request: number };
+  /** Undefined: images are not fetched. Bytes of all images of one call beside what the fetcher takes. */
+  readonly urls:
+    | {
+        readonly allow: readonly string[];
+        readonly ports: readonly number[] | null;
+        timeout: number;
+        callBytes: number;
+      }
+    | undefined;
 }
 
 /** Throws `invalid_argument` that names the variable, what is expected of it and what it holds. */
@@ -123,6 +180,26 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
       imagePixels: env.ATTRACTOR_MAX_IMAGE_PIXELS,
       itemsPerCall: env.ATTRACTOR_MAX_ITEMS_PER_CALL,
     },
+    edge: {
+      callsPerMinute: env.ATTRACTOR_RATE_LIMIT,
+      trustProxy: env.ATTRACTOR_TRUST_PROXY,
+      corsOrigins: env.ATTRACTOR_CORS_ORIGINS,
+      publicImages: env.ATTRACTOR_PUBLIC_IMAGES,
+    },
+    adminKey: env.ATTRACTOR_ADMIN_KEY,
+    insecure: env.ATTRACTOR_INSECURE,
+    timeouts: { headers: env.ATTRACTOR_HEADERS_TIMEOUT_MS, request: env.ATTRACTOR_REQUEST_TIMEOUT_MS },
+    urls: env.ATTRACTOR_URL_FETCH ? urlSettings(env) : undefined,
+  };
+}
+
+function urlSettings(env: z.output<typeof environment>): Config['urls'] {
+  const ports = env.ATTRACTOR_URL_PORTS;
+  return {
+    allow: env.ATTRACTOR_URL_ALLOW,
+    ports: ports.join() === 'any' ? null : ports.length > 0 ? ports.map(Number) : [80, 443],
+    timeout: env.ATTRACTOR_URL_TIMEOUT_MS,
+    callBytes: env.ATTRACTOR_URL_MAX_CALL_BYTES,
   };
 }
 

@@ -6,9 +6,12 @@ import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { observers } from '../src/catalogue/observer.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
+import { createImageFetcher } from '../src/fetch/fetch-image.ts';
+import { type KeyStore, openKeys } from '../src/store/keys.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
+import type { WithoutKeys } from './http/access.ts';
 import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -38,6 +41,16 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+  const keys = openKeys({ directory: config.data });
+  const withoutKeys = whoNeedsNoKey(config, keys);
+  const fetcher =
+    config.urls &&
+    createImageFetcher({
+      allow: config.urls.allow,
+      ports: config.urls.ports,
+      timeout: config.urls.timeout,
+      maxBytes: config.limits.imageBytes,
+    });
   const { models, embedderFor } = modelsFolder({
     folder: config.models,
     processes: config.embedProcesses,
@@ -75,10 +88,18 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       limits: config.limits,
       metrics,
       accessLog: config.accessLog,
+      access: { keys, adminKey: config.adminKey, withoutKeys },
+      urls: { fetcher, callBytes: config.urls?.callBytes },
+      edge: config.edge,
       demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
     });
     const server = createServer(
-      { headersTimeout: 20_000, requestTimeout: 120_000, keepAliveTimeout: 5_000 },
+      {
+        headersTimeout: config.timeouts.headers,
+        requestTimeout: config.timeouts.request,
+        connectionsCheckingInterval: Math.min(5_000, config.timeouts.headers),
+        keepAliveTimeout: 5_000,
+      },
       app,
     );
     const port = await listen(server, config);
@@ -109,9 +130,23 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     }
   } finally {
     await catalogue.close();
+    keys.close();
+    await fetcher?.close();
     await (await embedder.catch(() => undefined))?.close();
   }
   log.info({}, 'Stopped: everything is saved.');
+}
+
+/** Throws `invalid_argument` where anybody could come and no key would be asked for. */
+function whoNeedsNoKey({ host, insecure, adminKey }: Config, keys: KeyStore): WithoutKeys {
+  if (insecure) return 'always';
+  if (/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)) return 'loopback';
+  if (adminKey !== undefined || !keys.empty) return 'never';
+  const expected = '127.0.0.1, ::1 or localhost as long as there is no API key';
+  const help =
+    'Make a key (attractor key create --scope admin) or set ATTRACTOR_ADMIN_KEY; ATTRACTOR_INSECURE=true serves anybody.';
+  const message = `HOST: expected ${expected}, received ${host}. ${help}`;
+  throw new AttractorError('invalid_argument', message, { field: 'HOST', expected, received: host });
 }
 
 function settled(): Settings {

@@ -4,6 +4,7 @@ import express, { type Request, type Response } from 'express';
 import multer from 'multer';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
+import { checkJson } from './json-guard.ts';
 
 /** What a route reads. `upload` is multipart/form-data with one file part, `image`. */
 export type Reads = 'json' | 'upload' | 'json or upload';
@@ -23,13 +24,23 @@ const TYPES: Record<Reads, string> = {
 
 type Middleware = (request: Request, response: Response, next: (error?: unknown) => void) => void;
 
-const run = (middleware: Middleware, request: Request, response: Response) =>
+export const run = (middleware: Middleware, request: Request, response: Response) =>
   new Promise<void>((resolve, reject) => {
     middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)));
   });
 
 export function createBodyReader(limits: Limits) {
-  const json = express.json({ limit: limits.bodyBytes });
+  const json = express.json({
+    limit: limits.bodyBytes,
+    verify(_request, _response, bytes, charset) {
+      if (charset !== 'utf-8') throw parserError('charset.unsupported', `unsupported charset "${charset}"`);
+      try {
+        checkJson(bytes);
+      } catch (cause) {
+        throw parserError('checked', 'refused', cause);
+      }
+    },
+  });
   const form = multer({
     storage: multer.memoryStorage(),
     limits: {
@@ -50,15 +61,19 @@ export function createBodyReader(limits: Limits) {
     }
     if (reads !== 'json' && request.is('multipart/form-data')) {
       await run(form, request, response).catch((error: unknown) => {
-        // busboy's own errors are plain: a missing boundary, an end that never came.
-        throw error instanceof Error && !(error instanceof multer.MulterError) && !request.signal.aborted
-          ? new AttractorError('invalid_multipart', `body: ${error.message}`, { field: 'body', cause: error })
-          : error;
+        if (!(error instanceof Error) || error instanceof multer.MulterError) throw error;
+        // busboy's own errors are plain: a missing boundary, an end that never came; and so is multer's for who went away.
+        throw request.destroyed && !request.complete
+          ? new AttractorError('aborted', 'The client went away while sending.', { cause: error })
+          : new AttractorError('invalid_multipart', `body: ${error.message}`, {
+              field: 'body',
+              cause: error,
+            });
       });
       return { fields: { ...request.body }, image: filePart(request) };
     }
     const type = request.get('content-type');
-    if (type === undefined && !hasBytes(request)) return { fields: undefined };
+    if (reads !== 'upload' && type === undefined && !hasBytes(request)) return { fields: undefined };
     const received = type?.slice(0, 80) ?? 'no content-type';
     throw new AttractorError(
       'unsupported_media_type',
@@ -68,6 +83,11 @@ export function createBodyReader(limits: Limits) {
   };
 }
 
+/** As body-parser's own: it writes its fields onto what `verify` throws, and ours cannot be written to. */
+function parserError(type: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { type });
+}
+
 function hasBytes(request: Request): boolean {
   return request.get('transfer-encoding') !== undefined || Number(request.get('content-length') ?? 0) > 0;
 }
@@ -75,7 +95,8 @@ function hasBytes(request: Request): boolean {
 function filePart(request: Request): Uint8Array {
   const bytes = request.file?.buffer;
   if (bytes === undefined || bytes.length === 0) {
-    const received = bytes === undefined ? ('image' in request.body ? 'text' : 'no such part') : '0 bytes';
+    const received =
+      bytes === undefined ? ('image' in (request.body ?? {}) ? 'text' : 'no such part') : '0 bytes';
     throw new AttractorError(
       'invalid_multipart',
       `image: expected a file part with an image, received ${received}`,

@@ -54,7 +54,9 @@ export function sendError(
   error: AttractorError,
   extra: object = {},
 ): void {
-  if (error.status === 429 || error.status === 503) response.set('Retry-After', String(RETRY_AFTER_SECONDS));
+  const again = error.status === 429 || error.status === 503;
+  if (error.status === 401) response.set('WWW-Authenticate', 'Bearer');
+  if (again && !response.get('Retry-After')) response.set('Retry-After', String(RETRY_AFTER_SECONDS));
   response.status(error.status).json({
     ...extra,
     error: { ...errorBody(error), request_id: request.id },
@@ -88,6 +90,7 @@ export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
 function fromLibraries(thrown: unknown): AttractorError {
   if (thrown instanceof AttractorError || !(thrown instanceof Error)) return asAttractorError(thrown);
   if (thrown instanceof multer.MulterError) return fromMulter(thrown);
+  if (thrown.cause instanceof AttractorError) return thrown.cause;
   const { type, status } = thrown as { type?: string; status?: number };
   switch (type) {
     case 'entity.parse.failed':

@@ -1,6 +1,7 @@
 // What every request carries from its first byte: an id, its start, and a signal that fires when the client leaves.
 
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -34,6 +35,8 @@ export function requestContext(options: {
     request.startedAt = performance.now();
     const left = new AbortController();
     request.signal = left.signal;
+    // One call may wait for hundreds of images by URL.
+    setMaxListeners(0, left.signal);
     response.set('x-request-id', request.id);
     metrics?.began();
     response.on('close', () => {

@@ -9,6 +9,7 @@ export const docsRoutes: readonly Route[] = ['errors', 'api', 'client', 'operati
   method: 'get',
   path: `/docs/${page}`,
   doc: { summary: `docs/${page}.md`, media: { 'text/plain': undefined } },
+  scope: 'open',
   handle: async () => ({
     bytes: await readFile(join(DOCS_FOLDER, `${page}.md`)),
     // Plain, because some browsers download text/markdown instead of showing it.

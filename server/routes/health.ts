@@ -15,6 +15,7 @@ export function healthRoutes(options: { ready: () => Readiness }): Route[] {
     method: 'get',
     path,
     doc: { summary: 'The process answers', tag: 'health', result: replies.alive },
+    scope: 'open',
     handle: () => ({ result: { alive: true } }),
   });
   return [
@@ -28,6 +29,7 @@ export function healthRoutes(options: { ready: () => Readiness }): Route[] {
         tag: 'health',
         result: replies.readiness,
       },
+      scope: 'open',
       handle() {
         const state = options.ready();
         if (state.ready) return { result: state };

@@ -1,6 +1,7 @@
 // The nouns of the API as schemas. A message is the phrase after "expected" (see http/validate.ts).
 
 import { z } from 'zod';
+import type { ImageSource } from '../http/image.ts';
 import { strict } from '../http/validate.ts';
 
 /** Longest vector read; the collection's own dimension is checked by the catalogue. */
@@ -46,23 +47,37 @@ export const vector = (numbers as z.ZodType<Float32Array, ArrayLike<number>>).me
   maxItems: MAX_DIMENSION,
 });
 
-/** The base64 text, from `"..."` or `{base64: "..."}`. */
+/** `"..."` is base64 too. */
 export const image = z
-  .union([z.string(), strict({ base64: z.string() })], 'base64 text, a data URI, or {"base64": "..."}')
-  .transform((value) => (typeof value === 'string' ? value : value.base64));
+  .union(
+    [z.string(), strict({ base64: z.string() }), strict({ url: z.string() })],
+    'base64 text, a data URI, {"base64": "..."} or {"url": "..."}',
+  )
+  .transform((value): ImageSource => (typeof value === 'string' ? { base64: value } : value));
 
 /** How many and how long is the catalogue's to say. */
 export const tags = z.array(z.string('a string'), 'an array of strings');
 
 /** Taken by the flat payload of a hit. */
 const RESERVED = ['group', 'tags', 'image'];
-export const attributes = z.record(
+const NAMES = 'a name that is not group, tags, image or __proto__';
+const named = z.record(
   z.string().refine((key) => !RESERVED.includes(key)),
   z.union([z.string(), z.number(), z.boolean()], 'a string, a finite number, true or false'),
   {
-    error: (issue) =>
-      issue.code === 'invalid_key'
-        ? 'a name that is not group, tags or image'
-        : 'an object of strings, numbers and booleans',
+    error: (issue) => (issue.code === 'invalid_key' ? NAMES : 'an object of strings, numbers and booleans'),
   },
 );
+/** zod leaves out a member called __proto__ without a word. */
+export const attributes = z
+  .custom<z.input<typeof named>>()
+  .meta({
+    type: 'object',
+    additionalProperties: { anyOf: [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }] },
+  })
+  .superRefine((value, context) => {
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+      context.addIssue({ code: 'custom', path: ['__proto__'], message: NAMES });
+    }
+  })
+  .pipe(named);

@@ -31,8 +31,15 @@ export const ERRORS = {
   image_too_large: entry(413, 'The image exceeds the limit on bytes, side length or pixels.'),
   body_too_large: entry(413, 'The request body exceeds the limit.'),
   unsupported_media_type: entry(415, 'The Content-Type is not one that this route reads.'),
+  url_forbidden: entry(422, 'The URL may not be fetched: its host, port or form is not allowed.'),
+  url_unreachable: entry(422, 'No image came from the URL.', true),
+  url_too_large: entry(413, 'What the URL answers with has more bytes than the limit.'),
   vector_dimension: entry(400, 'The vector does not have the dimension of the collection.'),
   dataset_invalid: entry(422, 'The data set cannot be read or has no usable rows.'),
+  // who asks
+  unauthorized: entry(401, 'No API key was given, or one that is not known.'),
+  forbidden: entry(403, 'The API key does not allow this.'),
+  rate_limited: entry(429, 'More calls than allowed in this time; again after Retry-After.', true),
   // wrong state
   route_not_found: entry(404, 'No such path.'),
   method_not_allowed: entry(405, 'The path exists but not with this method.'),

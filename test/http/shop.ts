@@ -7,9 +7,8 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import supertest from 'supertest';
-import { createApp } from '../../server/app.ts';
+import { type AppOptions, createApp } from '../../server/app.ts';
 import type { Limits } from '../../server/config.ts';
-import type { DemoShop } from '../../server/demo.ts';
 import { tracingObserver } from '../../server/http/tracing.ts';
 import { createMetrics } from '../../server/metrics/metrics.ts';
 import type { Readiness } from '../../server/routes/health.ts';
@@ -43,8 +42,12 @@ export interface TestShop {
 }
 
 export async function openShop(
-  options: { demo?: DemoShop; accessLog?: boolean; auditEvery?: number; hnsw?: HnswOptions } = {},
+  options: { auditEvery?: number; hnsw?: HnswOptions } & Pick<
+    AppOptions,
+    'demo' | 'accessLog' | 'access' | 'urls' | 'edge'
+  > = {},
 ): Promise<TestShop> {
+  const { auditEvery, hnsw, ...appOptions } = options;
   const folder = await mkdtemp(join(tmpdir(), 'attractor-http-'));
   const directory = join(folder, 'models/tiny');
   const model = await tinyBackbone({ directory });
@@ -63,8 +66,8 @@ export async function openShop(
       }),
     defaultModel: 'tiny',
     logger,
-    auditEvery: options.auditEvery,
-    hnsw: options.hnsw,
+    auditEvery,
+    hnsw,
     observer: observers([metrics.observer, tracingObserver]),
   });
   metrics.watch({ catalogue });
@@ -87,8 +90,7 @@ export async function openShop(
     logger,
     limits: LIMITS,
     metrics,
-    accessLog: options.accessLog,
-    demo: options.demo,
+    ...appOptions,
   });
   return {
     app,

@@ -14,7 +14,10 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       method: 'get',
       path: '/v1/collections',
       doc: { summary: 'All collections', result: replies.collectionList },
-      handle: () => ({ result: { collections: catalogue.list() } }),
+      ownCollections: true,
+      handle: ({ mayUse }) => ({
+        result: { collections: catalogue.list().filter(({ name }) => mayUse(name)) },
+      }),
     },
     {
       method: 'get',
@@ -28,6 +31,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'put',
       path,
+      scope: 'admin',
       reads: 'json',
       doc: {
         summary: 'Make a collection',
@@ -47,6 +51,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       method: 'delete',
       path,
       doc: { summary: 'Delete a collection with all its items', result: z.literal(true) },
+      scope: 'admin',
       handle({ params }) {
         catalogue.dropCollection(params.collection!);
         return { result: true };

@@ -1,19 +1,25 @@
 // /v1/collections/{collection}/items and below
 
-import type { z } from 'zod';
-import type { Catalogue, ItemInput, UpsertResult } from '../../../../src/catalogue/types.ts';
+import type { Catalogue, UpsertResult } from '../../../../src/catalogue/types.ts';
 import type { Logger } from '../../../../src/errors/log.ts';
-import type { Limits } from '../../../config.ts';
 import { errorBody, withoutPrefix } from '../../../http/error-handler.ts';
-import { decodeBase64Image } from '../../../http/image.ts';
+import type { ImageReading } from '../../../http/image.ts';
 import { fromJson, fromText } from '../../../http/options.ts';
 import type { Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
 import { deleteItems, getItem, itemAddress, uploadItem, upsertItems } from '../../../schemas/items.ts';
 import * as replies from '../../../schemas/replies.ts';
 import { showItem } from '../shape.ts';
+import { upsertRead } from './upsert.ts';
 
-export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logger: Logger }): Route[] {
+export function itemRoutes(
+  options: ImageReading & {
+    catalogue: Catalogue;
+    logger: Logger;
+    /** Pictures without a key, for a shop's pages. */
+    publicImages?: boolean;
+  },
+): Route[] {
   const { catalogue, limits, logger } = options;
   const items = '/v1/collections/:collection/items';
   const item = `${items}/:id`;
@@ -26,8 +32,8 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       doc: { summary: 'Add or replace items', body: upsertBody, result: replies.upsertResults },
       async handle({ params, fields, signal, requestId }) {
         const collection = catalogue.collection(params.collection!);
-        const inputs = parse(upsertBody, fields).items.map((input, i) => toInput(input, `items[${i}].image`));
-        const results = await collection.upsert({ items: inputs, signal });
+        const { items } = parse(upsertBody, fields);
+        const results = await upsertRead({ collection, items, images: options, signal });
         // The answer is a 200: what failed on our side would otherwise be in no log.
         for (const { id, error } of results) {
           if (error && error.status >= 500) {
@@ -91,6 +97,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       method: 'get',
       path: `${item}/image`,
       doc: { summary: 'The picture of an item, as it was sent', media: { 'image/*': undefined } },
+      scope: options.publicImages ? 'open' : 'search',
       handle({ params }) {
         const { bytes, mime, hash } = catalogue.collection(params.collection!).image({ id: params.id! });
         return {
@@ -106,11 +113,6 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       },
     },
   ];
-
-  function toInput(input: z.output<typeof upsertBody>['items'][number], field: string): ItemInput {
-    const { image, ...rest } = input;
-    return image === undefined ? rest : { ...rest, image: decodeBase64Image({ text: image, field, limits }) };
-  }
 }
 
 function form(fields: unknown): object {
