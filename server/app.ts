@@ -7,6 +7,7 @@ import type { Catalogue } from '../src/catalogue/types.ts';
 import { AttractorError } from '../src/errors/error.ts';
 import { type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
+import { deadlines } from './http/deadline.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
@@ -55,6 +56,7 @@ export function createApp(options: AppOptions): Express {
       strictTransportSecurity: false,
     }),
   );
+  app.use(deadlines());
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),

@@ -6,6 +6,7 @@ import { AttractorError, asAttractorError, invalid, refuseUnknown } from '../err
 import type { Provider } from '../runtime/session.ts';
 import { type EmbedProcess, startEmbedProcess } from './child-process.ts';
 import type { Embedder } from './embedder.ts';
+import type { QueueStats } from './meter.ts';
 import { type EmbedderOptions, poolOptions } from './options.ts';
 import type { ModelFacts } from './protocol.ts';
 import { createBatchQueue } from './queue.ts';
@@ -15,9 +16,19 @@ const MAX_FAILURES = 3;
 /** Wait after the first of such failures, doubled with every other up to the second number. Milliseconds. */
 const BACKOFF = [100, 30_000] as const;
 
+/** For metrics. Counters are since the start. */
+export interface EmbedderStats extends QueueStats {
+  readonly processes: { readonly wanted: number; readonly live: number };
+  /** Processes replaced because they had done their number of images. */
+  readonly recycled: number;
+  /** Processes that died or hung. */
+  readonly crashed: number;
+}
+
 export interface PooledEmbedder extends Embedder {
   /** What the processes run on. */
   readonly provider: Provider;
+  stats(): EmbedderStats;
 }
 
 /**
@@ -30,11 +41,15 @@ export interface PooledEmbedder extends Embedder {
  * `embedder_crashed` where the processes die before that.
  */
 export async function createEmbedder(options: EmbedderOptions): Promise<PooledEmbedder> {
-  const { model, processes, maxBatch, maxQueue, timeout, recycleAfter, logger } = poolOptions(options);
+  const { model, processes, timeout, recycleAfter, logger, ...settings } = poolOptions(options);
+  const { maxQueue: maxOnline, maxBulkQueue: maxBulk, clock } = settings;
 
-  const queue = createBatchQueue({ maxOnline: maxQueue });
+  const queue = createBatchQueue({ maxOnline, maxBulk, processes, clock });
   const closing = new AbortController();
   const live = new Set<EmbedProcess>();
+  const counts = { recycled: 0, crashed: 0 };
+  /** Never two at once: a replacement takes memory and a core. */
+  let recycling = false;
   /** Why requests are refused; undefined while there is, or soon will be, a process to serve them. */
   let outage: AttractorError | undefined;
   let facts: ModelFacts | undefined;
@@ -46,15 +61,19 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
   /** One slot of the pool: one process after the other until the pool closes. */
   async function occupy(): Promise<void> {
     let failures = 0;
+    let successor: EmbedProcess | undefined;
     while (!closing.signal.aborted) {
       try {
-        await serve(await start());
+        const worker = successor ?? (await start());
+        successor = undefined;
+        successor = await serve(worker);
         failures = 0;
       } catch (error) {
         failures += 1;
         await onFailure(asAttractorError(error), failures);
       }
     }
+    await successor?.stop();
   }
 
   async function start(): Promise<EmbedProcess> {
@@ -81,14 +100,17 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
     return worker;
   }
 
-  /** Feeds one process until it dies, is due for replacement, or the pool closes; ends it. */
-  async function serve(worker: EmbedProcess): Promise<void> {
+  /** Feeds one process until it dies, is replaced, or the pool closes; ends it. Its successor, where that is ready. */
+  async function serve(worker: EmbedProcess): Promise<EmbedProcess | undefined> {
     live.add(worker);
-    const signal = AbortSignal.any([worker.gone, closing.signal]);
-    // Never two replacements at once: the other processes carry the load meanwhile.
+    const batching = settings.batching(worker.facts.provider);
+    const replaced = new AbortController();
+    const signal = AbortSignal.any([worker.gone, closing.signal, replaced.signal]);
+    let replacement: Promise<EmbedProcess | undefined> | undefined;
     let images = 0;
-    while (images < recycleAfter || live.size < processes) {
-      const batch = await queue.take({ max: maxBatch, signal });
+    let due = recycleAfter;
+    for (;;) {
+      const batch = await queue.take({ ...batching, signal });
       if (batch === undefined) break;
       images += batch.images.length;
       try {
@@ -100,11 +122,38 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
           'embedding process died over a batch',
         );
       }
+      if (images < due || recycling || signal.aborted) continue;
+      due = images + recycleAfter;
+      replacement = recycle(worker, replaced);
     }
     live.delete(worker);
-    if (!worker.gone.aborted) return worker.stop();
-    if (images === 0) throw worker.gone.reason; // died before any work: as good as not started
-    logger?.warn({ pid: worker.pid }, 'embedding process is replaced');
+    if (worker.gone.aborted) counts.crashed += 1;
+    else await worker.stop();
+    // It may still be starting, where the process died or the pool closed meanwhile.
+    const successor = await replacement;
+    if (successor) return successor;
+    if (worker.gone.aborted && !closing.signal.aborted) {
+      if (images === 0) throw worker.gone.reason; // died before any work: as good as not started
+      logger?.warn({ pid: worker.pid }, 'embedding process is replaced');
+    }
+    return undefined;
+  }
+
+  /** Starts the process after `worker`, which works on until `replaced` is aborted. Undefined where it does not start. */
+  async function recycle(worker: EmbedProcess, replaced: AbortController): Promise<EmbedProcess | undefined> {
+    recycling = true;
+    try {
+      const successor = await start();
+      counts.recycled += 1;
+      logger?.info({ pid: worker.pid, successor: successor.pid }, 'embedding process is recycled');
+      replaced.abort();
+      return successor;
+    } catch (error) {
+      logger?.error({ pid: worker.pid, error }, 'no successor for an embedding process: it works on');
+      return undefined;
+    } finally {
+      recycling = false;
+    }
   }
 
   async function onFailure(error: AttractorError, failures: number): Promise<void> {
@@ -143,6 +192,7 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
       if (outage) throw outage;
       return queue.submit(request);
     },
+    stats: () => ({ ...queue.stats(), ...counts, processes: { wanted: processes, live: live.size } }),
     close,
   };
 }

@@ -208,6 +208,7 @@ describe('deaths', () => {
     expect(a[0]).toHaveProperty('vector');
     await until(() => pids(READY).length === 3);
     expect(pids(DIED)).toEqual([pid]);
+    expect(embedder.stats()).toMatchObject({ crashed: 1, processes: { wanted: 2 } });
   });
 
   test('an image that kills its process twice fails; those beside it and after it do not', async () => {
@@ -254,6 +255,38 @@ describe('deaths', () => {
     for (const result of results) expect(result).toEqual(results[0]);
     await until(() => pids(READY).length >= 3);
     expect(pids(DIED)).toEqual([]);
+  });
+});
+
+describe('recycling', () => {
+  test('the only process works until its successor is ready', async () => {
+    const { embedder, hooks, pid, pids } = await openPool({ recycleAfter: 1 });
+    let during: Promise<unknown> | undefined;
+    // The successor stands still as soon as it exists: what is asked now, only the first process can answer.
+    hooks[STARTED] = (next) => {
+      delete hooks[STARTED];
+      stop(next);
+      during = embedder.embed({ images: [photo] }).finally(() => go(next));
+    };
+    expect((await embedder.embed({ images: [pixel] }))[0]).toHaveProperty('vector');
+    await until(() => during !== undefined);
+    expect(await during).toMatchObject([{ vector: expect.anything() }]);
+    await until(() => embedder.stats().recycled === 1 && !isAlive(pid));
+    expect((await embedder.embed({ images: [pixel] }))[0]).toHaveProperty('vector');
+    expect(pids(DIED)).toEqual([]);
+    expect(embedder.stats()).toMatchObject({ crashed: 0, images: { online: 3, bulk: 0 } });
+  });
+
+  test('without a successor the process works on', async () => {
+    const { embedder, hooks, pid, pids } = await openPool({ recycleAfter: 2 });
+    hooks[STARTED] = kill;
+    for (let i = 0; i < 4; i++) {
+      expect((await embedder.embed({ images: [pixel] }))[0]).toHaveProperty('vector');
+    }
+    await until(() => pids('no successor for an embedding process: it works on').length > 0);
+    expect((await embedder.embed({ images: [pixel] }))[0]).toHaveProperty('vector');
+    expect(isAlive(pid)).toBe(true);
+    expect(embedder.stats()).toMatchObject({ recycled: 0, processes: { wanted: 1, live: 1 } });
   });
 });
 

@@ -27,7 +27,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       async handle({ params, fields, signal, requestId }) {
         const collection = catalogue.collection(params.collection!);
         const inputs = parse(upsertBody, fields).items.map((input, i) => toInput(input, `items[${i}].image`));
-        const results = await collection.upsert({ items: inputs, signal });
+        const results = await collection.upsert({ items: inputs, priority: 'bulk', signal });
         // The answer is a 200: what failed on our side would otherwise be in no log.
         for (const { id, error } of results) {
           if (error && error.status >= 500) {
