@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AttractorError, show } from '../src/errors/error.ts';
+import { PRECISIONS, type Precision } from '../src/model/load.ts';
 
 const PACKAGE = resolve(import.meta.dirname, '..');
 const MiB = 2 ** 20;
@@ -33,6 +34,7 @@ const environment = z.object({
   ATTRACTOR_DATA: text('data'),
   ATTRACTOR_MODELS: text('models'),
   ATTRACTOR_MODEL: text('furniture'),
+  ATTRACTOR_PRECISION: z.enum(PRECISIONS, 'fp32 or int8').default('fp32'),
   ATTRACTOR_DEMO: flag(true),
   ATTRACTOR_LOG_LEVEL: z
     .enum(
@@ -78,6 +80,7 @@ export interface Limits {
 
 /** Of the processes that read images, as createEmbedder takes them; undefined: its default. */
 export interface EmbedSettings {
+  readonly precision: Precision;
   readonly processes: number | undefined;
   readonly maxBatch: number | undefined;
   readonly maxBulkBatch: number | undefined;
@@ -135,6 +138,7 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
     logLevel: env.ATTRACTOR_LOG_LEVEL,
     accessLog: env.ATTRACTOR_ACCESS_LOG,
     embed: {
+      precision: env.ATTRACTOR_PRECISION,
       processes: env.ATTRACTOR_EMBED_PROCESSES,
       maxBatch: env.ATTRACTOR_EMBED_MAX_BATCH,
       maxBulkBatch: env.ATTRACTOR_EMBED_MAX_BULK_BATCH,

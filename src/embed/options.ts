@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { ImageLimits } from '../image/inspect.ts';
+import type { Precision } from '../model/load.ts';
 import type { Provider } from '../runtime/session.ts';
 import type { ChildOptions } from './protocol.ts';
 import type { TakeOptions } from './queue.ts';
@@ -12,6 +13,8 @@ import type { TakeOptions } from './queue.ts';
 export interface EmbedderOptions {
   /** Model folder. */
   readonly directory: string;
+  /** Default fp32. int8 is for CPUs: it wants `providers: ['cpu']`. */
+  readonly precision?: Precision;
   /** Default: one per core, at most 4. Each holds its own copy of the weights. */
   readonly processes?: number;
   /** For decoding and for inference. Default 1: on a busy machine two threads lose to one. */
@@ -42,7 +45,7 @@ export interface EmbedderOptions {
 }
 
 const KNOWN =
-  'directory processes threadsPerProcess maxBatch maxBulkBatch maxDelay maxQueue maxBulkQueue providers limits timeout recycleAfter logger clock';
+  'directory precision processes threadsPerProcess maxBatch maxBulkBatch maxDelay maxQueue maxBulkQueue providers limits timeout recycleAfter logger clock';
 
 const ON_CPU = { max: 2, maxBulk: 1, maxDelay: 0 };
 const ON_CUDA = { max: 32, maxBulk: 32, maxDelay: 2 };
@@ -78,6 +81,7 @@ export function poolOptions(options: EmbedderOptions): PoolOptions {
   return {
     model: {
       directory: resolve(options.directory),
+      precision: options.precision ?? 'fp32',
       providers: options.providers ?? ['cpu'],
       threads: whole('threadsPerProcess', 1, 256),
       limits: options.limits ?? {},

@@ -18,6 +18,7 @@ test('an empty environment gives the defaults; data starts from the working fold
     logLevel: 'info',
     accessLog: false,
     embed: {
+      precision: 'fp32',
       processes: undefined,
       maxBatch: undefined,
       maxBulkBatch: undefined,
