@@ -9,6 +9,7 @@ import { type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
 import { deadlines } from './http/deadline.ts';
 import { errorHandler } from './http/error-handler.ts';
+import { constantHeaders } from './http/headers.ts';
 import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
 import { traceRequests } from './http/tracing.ts';
@@ -44,17 +45,19 @@ export function createApp(options: AppOptions): Express {
   app.use(requestContext({ logger, accessLog, metrics }));
   app.use(traceRequests());
   app.use(
-    helmet({
-      contentSecurityPolicy: {
-        // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
-        directives: {
-          'img-src': ["'self'", 'blob:'],
-          'style-src': ["'self'"],
-          'upgrade-insecure-requests': null,
+    constantHeaders(
+      helmet({
+        contentSecurityPolicy: {
+          // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
+          directives: {
+            'img-src': ["'self'", 'blob:'],
+            'style-src': ["'self'"],
+            'upgrade-insecure-requests': null,
+          },
         },
-      },
-      strictTransportSecurity: false,
-    }),
+        strictTransportSecurity: false,
+      }),
+    ),
   );
   app.use(deadlines());
   const routes: Route[] = [
