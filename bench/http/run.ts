@@ -1,7 +1,7 @@
 // The real server under load, on loopback: what HTTP adds to a query, what it leaves of the embedder's throughput, vector
 // queries on one core, overload, an import beside queries. Prints one JSON object with the machine. Not a test.
 //   node --import tsx bench/http/run.ts [--folder <kept between runs>] [--items 100000] [--model furniture] [--precision fp32]
-//     [--photos <folder of JPEGs>] [--seconds 8] [--rounds 3] [--only latency,throughput,vectors,overload,import]
+//     [--photos <folder of JPEGs>] [--side 800] [--seconds 8] [--rounds 3] [--only latency,throughput,vectors,overload,import]
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
@@ -12,7 +12,7 @@ import { createModelEmbedder } from '../../src/embed/model-embedder.ts';
 import { createEmbedder } from '../../src/embed/pool.ts';
 import { loadModel, type Precision } from '../../src/model/load.ts';
 import { type Answer, Client, jsonCall, photoQuery, spread } from './load.ts';
-import { COLLECTION, MODELS, type Photo, prepare, readPhotos, serve } from './setup.ts';
+import { COLLECTION, cpuOf, MODELS, type Photo, prepare, readPhotos, type Served, serve } from './setup.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -22,6 +22,7 @@ const { values: flags } = parseArgs({
     precision: { type: 'string', default: 'fp32' },
     processes: { type: 'string', default: String(Math.min(4, availableParallelism())) },
     photos: { type: 'string', default: join(import.meta.dirname, '../../examples/furniture/samples') },
+    side: { type: 'string', default: '800' },
     seconds: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: 'latency,throughput,vectors,overload,import' },
@@ -44,7 +45,7 @@ const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[Math
 
 say('the collection');
 const { queries, dimension } = await prepare(options);
-const photos = await readPhotos(flags.photos);
+const photos = await readPhotos({ folder: flags.photos, side: Number(flags.side) });
 const calls = photos.map(({ bytes }) => photoQuery(`${QUERY}?limit=10`, bytes));
 const ok = (answers: readonly Answer[]): number[] => {
   const bad = answers.find(({ status }) => status !== 200);
@@ -53,9 +54,9 @@ const ok = (answers: readonly Answer[]): number[] => {
 };
 
 /** One client; each query beside the same photo decoded and embedded in this process, in turns. */
-async function latency(url: string) {
+async function latency({ url }: Served) {
   const model = await createModelEmbedder({
-    model: await loadModel(options.precision === 'fp32' ? { directory } : { directory, precision: 'int8' }),
+    model: await loadModel({ directory, precision: options.precision }),
   });
   const client = new Client(url);
   const [http, alone]: [number[], number[]] = [[], []];
@@ -81,76 +82,112 @@ async function latency(url: string) {
   };
 }
 
-/** Queries at saturation, and the embedder alone with as many requests in flight, in turns. */
-async function throughput(url: string) {
+/**
+ * Queries at saturation, and the embedder alone with as many requests in flight, in turns. `cpuShare` is the same from
+ * processor time, without the clients': what the embedder takes for an image of what the whole server takes for a query.
+ */
+async function throughput({ url, pid }: Served) {
   const { precision, processes } = options;
   const embedder = await createEmbedder({ directory, precision, processes });
   const client = new Client(url);
-  const raw: number[] = [];
-  const http: number[] = [];
-  const rawOnce = async () => {
+  const inTurns = async (of: number, work: () => Promise<number>) => {
+    const [before, began] = [await cpuOf(of), performance.now()];
+    const done = await work();
+    const [after, took] = [await cpuOf(of), performance.now() - began];
+    return {
+      perSecond: (1000 * done) / took,
+      ownMs: (after.own - before.own) / done,
+      childrenMs: (after.children - before.children) / done,
+    };
+  };
+  const embed = async () => {
     let [done, next] = [0, 0];
-    const began = performance.now();
+    const end = performance.now() + ms;
     const one = async () => {
-      while (performance.now() < began + ms) {
+      for (; performance.now() < end; done++) {
         await embedder.embed({ images: [photos[next++ % photos.length]!.bytes] });
-        done++;
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, one));
-    return (1000 * done) / (performance.now() - began);
+    return done;
   };
+  const ask = async () => ok(await client.closed({ calls, clients: CLIENTS, ms })).length;
+  await ask();
+  const [raw, http] = [[], []] as Awaited<ReturnType<typeof inTurns>>[][];
   for (let round = 0; round < rounds; round++) {
-    raw.push(await rawOnce());
-    const began = performance.now();
-    const answers = ok(await client.closed({ calls, clients: CLIENTS, ms }));
-    http.push((1000 * answers.length) / (performance.now() - began));
+    raw!.push(await inTurns(process.pid, embed));
+    http!.push(await inTurns(pid, ask));
   }
   await embedder.close();
   client.close();
-  return { clients: CLIENTS, raw, http, share: median(http) / median(raw), goal: 'at least 0.9' };
+  const middle = (list: typeof raw, of: 'perSecond' | 'ownMs' | 'childrenMs') =>
+    median(list!.map((one) => one[of]));
+  return {
+    clients: CLIENTS,
+    raw,
+    http,
+    share: middle(http, 'perSecond') / middle(raw, 'perSecond'),
+    cpuShare: middle(raw, 'childrenMs') / (middle(http, 'ownMs') + middle(http, 'childrenMs')),
+    goal: 'at least 0.9',
+  };
 }
 
-/** One core for the server, another for the clients. */
+/** One core for the server, another for the clients; a server that does nothing in turns with it. */
 async function vectors() {
   const bodies = queries.map((vector) => JSON.stringify({ vector: [...vector], limit: 10 }));
-  const plain = queries.map((vector) =>
-    JSON.stringify({ vector: [...vector], limit: 10, with_payload: false }),
-  );
-  const server = await serve({ ...options, processes: 1, cores: '0' });
-  const once = async (list: readonly string[]) => {
-    const result = await autocannon({
-      url: `${server.url}${QUERY}`,
+  const requests = bodies.map((body) => ({ body, headers: { 'content-type': 'application/json' } }));
+  const own = await serve({ ...options, processes: 1, cores: '0' });
+  const bare = await serve({ ...options, cores: '0', bare: true });
+  const once = async ({ url, pid }: Served) => {
+    const before = (await cpuOf(pid)).own;
+    const {
+      requests: done,
+      latency,
+      non2xx,
+      errors,
+    } = await autocannon({
+      url: `${url}${QUERY}`,
       method: 'POST',
       connections: 16,
       duration: ms / 1000,
-      requests: list.map((body) => ({ body, headers: { 'content-type': 'application/json' } })),
+      requests,
     });
-    if (result.non2xx > 0 || result.errors > 0)
-      throw new Error(`${result.non2xx} refused, ${result.errors} failed`);
-    return { perSecond: result.requests.average, p50: result.latency.p50, p99: result.latency.p99 };
+    if (non2xx > 0 || errors > 0) throw new Error(`${non2xx} refused, ${errors} failed`);
+    const cpuMs = (await cpuOf(pid)).own - before;
+    return {
+      perSecond: done.average,
+      perCpuSecond: (1000 * done.total) / cpuMs,
+      p50: latency.p50,
+      p99: latency.p99,
+    };
   };
-  await once(bodies);
-  const withPayload = [];
-  const withoutPayload = [];
+  await once(own);
+  await once(bare);
+  const found = {
+    attractor: [] as Awaited<ReturnType<typeof once>>[],
+    bareNode: [] as Awaited<ReturnType<typeof once>>[],
+  };
   for (let round = 0; round < rounds; round++) {
-    withPayload.push(await once(bodies));
-    withoutPayload.push(await once(plain));
+    found.attractor.push(await once(own));
+    found.bareNode.push(await once(bare));
   }
-  await server.stop();
-  const best = (list: readonly { perSecond: number }[]) => median(list.map(({ perSecond }) => perSecond));
+  await own.stop();
+  await bare.stop();
+  const middle = (list: readonly { perSecond: number; perCpuSecond: number }[]) => ({
+    perSecond: median(list.map(({ perSecond }) => perSecond)),
+    perCpuSecond: median(list.map(({ perCpuSecond }) => perCpuSecond)),
+  });
   return {
     items: options.items,
     dimension,
-    withPayload,
-    withoutPayload,
-    perSecond: { withPayload: best(withPayload), withoutPayload: best(withoutPayload) },
-    goal: 'at least 4000',
+    ...found,
+    medians: { attractor: middle(found.attractor), bareNode: middle(found.bareNode) },
+    goal: 'at least 4000 on one core',
   };
 }
 
 /** Three times what the server can do, from outside, without regard to its answers. */
-async function overload(url: string) {
+async function overload({ url }: Served) {
   const client = new Client(url);
   const began = performance.now();
   const answers = ok(await client.closed({ calls, clients: CLIENTS, ms }));
@@ -172,7 +209,7 @@ async function overload(url: string) {
 }
 
 /** One client with and without an import of new pictures, in turns. */
-async function importBeside(url: string) {
+async function importBeside({ url }: Served) {
   const client = new Client(url);
   const quiet: number[] = [];
   const busy: number[] = [];
@@ -244,7 +281,7 @@ const server = await serve(options);
 for (const [name, phase] of Object.entries(phases)) {
   if (!wanted.includes(name)) continue;
   say(name);
-  found[name] = await phase(server.url);
+  found[name] = await phase(server);
 }
 await server.stop();
 if (flags.folder === undefined) await rm(folder, { recursive: true });

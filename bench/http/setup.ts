@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCatalogue } from '../../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../../src/catalogue/models-folder.ts';
+import { sharp } from '../../src/image/libvips.ts';
 import type { Precision } from '../../src/model/load.ts';
 import { clustered } from '../search/data.ts';
 
@@ -65,9 +66,35 @@ export interface Photo {
   readonly bytes: Buffer;
 }
 
-export async function readPhotos(folder: string): Promise<Photo[]> {
+/** JPEGs as a phone's browser sends them: `side` pixels wide and high. */
+export async function readPhotos(options: { folder: string; side: number }): Promise<Photo[]> {
+  const { folder, side } = options;
   const names = (await readdir(folder)).filter((name) => /\.jpe?g$/i.test(name)).sort();
-  return Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(folder, name)) })));
+  return Promise.all(
+    names.map(async (name) => ({
+      name,
+      bytes: await sharp(await readFile(join(folder, name)))
+        .resize(side, side)
+        .jpeg({ quality: 85 })
+        .toBuffer(),
+    })),
+  );
+}
+
+/**
+ * Milliseconds of processor time that a process has used, and its children that still run: what other work on the machine does
+ * not change much. NaN where the system does not say (it does on Linux).
+ */
+export async function cpuOf(pid: number): Promise<{ own: number; children: number }> {
+  const used = async (id: string) => {
+    const stat = await readFile(`/proc/${id}/stat`, 'utf8').catch(() => '');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { parent: Number(fields[1]), ms: 10 * (Number(fields[11]) + Number(fields[12])) };
+  };
+  const processes = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const below = (await Promise.all(processes.map(used))).filter(({ parent }) => parent === pid);
+  const children = below.reduce((sum, { ms }) => sum + ms, 0);
+  return { own: (await used(String(pid))).ms, children };
 }
 
 export interface Served {
@@ -76,10 +103,11 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** `cores`: for taskset, where the server is to have only these. */
-export async function serve(options: BenchOptions & { cores?: string }): Promise<Served> {
-  const { folder, model, precision, processes, cores } = options;
-  const node = [process.execPath, '--import', 'tsx', join(PACKAGE, 'server/server.ts')];
+/** `cores`: for taskset, where the server is to have only these. `bare`: bare.ts instead of the product. */
+export async function serve(options: BenchOptions & { cores?: string; bare?: boolean }): Promise<Served> {
+  const { folder, model, precision, processes, cores, bare = false } = options;
+  const script = join(PACKAGE, bare ? 'bench/http/bare.ts' : 'server/server.ts');
+  const node = [process.execPath, '--import', 'tsx', script];
   const [command, ...args] = cores === undefined ? node : ['taskset', '-c', cores, ...node];
   const child: ChildProcess = spawn(command!, args, {
     cwd: PACKAGE,

@@ -116,6 +116,7 @@ function readJson(request: Request): Promise<unknown> {
     request.on('error', gone);
     request.on('close', gone);
     request.on('end', () => {
+      request.off('close', gone);
       const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
       try {
         resolve(parseJson(bytes.toString('utf8').replace(/^\uFEFF/, '')));

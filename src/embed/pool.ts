@@ -1,6 +1,7 @@
 // The Embedder port on child processes: decoding and inference never run on the caller's event loop, and a crash of
 // libvips or onnxruntime costs one process. Batching and order are queue.ts, one process is child-process.ts.
 
+import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AttractorError, asAttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import type { Provider } from '../runtime/session.ts';
@@ -13,6 +14,10 @@ import { createBatchQueue } from './queue.ts';
 
 /** Processes of one slot that die in a row before they have done any work; then callers are told, not kept waiting. */
 const MAX_FAILURES = 3;
+/** The slot that is kept for queries, where there is another one for imports. */
+const KEPT = 0;
+/** Of the other slots: where cores are short, an import gives way to the kept process and to its parent. */
+const NICENESS = 10;
 /** Wait after the first of such failures, doubled with every other up to the second number. Milliseconds. */
 const BACKOFF = [100, 30_000] as const;
 
@@ -44,7 +49,7 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
   const { model, processes, timeout, recycleAfter, logger, ...settings } = poolOptions(options);
   const { maxQueue: maxOnline, maxBulkQueue: maxBulk, clock } = settings;
 
-  const queue = createBatchQueue({ maxOnline, maxBulk, processes, clock });
+  const queue = createBatchQueue({ maxOnline, maxBulk, clock });
   const closing = new AbortController();
   const live = new Set<EmbedProcess>();
   const counts = { recycled: 0, crashed: 0 };
@@ -59,14 +64,14 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
   });
 
   /** One slot of the pool: one process after the other until the pool closes. */
-  async function occupy(): Promise<void> {
+  async function occupy(slot: number): Promise<void> {
     let failures = 0;
     let successor: EmbedProcess | undefined;
     while (!closing.signal.aborted) {
       try {
-        const worker = successor ?? (await start());
+        const worker = successor ?? (await start(slot));
         successor = undefined;
-        successor = await serve(worker);
+        successor = await serve(worker, slot);
         failures = 0;
       } catch (error) {
         failures += 1;
@@ -76,9 +81,11 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
     await successor?.stop();
   }
 
-  async function start(): Promise<EmbedProcess> {
-    const onSpawn = (pid: number): void =>
+  async function start(slot: number): Promise<EmbedProcess> {
+    const onSpawn = (pid: number): void => {
+      if (slot !== KEPT) giveWay(pid);
       logger?.info({ pid, model: model.directory }, 'embedding process started');
+    };
     const worker = await startEmbedProcess({ model, timeout, onSpawn });
     const { fingerprint, provider } = worker.facts;
     if (facts && facts.fingerprint !== fingerprint) {
@@ -101,9 +108,9 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
   }
 
   /** Feeds one process until it dies, is replaced, or the pool closes; ends it. Its successor, where that is ready. */
-  async function serve(worker: EmbedProcess): Promise<EmbedProcess | undefined> {
+  async function serve(worker: EmbedProcess, slot: number): Promise<EmbedProcess | undefined> {
     live.add(worker);
-    const batching = settings.batching(worker.facts.provider);
+    const batching = { ...settings.batching(worker.facts.provider), kept: slot === KEPT && processes > 1 };
     const replaced = new AbortController();
     const signal = AbortSignal.any([worker.gone, closing.signal, replaced.signal]);
     let replacement: Promise<EmbedProcess | undefined> | undefined;
@@ -124,7 +131,7 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
       }
       if (images < due || recycling || signal.aborted) continue;
       due = images + recycleAfter;
-      replacement = recycle(worker, replaced);
+      replacement = recycle(worker, slot, replaced);
     }
     live.delete(worker);
     if (worker.gone.aborted) counts.crashed += 1;
@@ -140,10 +147,14 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
   }
 
   /** Starts the process after `worker`, which works on until `replaced` is aborted. Undefined where it does not start. */
-  async function recycle(worker: EmbedProcess, replaced: AbortController): Promise<EmbedProcess | undefined> {
+  async function recycle(
+    worker: EmbedProcess,
+    slot: number,
+    replaced: AbortController,
+  ): Promise<EmbedProcess | undefined> {
     recycling = true;
     try {
-      const successor = await start();
+      const successor = await start(slot);
       counts.recycled += 1;
       logger?.info({ pid: worker.pid, successor: successor.pid }, 'embedding process is recycled');
       replaced.abort();
@@ -168,7 +179,7 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
     await sleep(delay, undefined, { signal: closing.signal }).catch(() => {});
   }
 
-  const slots = Array.from({ length: processes }, occupy);
+  const slots = Array.from({ length: processes }, (_, slot) => occupy(slot));
   const close = async (): Promise<void> => {
     closing.abort();
     queue.fail(stopped());
@@ -195,6 +206,13 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
     stats: () => ({ ...queue.stats(), ...counts, processes: { wanted: processes, live: live.size } }),
     close,
   };
+}
+
+/** A lower priority is a wish: some systems refuse it. */
+function giveWay(pid: number): void {
+  try {
+    setPriority(pid, NICENESS);
+  } catch {}
 }
 
 const stopped = (): AttractorError => new AttractorError('not_ready', 'The embedder is closed.');

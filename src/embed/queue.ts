@@ -5,7 +5,7 @@ import { AttractorError } from '../errors/error.ts';
 import type { EmbedPriority, EmbedRequest, EmbedResult } from './embedder.ts';
 import { Meter, type QueueStats } from './meter.ts';
 
-/** For so long after the last query one process is kept for the next one. Milliseconds. */
+/** For so long after the last query a kept process waits for the next one. Milliseconds. */
 const QUIET = 10_000;
 /** So many batches of queries in a row, then one of an import that waits: it must not starve. */
 const TURNS = 8;
@@ -47,6 +47,8 @@ export interface TakeOptions {
    * another taker is idle as well, nor where the batch before it had no more, so a single client is never kept.
    */
   readonly maxDelay: number;
+  /** Of several takers one is kept for queries: it gets them first, and imports only when no query came for a while. */
+  readonly kept?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -65,21 +67,19 @@ export interface QueueOptions {
   readonly maxOnline: number;
   /** Default: none. A waiting image is a reference to bytes that its caller holds. */
   readonly maxBulk?: number;
-  /** How many will take. With two or more, an import never has all of them while there are queries. Default 1. */
-  readonly processes?: number;
   /** Milliseconds, from any origin. Default: the process's own. */
   readonly clock?: () => number;
 }
 
 export function createBatchQueue(options: QueueOptions): BatchQueue {
-  const { processes = 1, clock = () => performance.now() } = options;
+  const { clock = () => performance.now() } = options;
   const bounds = { online: options.maxOnline, bulk: options.maxBulk ?? Number.POSITIVE_INFINITY };
   const meter = new Meter();
   const retries: Ticket[] = [];
   const waiting: Record<EmbedPriority, Job[]> = { online: [], bulk: [] };
   const images: Record<EmbedPriority, number> = { online: 0, bulk: 0 };
-  const takers = new Set<() => void>();
-  let bulkUnderWay = 0;
+  /** Who waits for work, in the order they came; true: kept for queries. */
+  const takers = new Map<() => void, boolean>();
   let lastOnline = Number.NEGATIVE_INFINITY;
   let turns = 0;
   let idle = 0;
@@ -103,21 +103,15 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
     job.resolve(job.results);
   }
 
-  function bulkMay(): boolean {
-    if (waiting.bulk.length === 0) return false;
-    const kept = processes > 1 && clock() - lastOnline < QUIET ? 1 : 0;
-    return bulkUnderWay < processes - kept;
-  }
-
   /**
    * The next images in order: a retry alone, else online, else bulk. A batch never mixes priorities, so that no
    * query waits for an import's images beside it. A number: milliseconds after which to look again.
    */
-  function next({ max, maxBulk, maxDelay }: TakeOptions): Batch | number | undefined {
+  function next({ max, maxBulk, maxDelay, kept = false }: TakeOptions): Batch | number | undefined {
     for (let retry = retries.shift(); retry !== undefined; retry = retries.shift()) {
       if (!retry.job.closed) return batchOf([retry], true);
     }
-    const bulk = bulkMay();
+    const bulk = waiting.bulk.length > 0 && !(kept && clock() - lastOnline < QUIET);
     if (waiting.online.length === 0 || (bulk && turns >= TURNS)) {
       if (!bulk) return undefined;
       turns = 0;
@@ -151,17 +145,13 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
     const began = clock();
     const waited = tickets.reduce((sum, { job }) => sum + began - job.since, 0);
     meter.handedOut({ size, priority, waited });
-    if (priority === 'bulk') bulkUnderWay += 1;
-    const back = (done: boolean): void => {
-      if (priority === 'bulk') bulkUnderWay -= 1;
-      meter.back({ size, priority, took: clock() - began, done });
-    };
+    const back = (done: boolean) => meter.back({ size, priority, took: clock() - began, done });
     return {
       images: tickets.map(({ job, index }) => job.images[index]!),
       done: (results) => {
         back(true);
         for (const [i, ticket] of tickets.entries()) finish(ticket, results[i]!);
-        // A taker that an import was kept from may have it now.
+        // A kept taker may have waited long enough.
         if (priority === 'bulk') wake();
       },
       crashed: (error) => {
@@ -173,9 +163,10 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
     };
   }
 
-  /** Lets the takers look again, in the order in which they came. */
+  /** Lets the takers look again: the kept one first, the others in the order in which they came. */
   function wake(): void {
-    for (const look of [...takers]) look();
+    const all = [...takers];
+    for (const [look] of [...all.filter(([, kept]) => kept), ...all.filter(([, kept]) => !kept)]) look();
   }
 
   return {
@@ -235,7 +226,7 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
             takers.delete(look);
             resolve();
           };
-          takers.add(look);
+          takers.set(look, options.kept === true);
           signal.addEventListener('abort', look);
         });
       }

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -189,6 +189,14 @@ describe('load', () => {
     go(pid);
     await expect(first).resolves.toHaveLength(1);
   });
+});
+
+test('all processes but the kept one give way where cores are short', async () => {
+  const { pids } = await openPool({ processes: 3 });
+  await until(() => pids(READY).length === 3);
+  const priorities = pids(STARTED).map((pid) => getPriority(pid));
+  expect(priorities.filter((priority) => priority === getPriority())).toHaveLength(1);
+  expect(priorities.filter((priority) => priority === 10)).toHaveLength(2);
 });
 
 describe('deaths', () => {

@@ -20,7 +20,7 @@ const crash = new AttractorError('embedder_crashed', 'The embedding process died
 
 describe('order', () => {
   test('online goes ahead of bulk that came first, and never shares a batch with it', async () => {
-    const queue = createBatchQueue({ maxOnline: 10, processes: 3 });
+    const queue = createBatchQueue({ maxOnline: 10 });
     const bulk = queue.submit({ images: images(1, 2, 3, 4, 5, 6), priority: 'bulk' });
     const first = (await take(queue))!;
     const online = queue.submit({ images: images(7, 8) });
@@ -89,10 +89,10 @@ describe('bounds', () => {
 });
 
 describe('imports beside queries', () => {
-  /** Two processes, a clock that stands still, an import that waits. */
-  function busy({ processes = 2 } = {}) {
+  /** A clock that stands still, an import that waits. */
+  function busy() {
     let now = 0;
-    const queue = createBatchQueue({ maxOnline: 1000, processes, clock: () => now });
+    const queue = createBatchQueue({ maxOnline: 1000, clock: () => now });
     const bulk = queue.submit({ images: images(...Array(40).fill(1)), priority: 'bulk' });
     bulk.catch(() => {});
     const online = () => queue.submit({ images: images(2) });
@@ -102,37 +102,52 @@ describe('imports beside queries', () => {
     return { queue, online, pass };
   }
 
-  test('have all processes while there are no queries, and all but one for ten seconds after each', async () => {
+  const kept = (queue: BatchQueue) =>
+    queue.take({ max: 4, maxBulk: 4, maxDelay: 0, kept: true, signal: forever });
+
+  test('have the kept process too while there are no queries, and not for ten seconds after each', async () => {
     const { queue, online, pass } = busy();
-    const both = [(await take(queue))!, (await take(queue))!];
-    expect(both.map(namesOf)).toEqual([
-      [1, 1, 1, 1],
-      [1, 1, 1, 1],
-    ]);
+    answer((await kept(queue))!);
     const query = online();
-    answer(both[0]!);
-    answer((await take(queue))!);
+    answer((await kept(queue))!);
     await query;
-    const waiting = take(queue); // the other process has bulk: this one is kept
+    const waiting = kept(queue);
+    const other = (await take(queue))!; // another process has what the kept one is kept from
+    expect(namesOf(other)).toEqual([1, 1, 1, 1]);
+    pass(9_999);
+    answer(other);
     const second = online();
     const batch = (await waiting)!;
     expect(namesOf(batch)).toEqual([2]);
     answer(batch);
     await second;
-    const idle = take(queue);
-    pass(9_999);
-    answer(both[1]!);
-    const next = (await idle)!; // nobody has bulk now: one may
-    expect(namesOf(next)).toEqual([1, 1, 1, 1]);
-    const kept = take(queue);
-    pass(1);
-    answer(next);
-    expect(namesOf((await kept)!)).toEqual([1, 1, 1, 1]);
-    expect(namesOf((await take(queue))!)).toEqual([1, 1, 1, 1]);
+    const idle = kept(queue);
+    const last = (await take(queue))!;
+    pass(10_000);
+    answer(last); // whoever comes back lets the kept one look again
+    expect(namesOf((await idle)!)).toEqual([1, 1, 1, 1]);
+  });
+
+  test('a query goes to the kept process where several are idle', async () => {
+    const queue = createBatchQueue({ maxOnline: 10 });
+    const got: string[] = [];
+    const noted = async (name: string, taken: Promise<Batch | undefined>) => {
+      const batch = await taken;
+      got.push(name);
+      return batch!;
+    };
+    const first = noted('other', take(queue));
+    const second = noted('kept', kept(queue));
+    const requests = [queue.submit({ images: images(1) })];
+    answer(await second);
+    expect(got).toEqual(['kept']);
+    requests.push(queue.submit({ images: images(2) }));
+    answer(await first);
+    await Promise.all(requests);
   });
 
   test('never starve: after eight batches of queries one of theirs goes', async () => {
-    const { queue, online } = busy({ processes: 1 });
+    const { queue, online } = busy();
     for (let i = 0; i < 20; i++) online();
     const order: number[] = [];
     for (let i = 0; i < 19; i++) {
@@ -246,7 +261,7 @@ describe('the account', () => {
 
   test('a full queue says after how many seconds there is room again, from the pace and the processes at work', async () => {
     let now = 0;
-    const queue = createBatchQueue({ maxOnline: 100, processes: 2, clock: () => now });
+    const queue = createBatchQueue({ maxOnline: 100, clock: () => now });
     const done = queue.submit({ images: images(0) });
     const batch = (await take(queue))!;
     now = 400;
