@@ -58,6 +58,8 @@ export function createRouter(options: { routes: readonly Route[]; limits: Limits
     const { method, path } = request;
     const found = table.find(method, path);
     if (found === undefined) return next();
+    // Where Express would name it: metrics and spans go by the pattern.
+    request.route = { path: 'allow' in found ? found.path : found.route.path };
     if ('allow' in found) {
       const { allow } = found;
       response.set('Allow', allow.join(', '));

@@ -5,8 +5,8 @@ import type { Route } from './route.ts';
 
 export type Found =
   | { readonly route: Route; readonly params: Record<string, string> }
-  /** The path is known, with these methods. */
-  | { readonly allow: readonly string[] };
+  /** The path is known, as this pattern, with these methods. */
+  | { readonly allow: readonly string[]; readonly path: string };
 
 export interface RouteTable {
   /** The first route, in the order given, that has the path and the method. Throws URIError where a parameter is not valid percent-encoding. */
@@ -14,6 +14,7 @@ export interface RouteTable {
 }
 
 interface Entry {
+  readonly path: string;
   readonly segments: readonly string[];
   readonly byMethod: ReadonlyMap<string, Route>;
   readonly allow: readonly string[];
@@ -33,7 +34,10 @@ export function createTable(routes: readonly Route[]): RouteTable {
       allow.push('HEAD');
     }
     const segments = path.split('/');
-    entries.set(segments.length, [...(entries.get(segments.length) ?? []), { segments, byMethod, allow }]);
+    entries.set(segments.length, [
+      ...(entries.get(segments.length) ?? []),
+      { path, segments, byMethod, allow },
+    ]);
   }
   return {
     find(method, path) {
@@ -45,7 +49,7 @@ export function createTable(routes: readonly Route[]): RouteTable {
         if (route) return { route, params: paramsOf(entry.segments, given) };
         known ??= entry;
       }
-      return known && { allow: known.allow };
+      return known && { allow: known.allow, path: known.path };
     },
   };
 }
