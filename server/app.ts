@@ -9,7 +9,9 @@ import { AttractorError } from '../src/errors/error.ts';
 import { type EdgeSettings, type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
 import { type AccessOptions, createAccess } from './http/access.ts';
+import { deadlines } from './http/deadline.ts';
 import { errorHandler } from './http/error-handler.ts';
+import { constantHeaders } from './http/headers.ts';
 import type { ImageReading } from './http/image.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { requestContext } from './http/request.ts';
@@ -57,18 +59,21 @@ export function createApp(options: AppOptions): Express {
   app.set('trust proxy', edge.trustProxy);
   if (edge.corsOrigins.length > 0) app.use(cors(corsOptions(edge.corsOrigins)));
   app.use(
-    helmet({
-      contentSecurityPolicy: {
-        // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
-        directives: {
-          'img-src': ["'self'", 'blob:'],
-          'style-src': ["'self'"],
-          'upgrade-insecure-requests': null,
+    constantHeaders(
+      helmet({
+        contentSecurityPolicy: {
+          // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
+          directives: {
+            'img-src': ["'self'", 'blob:'],
+            'style-src': ["'self'"],
+            'upgrade-insecure-requests': null,
+          },
         },
-      },
-      strictTransportSecurity: false,
-    }),
+        strictTransportSecurity: false,
+      }),
+    ),
   );
+  app.use(deadlines());
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),

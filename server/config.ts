@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AttractorError, show } from '../src/errors/error.ts';
+import { PRECISIONS, type Precision } from '../src/model/load.ts';
 
 const PACKAGE = resolve(import.meta.dirname, '..');
 const MiB = 2 ** 20;
@@ -43,6 +44,7 @@ const environment = z.object({
   ATTRACTOR_DATA: text('data'),
   ATTRACTOR_MODELS: text('models'),
   ATTRACTOR_MODEL: text('furniture'),
+  ATTRACTOR_PRECISION: z.enum(PRECISIONS, 'fp32 or int8').default('fp32'),
   ATTRACTOR_DEMO: flag(true),
   ATTRACTOR_LOG_LEVEL: z
     .enum(
@@ -52,6 +54,13 @@ const environment = z.object({
     .default('info'),
   ATTRACTOR_ACCESS_LOG: flag(false),
   ATTRACTOR_EMBED_PROCESSES: integer(1, 64).optional(),
+  ATTRACTOR_EMBED_MAX_BATCH: integer(1, 256).optional(),
+  ATTRACTOR_EMBED_MAX_BULK_BATCH: integer(1, 256).optional(),
+  ATTRACTOR_EMBED_MAX_DELAY_MS: integer(0, 1000).optional(),
+  ATTRACTOR_EMBED_QUEUE: integer(1, 100_000).default(128),
+  ATTRACTOR_EMBED_BULK_QUEUE: integer(1, 1_000_000).default(2048),
+  ATTRACTOR_EMBED_TIMEOUT_MS: integer(100, 600_000).default(60_000),
+  ATTRACTOR_EMBED_RECYCLE: integer(1, 1_000_000_000).default(100_000),
   ATTRACTOR_HNSW_EF: integer(1, 10_000).default(100),
   ATTRACTOR_AUDIT_EVERY: integer(0, 1_000_000_000).default(100),
   ATTRACTOR_MAX_BODY_BYTES: integer(1024, 1024 * MiB).default(32 * MiB),
@@ -111,6 +120,21 @@ export interface EdgeSettings {
   readonly publicImages: boolean;
 }
 
+/** Of the processes that read images, as createEmbedder takes them; undefined: its default. */
+export interface EmbedSettings {
+  readonly precision: Precision;
+  readonly processes: number | undefined;
+  readonly maxBatch: number | undefined;
+  readonly maxBulkBatch: number | undefined;
+  /** Milliseconds. */
+  readonly maxDelay: number | undefined;
+  readonly maxQueue: number;
+  readonly maxBulkQueue: number;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly recycleAfter: number;
+}
+
 export interface Config {
   /** 0: any free port. */
   readonly port: number;
@@ -124,8 +148,7 @@ export interface Config {
   readonly logLevel: string;
   /** One line of the level info per request. */
   readonly accessLog: boolean;
-  /** Default: one per core, at most 4. */
-  readonly embedProcesses: number | undefined;
+  readonly embed: EmbedSettings;
   /** Search width of the graph where a query names none. */
   readonly ef: number;
   /** One of so many answers of the graph is checked; 0: none. */
@@ -171,7 +194,17 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
     demo: env.ATTRACTOR_DEMO,
     logLevel: env.ATTRACTOR_LOG_LEVEL,
     accessLog: env.ATTRACTOR_ACCESS_LOG,
-    embedProcesses: env.ATTRACTOR_EMBED_PROCESSES,
+    embed: {
+      precision: env.ATTRACTOR_PRECISION,
+      processes: env.ATTRACTOR_EMBED_PROCESSES,
+      maxBatch: env.ATTRACTOR_EMBED_MAX_BATCH,
+      maxBulkBatch: env.ATTRACTOR_EMBED_MAX_BULK_BATCH,
+      maxDelay: env.ATTRACTOR_EMBED_MAX_DELAY_MS,
+      maxQueue: env.ATTRACTOR_EMBED_QUEUE,
+      maxBulkQueue: env.ATTRACTOR_EMBED_BULK_QUEUE,
+      timeout: env.ATTRACTOR_EMBED_TIMEOUT_MS,
+      recycleAfter: env.ATTRACTOR_EMBED_RECYCLE,
+    },
     ef: env.ATTRACTOR_HNSW_EF,
     auditEvery: env.ATTRACTOR_AUDIT_EVERY,
     limits: {

@@ -53,7 +53,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     });
   const { models, embedderFor } = modelsFolder({
     folder: config.models,
-    processes: config.embedProcesses,
+    ...config.embed,
     limits: { bytes: config.limits.imageBytes, pixels: config.limits.imagePixels },
     logger: log,
   });

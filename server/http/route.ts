@@ -1,7 +1,8 @@
 // Schema-first routes on Express: a route reads, calls once and returns its result; the envelope, unknown query
-// parameters, content types and 405 are handled here, once.
+// parameters, content types and 405 are handled here, once. The paths are matched here as well: Express's router tries a
+// regular expression per route and request, and its `response.json` costs as much as the JSON (bench/http).
 
-import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
 import type { Access, Caller, Guarded, RouteScope } from './access.ts';
@@ -9,6 +10,7 @@ import { type Body, createBodyReader, type Reads, run } from './body.ts';
 import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
 import { seconds } from './request.ts';
+import { createTable } from './table.ts';
 import { parse, strict } from './validate.ts';
 
 export interface Call extends Body {
@@ -46,7 +48,6 @@ export interface Route {
 
 const NO_OPTIONS = strict({});
 
-/** One Express router for all routes. A known path with another method is `method_not_allowed`. */
 export const scopeOf = ({ scope, method }: Pick<Route, 'scope' | 'method'>): RouteScope =>
   scope ?? (method === 'get' ? 'search' : 'write');
 
@@ -58,52 +59,54 @@ declare global {
   }
 }
 
+/** A handler for all routes. A known path with another method is `method_not_allowed`; others are passed on. */
 export function createRouter(options: {
   routes: readonly Route[];
   limits: Limits;
   access: Access;
   /** Counts each call that is not `open`. */
   rateLimit: RequestHandler;
-}): Router {
-  const router = express.Router({ caseSensitive: true, strict: true });
+}): RequestHandler {
   const { access } = options;
   const readBody = createBodyReader(options.limits);
-  const methods = new Map<string, string[]>();
-  for (const route of options.routes) {
-    methods.set(route.path, [...(methods.get(route.path) ?? []), route.method.toUpperCase()]);
-    router[route.method](route.path, async (request, response) => {
-      const { path, ownCollections } = route;
-      const caller = await admit(request, response, { path, ownCollections, scope: scopeOf(route) });
-      const query = { ...request.query };
-      if (!route.query) parse(NO_OPTIONS, query, 'query');
-      const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
-      const params = request.params as Record<string, string>;
-      const reply = await route.handle({
-        ...body,
-        params,
-        query,
-        signal: request.signal,
-        requestId: request.id,
-        mayUse: caller.mayUse,
-      });
-      send(request, response, reply);
-    });
+  const table = createTable(options.routes);
+
+  async function answer(route: Route, params: Record<string, string>, request: Request, response: Response) {
+    const { path, ownCollections } = route;
+    const guarded = { path, ownCollections, scope: scopeOf(route) };
+    const { mayUse } = await admit(request, response, guarded, params);
+    const query = request.url.includes('?') ? { ...request.query } : {};
+    if (!route.query) parse(NO_OPTIONS, query, 'query');
+    const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
+    const { signal, id: requestId } = request;
+    send(request, response, await route.handle({ ...body, params, query, signal, requestId, mayUse }));
   }
-  for (const [path, known] of methods) {
-    const allow = known.includes('GET') ? [...known, 'HEAD'] : known;
-    router.all(path, (request, response) => {
+
+  return (request, response, next) => {
+    const { method, path } = request;
+    const found = table.find(method, path);
+    if (found === undefined) return next();
+    // Where Express would name it: metrics and spans go by the pattern.
+    request.route = { path: 'allow' in found ? found.path : found.route.path };
+    if ('allow' in found) {
+      const { allow } = found;
       response.set('Allow', allow.join(', '));
-      throw new AttractorError('method_not_allowed', `${request.method}: expected ${allow.join(' or ')}`, {
+      throw new AttractorError('method_not_allowed', `${method}: expected ${allow.join(' or ')}`, {
         field: 'method',
         expected: allow.join(', '),
-        received: request.method,
+        received: method,
       });
-    });
-  }
-  return router;
+    }
+    return answer(found.route, found.params, request, response);
+  };
 
   /** Before anything of the call is read. Who gives a wrong key is counted too. */
-  async function admit(request: Request, response: Response, route: Guarded): Promise<Caller> {
+  async function admit(
+    request: Request,
+    response: Response,
+    route: Guarded,
+    params: Record<string, string>,
+  ): Promise<Caller> {
     if (route.scope === 'open') return ANYBODY;
     let refusal: unknown;
     try {
@@ -113,7 +116,7 @@ export function createRouter(options: {
     }
     await run(options.rateLimit, request, response);
     if (!request.caller) throw refusal;
-    access.authorize(request.caller, route, request.params);
+    access.authorize(request.caller, route, params);
     return request.caller;
   }
 }
@@ -129,5 +132,13 @@ function send(request: Request, response: Response, reply: Reply): void {
   }
   const { error, ...body } = reply;
   if (error) sendError(request, response, error, body);
-  else response.json({ ...body, status: 'ok', time: seconds(request) });
+  else sendJson(response, { ...body, status: 'ok', time: seconds(request) });
+}
+
+/** Head and body in one write. */
+function sendJson(response: Response, body: object): void {
+  const text = JSON.stringify(body);
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
 }

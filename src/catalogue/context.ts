@@ -35,7 +35,7 @@ export async function embed(context: CollectionContext, request: EmbedRequest): 
   if (embedder.fingerprint !== fingerprint) {
     throw new AttractorError(
       'fingerprint_mismatch',
-      `The collection "${name}" was made by ${fingerprint}; the model "${model}" is ${embedder.fingerprint} now. Make a new collection with it, or put the old model back.`,
+      `The collection "${name}" was made by ${fingerprint}; the model "${model}" is ${embedder.fingerprint} now: another model, or another precision. Make a new collection with it, or put the old one back.`,
       { expected: fingerprint, received: embedder.fingerprint },
     );
   }

@@ -1,7 +1,8 @@
 // `attractor import`: a data set into a collection of a data folder that no server has open. Run again, it goes on
 // where it was stopped.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { PRECISIONS, type Precision } from '../model/load.ts';
 import type { ImportReport } from '../tasks/import.ts';
 import { openFolder } from './data-folder.ts';
 import { MODELS } from './model.ts';
@@ -15,6 +16,7 @@ interface ImportFlags {
   id?: string;
   collection: string;
   model: string;
+  precision: Precision;
   models: string;
   folder: string;
 }
@@ -31,6 +33,11 @@ export function addImport(program: Command): void {
     .option('--image <column>', 'column of the image path (default: image, path, file or filename)')
     .option('--id <column>', 'column of the item id (default: id or item_id, else the image path)')
     .option('--model <name>', 'model of a new collection', setting('ATTRACTOR_MODEL') ?? 'furniture')
+    .addOption(
+      new Option('--precision <name>', 'of the model on CPU; as the server runs it: their vectors never mix')
+        .choices(PRECISIONS)
+        .default(setting('ATTRACTOR_PRECISION') ?? 'fp32'),
+    )
     .option('--models <folder>', 'where the models are', setting('ATTRACTOR_MODELS') ?? MODELS)
     .option('--folder <folder>', "the server's data folder", setting('ATTRACTOR_DATA') ?? 'data')
     .addHelpText(

@@ -76,6 +76,11 @@ export const ERRORS = {
   store_read_only: entry(503, 'The data folder cannot be written.', true),
   // load
   overloaded: entry(429, 'The queue is full; try again after the time in Retry-After.', true),
+  deadline_exceeded: entry(
+    408,
+    'The time that the caller allowed (x-timeout-ms) was over before the answer was there.',
+    true,
+  ),
   not_ready: entry(503, 'The server is starting or stopping.', true),
   embedder_crashed: entry(503, 'The process that embedded this batch died; it has been replaced.', true),
   aborted: entry(499, 'The caller went away or cancelled.', true),

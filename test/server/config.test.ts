@@ -17,7 +17,17 @@ test('an empty environment gives the defaults; data starts from the working fold
     demo: true,
     logLevel: 'info',
     accessLog: false,
-    embedProcesses: undefined,
+    embed: {
+      precision: 'fp32',
+      processes: undefined,
+      maxBatch: undefined,
+      maxBulkBatch: undefined,
+      maxDelay: undefined,
+      maxQueue: 128,
+      maxBulkQueue: 2048,
+      timeout: 60_000,
+      recycleAfter: 100_000,
+    },
     ef: 100,
     auditEvery: 100,
     limits: {

@@ -36,7 +36,7 @@ export async function upsertRead(options: {
     );
   }
   const good = inputs.filter((input): input is ItemInput => !(input instanceof AttractorError));
-  const results = good.length > 0 ? await collection.upsert({ items: good, signal }) : [];
+  const results = good.length > 0 ? await collection.upsert({ items: good, priority: 'bulk', signal }) : [];
   let next = 0;
   return inputs.map((input, i): UpsertResult => {
     if (input instanceof AttractorError) return { id: items[i]!.id, status: 'failed', error: input };
