@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import supertest from 'supertest';
+import { expect } from 'vitest';
 import { type AppOptions, createApp } from '../../server/app.ts';
 import type { Limits } from '../../server/config.ts';
 import { tracingObserver } from '../../server/http/tracing.ts';
@@ -19,6 +20,7 @@ import { readDataset } from '../../src/dataset/read.ts';
 import { createEmbedder } from '../../src/embed/pool.ts';
 import type { HnswOptions } from '../../src/index/hnsw.ts';
 import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
+import { contract } from './contract.ts';
 
 export const DIMENSION = 32;
 export const LIMITS: Limits = {
@@ -84,7 +86,7 @@ export async function openShop(
   }));
   await shop.upsert({ items });
   const readiness: { state: Readiness } = { state: { ready: true } };
-  const app = createApp({
+  const bare = createApp({
     catalogue,
     ready: () => readiness.state,
     logger,
@@ -92,6 +94,7 @@ export async function openShop(
     metrics,
     ...appOptions,
   });
+  const { app, broken } = await contract(bare);
   return {
     app,
     http: supertest(app),
@@ -101,6 +104,7 @@ export async function openShop(
     log,
     readiness,
     async close() {
+      expect(broken, 'answers that are not as /openapi.json says').toEqual([]);
       await catalogue.close();
       await rm(folder, { recursive: true, force: true });
     },
