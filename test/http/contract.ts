@@ -12,7 +12,14 @@ type Operations = Record<string, { summary?: string; responses: Record<string, {
 /** What was answered and is not as documented: one sentence each. */
 export type Broken = string[];
 
-export async function contract(app: Express): Promise<{ app: Express; broken: Broken }> {
+export interface Contract {
+  readonly app: Express;
+  readonly broken: Broken;
+  /** Answers so far that were compared with a schema. */
+  readonly checked: () => number;
+}
+
+export async function contract(app: Express): Promise<Contract> {
   const { body } = await supertest(app).get('/openapi.json').expect(200);
   const validator = new Validator();
   await validator.validate(body);
@@ -20,18 +27,24 @@ export async function contract(app: Express): Promise<{ app: Express; broken: Br
     .paths;
   const schemas = new Map<object, z.ZodType>();
   const broken: Broken = [];
+  let checked = 0;
   const outer = express().disable('x-powered-by');
   outer.use((request, response, next) => {
-    const json = response.json;
-    response.json = function checked(answer) {
-      const problem = check(request, response.statusCode, answer);
-      if (problem) broken.push(problem);
-      return json.call(this, answer);
-    };
+    // At the last place that every answer passes, whatever wrote it.
+    const end = response.end as (...parts: unknown[]) => typeof response;
+    response.end = function checkedEnd(this: typeof response, ...parts: unknown[]) {
+      const [body] = parts;
+      const json = /^application\/json/.test(`${response.get('content-type')}`);
+      if (json && (typeof body === 'string' || body instanceof Uint8Array)) {
+        const problem = check(request, response.statusCode, JSON.parse(Buffer.from(body).toString()));
+        if (problem) broken.push(problem);
+      }
+      return end.apply(this, parts);
+    } as typeof response.end;
     next();
   });
   outer.use(app);
-  return { app: outer, broken };
+  return { app: outer, broken, checked: () => checked };
 
   function check(request: Request, status: number, answer: unknown): string | undefined {
     const path: string | undefined = request.route?.path;
@@ -43,7 +56,8 @@ export async function contract(app: Express): Promise<{ app: Express; broken: Br
       ?.schema;
     if (!schema) return `${method} ${path}: ${status} with JSON, where none is documented`;
     if (!schemas.has(schema)) schemas.set(schema, z.fromJSONSchema(schema));
-    const { error } = schemas.get(schema)!.safeParse(JSON.parse(JSON.stringify(answer)));
+    checked++;
+    const { error } = schemas.get(schema)!.safeParse(answer);
     return error && `${method} ${path}: ${status} ${z.prettifyError(error)}`;
   }
 }

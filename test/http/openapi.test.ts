@@ -203,6 +203,7 @@ describe('what the app answers is what the document says', () => {
   });
 
   test('every route is called here', () => {
+    expect(shop.checked(), 'answers that the tests’ own app held to the document').toBeGreaterThan(20);
     const called = new Set(CALLS.map(([name]) => name));
     expect([...operations.keys()].filter((name) => !called.has(name))).toEqual([]);
   });

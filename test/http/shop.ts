@@ -40,6 +40,8 @@ export interface TestShop {
   /** What the app logged, one parsed line each. */
   readonly log: readonly Record<string, unknown>[];
   readonly readiness: { state: Readiness };
+  /** Answers so far that were held to /openapi.json. */
+  readonly checked: () => number;
   close(): Promise<void>;
 }
 
@@ -94,7 +96,7 @@ export async function openShop(
     metrics,
     ...appOptions,
   });
-  const { app, broken } = await contract(bare);
+  const { app, broken, checked } = await contract(bare);
   return {
     app,
     http: supertest(app),
@@ -103,6 +105,7 @@ export async function openShop(
     images,
     log,
     readiness,
+    checked,
     async close() {
       expect(broken, 'answers that are not as /openapi.json says').toEqual([]);
       await catalogue.close();
