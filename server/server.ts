@@ -11,6 +11,7 @@ import { type KeyStore, openKeys } from '../src/store/keys.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
+import { drainable } from './drain.ts';
 import type { WithoutKeys } from './http/access.ts';
 import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
@@ -102,6 +103,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       },
       app,
     );
+    const drain = drainable(server);
     const port = await listen(server, config);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     log.info(
@@ -110,7 +112,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     );
     const demo = startDemo();
     await stopped(stop);
-    await Promise.all([drain(server), demo]);
+    await Promise.all([drain(), demo]);
 
     async function startDemo(): Promise<void> {
       const began = performance.now();
@@ -194,14 +196,6 @@ function listen(server: ReturnType<typeof createServer>, { port, host }: Config)
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
-}
-
-/** Accepts nothing new, waits for what is in flight, and closes connections as they fall idle. */
-async function drain(server: ReturnType<typeof createServer>): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  await closed;
-  clearInterval(idle);
 }
 
 await main();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import supertest from 'supertest';
+import { expect } from 'vitest';
 import { type AppOptions, createApp } from '../../server/app.ts';
 import type { Limits } from '../../server/config.ts';
 import { tracingObserver } from '../../server/http/tracing.ts';
@@ -19,6 +20,7 @@ import { readDataset } from '../../src/dataset/read.ts';
 import { createEmbedder } from '../../src/embed/pool.ts';
 import type { HnswOptions } from '../../src/index/hnsw.ts';
 import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
+import { contract } from './contract.ts';
 
 export const DIMENSION = 32;
 export const LIMITS: Limits = {
@@ -38,6 +40,8 @@ export interface TestShop {
   /** What the app logged, one parsed line each. */
   readonly log: readonly Record<string, unknown>[];
   readonly readiness: { state: Readiness };
+  /** Answers so far that were held to /openapi.json. */
+  readonly checked: () => number;
   close(): Promise<void>;
 }
 
@@ -84,14 +88,22 @@ export async function openShop(
   }));
   await shop.upsert({ items });
   const readiness: { state: Readiness } = { state: { ready: true } };
-  const app = createApp({
+  const served: AppOptions = {
     catalogue,
     ready: () => readiness.state,
     logger,
     limits: LIMITS,
     metrics,
     ...appOptions,
+  };
+  // The document is asked of a twin: a key or a limit of the app's own are for the tests to meet.
+  const twin = createApp({
+    ...served,
+    logger: pino({ level: 'silent' }),
+    access: undefined,
+    edge: undefined,
   });
+  const { app, broken, checked } = await contract({ app: createApp(served), twin });
   return {
     app,
     http: supertest(app),
@@ -100,7 +112,9 @@ export async function openShop(
     images,
     log,
     readiness,
+    checked,
     async close() {
+      expect(broken, 'answers that are not as /openapi.json says').toEqual([]);
       await catalogue.close();
       await rm(folder, { recursive: true, force: true });
     },
