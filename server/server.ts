@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { observers } from '../src/catalogue/observer.ts';
+import type { PooledEmbedder } from '../src/embed/pool.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { createImageFetcher } from '../src/fetch/fetch-image.ts';
 import { type KeyStore, openKeys } from '../src/store/keys.ts';
@@ -52,12 +53,18 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       timeout: config.urls.timeout,
       maxBytes: config.limits.imageBytes,
     });
-  const { models, embedderFor } = modelsFolder({
+  const { models, embedderFor: open } = modelsFolder({
     folder: config.models,
     ...config.embed,
     limits: { bytes: config.limits.imageBytes, pixels: config.limits.imagePixels },
     logger: log,
   });
+  const embedders = new Map<string, PooledEmbedder>();
+  const embedderFor = async (model: string) => {
+    const embedder = await open(model);
+    embedders.set(model, embedder);
+    return embedder;
+  };
   // Started beside the catalogue, so that the first query does not wait for it.
   const embedder = embedderFor(config.model);
   embedder.catch(() => {});
@@ -78,7 +85,10 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     memory: () => process.availableMemory(),
     observer: observers([metrics.observer, tracingObserver]),
   });
-  metrics.watch({ catalogue });
+  metrics.watch({
+    catalogue,
+    embedders: () => [...embedders].map(([model, embedder]) => [model, embedder.stats()]),
+  });
   try {
     const { provider } = await embedder;
     let state: Readiness = { ready: false };
