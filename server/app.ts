@@ -23,6 +23,7 @@ import { healthRoutes, type Readiness } from './routes/health.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { openApiRoutes } from './routes/openapi.ts';
 import { sampleRoutes } from './routes/samples.ts';
+import { aliasRoutes } from './routes/v1/aliases.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
 import { collectionRoutes } from './routes/v1/collections.ts';
@@ -77,6 +78,7 @@ export function createApp(options: AppOptions): Express {
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),
+    ...aliasRoutes({ catalogue }),
     ...itemRoutes({ ...images, catalogue, logger, publicImages: edge.publicImages }),
     ...queryRoutes({ ...images, catalogue }),
     ...(demo ? sampleRoutes({ demo }) : []),

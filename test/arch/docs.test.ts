@@ -12,6 +12,7 @@ import { healthRoutes } from '../../server/routes/health.ts';
 import { metricsRoutes } from '../../server/routes/metrics.ts';
 import { openApiRoutes } from '../../server/routes/openapi.ts';
 import { sampleRoutes } from '../../server/routes/samples.ts';
+import { aliasRoutes } from '../../server/routes/v1/aliases.ts';
 import { itemRoutes } from '../../server/routes/v1/collections/items.ts';
 import { queryRoutes } from '../../server/routes/v1/collections/query.ts';
 import { collectionRoutes } from '../../server/routes/v1/collections.ts';
@@ -41,6 +42,7 @@ test('docs/api.md has every route, and no route that does not exist', async () =
   const routes = [
     ...healthRoutes({ ready: () => ({ ready: true }) }),
     ...collectionRoutes({ catalogue }),
+    ...aliasRoutes({ catalogue }),
     ...itemRoutes({ catalogue, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
     ...metricsRoutes({ metrics: createMetrics({ process: false }) }),
