@@ -35,6 +35,10 @@ export class Columns {
   readonly #attributes = new Map<string, Column>();
   #rows = 0;
 
+  get rows(): number {
+    return this.#rows;
+  }
+
   /** The next row. */
   push(metadata: Metadata): void {
     this.#rows++;

@@ -24,6 +24,7 @@ export class ItemTable {
   readonly #bySlot: Database.Statement<[number, number], ItemRow>;
   readonly #bySlots: Database.Statement<[string, number], ItemRow>;
   readonly #groupSlots: Database.Statement<[number, string], number>;
+  readonly #groups: Database.Statement<[number], { slot: number; group: string }>;
   readonly #page: Database.Statement<
     [number, number, number, number],
     { slot: number; tags: string; attributes: string; vector: Buffer }
@@ -51,6 +52,7 @@ export class ItemTable {
     this.#groupSlots = db
       .prepare<[number, string], number>('SELECT slot FROM item WHERE collection = ? AND group_id = ?')
       .pluck();
+    this.#groups = db.prepare('SELECT slot, group_id AS "group" FROM item WHERE collection = ?');
     this.#page = db.prepare(
       'SELECT slot, tags, attributes, vector FROM item WHERE collection = ? AND slot > ? AND slot <= ? ORDER BY slot LIMIT ?',
     );
@@ -99,6 +101,11 @@ export class ItemTable {
 
   slotsOfGroup(collection: number, group: string): number[] {
     return this.#groupSlots.all(collection, group);
+  }
+
+  /** Of every item, in any order. Nothing else may be asked of the store in between. */
+  groups(collection: number): IterableIterator<{ slot: number; group: string }> {
+    return this.#groups.iterate(collection);
   }
 
   /** The next at most `limit` live slots above `after`, ascending, with what is searched. Throws `store_corrupt`. */
