@@ -26,6 +26,7 @@ import { sampleRoutes } from './routes/samples.ts';
 import { aliasRoutes } from './routes/v1/aliases.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
+import { readingRoutes } from './routes/v1/collections/reading.ts';
 import { collectionRoutes } from './routes/v1/collections.ts';
 
 export interface AppOptions {
@@ -81,6 +82,7 @@ export function createApp(options: AppOptions): Express {
     ...aliasRoutes({ catalogue }),
     ...itemRoutes({ ...images, catalogue, logger, publicImages: edge.publicImages }),
     ...queryRoutes({ ...images, catalogue }),
+    ...readingRoutes({ catalogue }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,
     ...(metrics ? metricsRoutes({ metrics }) : []),

@@ -33,15 +33,16 @@ export function errorBody(error: AttractorError): ErrorBody {
 }
 
 /**
- * The error with `prefix` taken off its field: what the library calls `items[0].image` or `by.vector` is plainly
+ * The error with `prefix` of its field replaced: what the library calls `items[0].image` or `by.vector` is plainly
  * `image` or `vector` to the caller of a route. Other values come back as they are.
  */
-export function withoutPrefix(error: unknown, prefix: string): unknown {
+export function withoutPrefix(error: unknown, prefix: string, by = ''): unknown {
   if (!(error instanceof AttractorError) || !error.field?.startsWith(prefix)) return error;
   const { code, message, field, expected, received, retryAfter, cause } = error;
-  const bare = message.startsWith(prefix) ? message.slice(prefix.length) : message;
-  const details = { field: field.slice(prefix.length), expected, received, retryAfter, cause };
-  return new AttractorError(code, bare, details);
+  const renamed = (text: string) => by + text.slice(prefix.length);
+  const said = message.startsWith(field) ? renamed(message) : message;
+  const details = { field: renamed(field), expected, received, retryAfter, cause };
+  return new AttractorError(code, said, details);
 }
 
 const link = (code: string) => `/docs/errors#${code}`;

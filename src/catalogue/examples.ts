@@ -39,7 +39,7 @@ export class Examples {
     );
     for (const [i, { at, field }] of missing.entries()) {
       const result = results[i]!;
-      if ('error' in result) throw examples.length > 1 ? under(result.error, field) : result.error;
+      if ('error' in result) throw field === 'by.image' ? result.error : under(result.error, field);
       vectors[at] = result.vector;
     }
     return vectors;
@@ -80,6 +80,6 @@ const partOf = ({ image, crop }: ImageExample): EmbedImage => (crop ? { bytes: i
 
 /** Which of several images it was. */
 function under(error: AttractorError, field: string): AttractorError {
-  const { code, message, expected, received, cause } = error;
-  return new AttractorError(code, `${field}: ${message}`, { field, expected, received, cause });
+  const { code, message, expected, received, retryAfter, cause } = error;
+  return new AttractorError(code, `${field}: ${message}`, { field, expected, received, retryAfter, cause });
 }

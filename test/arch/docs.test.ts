@@ -15,6 +15,7 @@ import { sampleRoutes } from '../../server/routes/samples.ts';
 import { aliasRoutes } from '../../server/routes/v1/aliases.ts';
 import { itemRoutes } from '../../server/routes/v1/collections/items.ts';
 import { queryRoutes } from '../../server/routes/v1/collections/query.ts';
+import { readingRoutes } from '../../server/routes/v1/collections/reading.ts';
 import { collectionRoutes } from '../../server/routes/v1/collections.ts';
 import type { Catalogue } from '../../src/catalogue/types.ts';
 import { ERRORS } from '../../src/errors/table.ts';
@@ -45,6 +46,7 @@ test('docs/api.md has every route, and no route that does not exist', async () =
     ...aliasRoutes({ catalogue }),
     ...itemRoutes({ catalogue, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
+    ...readingRoutes({ catalogue }),
     ...metricsRoutes({ metrics: createMetrics({ process: false }) }),
     ...openApiRoutes({ routes: () => [] }),
     ...sampleRoutes({ demo: await readDemo({ folder: join(ROOT, 'examples/furniture') }) }),
