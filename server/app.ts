@@ -18,6 +18,7 @@ import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
 import { traceRequests } from './http/tracing.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { qdrantRouter } from './qdrant/router.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -90,7 +91,9 @@ export function createApp(options: AppOptions): Express {
   ];
   const access = createAccess(options.access ?? { withoutKeys: 'loopback' });
   const rateLimit = createRateLimit({ perMinute: edge.callsPerMinute, callerOf: ({ caller }) => caller });
-  app.use(createRouter({ routes, limits, access, rateLimit }));
+  const guards = { limits, access, rateLimit };
+  app.use(createRouter({ routes, ...guards }));
+  app.use(qdrantRouter({ ...images, catalogue, guards, logger }));
   app.use(express.static(UI_FOLDER, { etag: true }));
   app.use((request) => {
     throw new AttractorError(

@@ -50,12 +50,21 @@ const link = (code: string) => `/docs/errors#${code}`;
 /** Seconds: where the error does not say, and at most. */
 const RETRY_AFTER = { default: 1, most: 60 };
 
+/** What an answer says of its error. */
+export type ErrorShape = (error: AttractorError, request: Request) => object;
+
+const ownShape: ErrorShape = (error, request) => ({
+  error: { ...errorBody(error), request_id: request.id },
+  status: 'error',
+});
+
 /** Writes the error answer; `extra` joins the envelope (progress of a start, for instance). */
 export function sendError(
   request: Request,
   response: Response,
   error: AttractorError,
   extra: object = {},
+  shape: ErrorShape = ownShape,
 ): void {
   const again = error.status === 429 || error.status === 503 || error.retryAfter !== undefined;
   if (error.status === 401) response.set('WWW-Authenticate', 'Bearer');
@@ -63,15 +72,10 @@ export function sendError(
     const wait = Math.min(RETRY_AFTER.most, Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER.default)));
     response.set('Retry-After', String(wait));
   }
-  response.status(error.status).json({
-    ...extra,
-    error: { ...errorBody(error), request_id: request.id },
-    status: 'error',
-    time: seconds(request),
-  });
+  response.status(error.status).json({ ...extra, ...shape(error, request), time: seconds(request) });
 }
 
-export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
+export function errorHandler(options: { logger: Logger; shape?: ErrorShape }): ErrorRequestHandler {
   return function handleError(thrown: unknown, request, response, _next) {
     const error = fromLibraries(thrown);
     if (error.status >= 500) {
@@ -88,7 +92,7 @@ export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
     }
     // Headers are gone: the only honest end is a broken connection.
     if (response.headersSent) response.destroy();
-    else sendError(request, response, error);
+    else sendError(request, response, error, {}, options.shape);
   };
 }
 
