@@ -4,10 +4,24 @@ import type { Catalogue } from '../../src/catalogue/types.ts';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Reply, Route } from '../http/route.ts';
 import { parse } from '../http/validate.ts';
+import { aliasRoutes } from '../routes/v1/aliases.ts';
 import { collectionName } from '../schemas/collections.ts';
 import { createCollection, createIndex, urlOptions } from './schemas.ts';
 
 const path = '/collections/:collection';
+
+/** Ours are Qdrant's, under other paths. */
+export function qdrantAliasRoutes(options: { catalogue: Catalogue }): Route[] {
+  return aliasRoutes(options).map((route) => ({
+    ...route,
+    path: route.path.replace('/v1', ''),
+    query: true,
+    handle(call) {
+      parse(urlOptions, call.query, 'query');
+      return route.handle(call);
+    },
+  }));
+}
 
 export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
   const route = (
@@ -72,9 +86,9 @@ function exists(catalogue: Catalogue, name: string): boolean {
 
 /** What clients look at; what belongs to Qdrant's own storage is as if it had one segment and one shard. */
 function describe(catalogue: Catalogue, name: string): object {
-  const { count, indexed, dimension } = catalogue.collection(name).info;
+  const { count, indexed, dimension, status } = catalogue.collection(name).info;
   return {
-    status: indexed === count ? 'green' : 'yellow',
+    status,
     optimizer_status: 'ok',
     points_count: count,
     indexed_vectors_count: indexed,

@@ -8,7 +8,7 @@ import { AttractorError } from '../../src/errors/error.ts';
 import { errorBody, errorHandler } from '../http/error-handler.ts';
 import type { ImageReading } from '../http/image.ts';
 import { createRouter, type Route } from '../http/route.ts';
-import { collectionRoutes } from './collections.ts';
+import { collectionRoutes, qdrantAliasRoutes } from './collections.ts';
 import { pointRoutes } from './points.ts';
 import { queryRoutes } from './query.ts';
 
@@ -18,7 +18,12 @@ const QDRANT_VERSION = '1.18.0';
 type QdrantOptions = ImageReading & { catalogue: Catalogue };
 
 export function qdrantRoutes(options: QdrantOptions): Route[] {
-  return [...collectionRoutes(options), ...pointRoutes(options), ...queryRoutes(options)];
+  return [
+    ...qdrantAliasRoutes(options),
+    ...collectionRoutes(options),
+    ...pointRoutes(options),
+    ...queryRoutes(options),
+  ];
 }
 
 /** `guards` are what every router of the app has. */
@@ -28,7 +33,7 @@ export function qdrantRouter(
   const { guards, logger, ...rest } = options;
   const router = express.Router();
   router.use(createRouter({ routes: qdrantRoutes(rest), ...guards }));
-  router.get('/', versionInfo);
+  router.use(versionInfo);
   router.use(['/collections', '/aliases'], (request) => {
     const message = `${request.method} ${request.originalUrl.slice(0, 200)}: not served; see /docs/api`;
     throw new AttractorError('route_not_found', message, { field: 'path' });
@@ -44,6 +49,7 @@ export function qdrantRouter(
 
 /** Browsers come to / for the page, Qdrant's clients for the version. */
 const versionInfo: RequestHandler = (request, response, next) => {
+  if (request.path !== '/' || (request.method !== 'GET' && request.method !== 'HEAD')) return next();
   response.vary('Accept');
   if (request.get('accept')?.includes('text/html')) return next();
   response.json({ title: 'attractor: a subset of the API of qdrant', version: QDRANT_VERSION, commit: null });

@@ -144,6 +144,10 @@ export const page = strict({
 export const counted = strict({ count });
 export const facet = strict({ hits: z.array(strict({ value: scalar, count })) });
 
+export const aliases = strict({
+  aliases: z.array(strict({ alias_name: z.string(), collection_name: z.string() })),
+});
+
 export const alive = strict({ alive: z.literal(true) });
 export const readiness = strict({
   ready: z.boolean(),

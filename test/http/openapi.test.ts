@@ -113,6 +113,15 @@ const CALLS: [operation: string, send: Send][] = [
   ['GET /v1/collections/{collection}', (http) => http.get(COLLECTION)],
   ['DELETE /v1/collections/{collection}', (http) => http.delete('/v1/collections/other')],
   [
+    'POST /v1/collections/aliases',
+    (http) =>
+      http
+        .post('/v1/collections/aliases')
+        .send({ actions: [{ create_alias: { alias_name: 'live', collection_name: 'shop' } }] }),
+  ],
+  ['GET /v1/aliases', (http) => http.get('/v1/aliases')],
+  ['GET /v1/collections/{collection}/aliases', (http) => http.get(`${COLLECTION}/aliases`)],
+  [
     'PUT /v1/collections/{collection}/items',
     (http, photo) =>
       http.put(`${COLLECTION}/items`).send({

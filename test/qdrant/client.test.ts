@@ -98,6 +98,40 @@ describe('collections', () => {
     });
   });
 
+  test('aliases: made, moved and renamed in one go, good wherever a name is', async () => {
+    const vectors = { size: 4, distance: 'Cosine' as const };
+    for (const name of ['old', 'new']) await client.createCollection(name, { vectors });
+    await client.upsert('new', { points: [{ id: 1, vector: [1, 0, 0, 0] }] });
+    const create = (alias_name: string, collection_name: string) => ({
+      create_alias: { alias_name, collection_name },
+    });
+    expect(await client.updateCollectionAliases({ actions: [create('current', 'old')] })).toBe(true);
+    expect(await client.count('current')).toEqual({ count: 0 });
+    await client.updateCollectionAliases({
+      actions: [
+        { delete_alias: { alias_name: 'current' } },
+        create('current', 'new'),
+        create('next', 'old'),
+        { rename_alias: { old_alias_name: 'next', new_alias_name: 'previous' } },
+      ],
+    });
+    expect(await client.count('current')).toEqual({ count: 1 });
+    expect((await client.query('current', { query: [1, 0, 0, 0] })).points[0]!.id).toBe(1);
+    expect((await client.getAliases()).aliases).toEqual([
+      { alias_name: 'current', collection_name: 'new' },
+      { alias_name: 'previous', collection_name: 'old' },
+    ]);
+    expect((await client.getCollectionAliases('old')).aliases).toEqual([
+      { alias_name: 'previous', collection_name: 'old' },
+    ]);
+    await expect(
+      client.updateCollectionAliases({
+        actions: [{ delete_alias: { alias_name: 'current' } }, create('x', 'nobody')],
+      }),
+    ).rejects.toMatchObject({ status: 404, data: { status: { error: expect.any(String) } } });
+    expect(await client.count('current')).toEqual({ count: 1 });
+  });
+
   test.each([
     [{ vectors: { size: 4, distance: 'Dot' } }, 'vectors.distance'],
     [{ vectors: { size: 0, distance: 'Cosine' } }, 'vectors.size'],

@@ -1,11 +1,12 @@
 // /v1/collections/aliases, /v1/aliases and /v1/collections/{collection}/aliases
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { AliasAction, AliasInfo, Catalogue } from '../../../src/catalogue/types.ts';
 import { AttractorError } from '../../../src/errors/error.ts';
 import type { Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { changeAliases } from '../../schemas/aliases.ts';
+import * as replies from '../../schemas/replies.ts';
 
 export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
   return [
@@ -13,6 +14,7 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       method: 'post',
       path: '/v1/collections/aliases',
       reads: 'json',
+      doc: { summary: 'Make, delete and rename aliases', body: changeAliases, result: z.literal(true) },
       handle({ fields }) {
         const actions = parse(changeAliases, fields).actions.map(toAction);
         try {
@@ -26,11 +28,13 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
     {
       method: 'get',
       path: '/v1/aliases',
+      doc: { summary: 'All aliases', result: replies.aliases },
       handle: () => ({ result: { aliases: catalogue.aliases().map(showAlias) } }),
     },
     {
       method: 'get',
       path: '/v1/collections/:collection/aliases',
+      doc: { summary: 'The aliases of a collection', result: replies.aliases },
       handle({ params }) {
         const { name } = catalogue.collection(params.collection!).info;
         const own = catalogue.aliases().filter(({ collection }) => collection === name);
