@@ -75,6 +75,14 @@ export class IndexedItems {
     return this.#columns.value(key, this.index.flat.rowOf(slot));
   }
 
+  /** The rows of `mask` that have a value, by their slots, ascending. */
+  *values(key: string, mask: Uint8Array): Generator<[slot: number, value: Value]> {
+    for (let row = mask.indexOf(1); row >= 0; row = mask.indexOf(1, row + 1)) {
+      const value = this.#columns.value(key, row);
+      if (value !== undefined) yield [this.index.flat.slotAt(row), value];
+    }
+  }
+
   /** How many rows of `mask` have each value of `tags` or of an attribute. */
   counts(key: string, mask: Uint8Array): Map<Scalar, number> {
     return this.#columns.counts(key, mask);

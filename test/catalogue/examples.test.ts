@@ -115,6 +115,31 @@ describe('groups by an attribute or the tags', () => {
   });
 });
 
+test('groups of more members than are scored one by one', async () => {
+  const shop = await (await harness.open()).createCollection({ name: 'shop' });
+  const rng = createRng(9);
+  const vectors = Array.from({ length: 2600 }, () => randomUnit(rng, 16));
+  const items = vectors.map((vector, n) => ({ id: `i${n}`, vector, attributes: { odd: n % 2, n } }));
+  await shop.upsert({ items });
+  const best = (query: Float32Array, odd: number, leave: number[]) => {
+    const kept = [...vectors.entries()].filter(([n]) => n % 2 === odd && n >= 100 && !leave.includes(n));
+    return naiveNearest(new Map(kept), query, 4).map(({ slot }) => `i${slot}`);
+  };
+  const options = { groupBy: 'odd', groupSize: 4, filter: 'n >= 100' };
+  const { groups } = await shop.queryGroups({ by: { id: 'i200' }, ...options });
+  expect(groups.length).toBe(2);
+  for (const { id, hits } of groups) {
+    expect(hits.map((hit) => hit.id)).toEqual(best(vectors[200]!, id as number, [200]));
+  }
+  const negative = { positive: ['i201', 'i202'], negative: ['i203'], strategy: 'best_score' as const };
+  const recommended = await shop.queryGroups({ by: { recommend: negative }, ...options });
+  const all = (await shop.query({ by: { recommend: negative }, limit: 1000, filter: 'n >= 100' })).hits;
+  for (const { id, hits } of recommended.groups) {
+    const own = all.filter((hit) => hit.item.attributes.odd === id).slice(0, 4);
+    expect(hits).toEqual(own);
+  }
+});
+
 describe('a collection by its dimension', () => {
   test('has no model, takes vectors, survives a restart, and says what images come to', async () => {
     const catalogue = await harness.open();
