@@ -32,6 +32,10 @@ export function facetOf(context: CollectionContext, options: FacetOptions): Face
   const limit = integer(options.limit ?? 10, 'limit', 1, LIMITS.queryLimit);
   const selection = selectionOf(context, askedFilter(options.filter));
   const { items } = context.maintained;
+  if (key === 'group' && !selection) {
+    const groups = context.store.items.largestGroups(context.row.id, limit);
+    return groups.map(({ group: value, count }) => ({ value, count }));
+  }
   const mask = selection?.mask ?? items.live;
   const counts = key === 'group' ? countGroups(context, mask) : items.counts(key, mask);
   return [...counts]
