@@ -49,7 +49,7 @@ export function qdrantRouter(
 
 /** Browsers come to / for the page, Qdrant's clients for the version. */
 const versionInfo: RequestHandler = (request, response, next) => {
-  if (request.path !== '/' || (request.method !== 'GET' && request.method !== 'HEAD')) return next();
+  if (request.url !== '/' || (request.method !== 'GET' && request.method !== 'HEAD')) return next();
   response.vary('Accept');
   if (request.get('accept')?.includes('text/html')) return next();
   response.json({ title: 'attractor: a subset of the API of qdrant', version: QDRANT_VERSION, commit: null });
