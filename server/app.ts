@@ -18,13 +18,16 @@ import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
 import { traceRequests } from './http/tracing.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { qdrantRouter } from './qdrant/router.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { openApiRoutes } from './routes/openapi.ts';
 import { sampleRoutes } from './routes/samples.ts';
+import { aliasRoutes } from './routes/v1/aliases.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
+import { readingRoutes } from './routes/v1/collections/reading.ts';
 import { collectionRoutes } from './routes/v1/collections.ts';
 
 export interface AppOptions {
@@ -77,8 +80,10 @@ export function createApp(options: AppOptions): Express {
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),
+    ...aliasRoutes({ catalogue }),
     ...itemRoutes({ ...images, catalogue, logger, publicImages: edge.publicImages }),
     ...queryRoutes({ ...images, catalogue }),
+    ...readingRoutes({ catalogue }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,
     ...(metrics ? metricsRoutes({ metrics }) : []),
@@ -86,7 +91,9 @@ export function createApp(options: AppOptions): Express {
   ];
   const access = createAccess(options.access ?? { withoutKeys: 'loopback' });
   const rateLimit = createRateLimit({ perMinute: edge.callsPerMinute, callerOf: ({ caller }) => caller });
-  app.use(createRouter({ routes, limits, access, rateLimit }));
+  const guards = { limits, access, rateLimit };
+  app.use(createRouter({ routes, ...guards }));
+  app.use(qdrantRouter({ ...images, catalogue, guards, logger }));
   app.use(express.static(UI_FOLDER, { etag: true }));
   app.use((request) => {
     throw new AttractorError(

@@ -32,7 +32,7 @@ export type Reply =
   | { readonly bytes: Uint8Array; readonly headers: Readonly<Record<string, string>> };
 
 export interface Route {
-  readonly method: 'get' | 'put' | 'post' | 'delete';
+  readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete';
   readonly path: string;
   /** Absent: the body is not read. */
   readonly reads?: Reads;

@@ -7,12 +7,15 @@ import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { HnswOptions } from '../index/hnsw.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
+import { Aliases } from './aliases.ts';
 import { collectionOf } from './collection.ts';
+import { NO_MODEL } from './context.ts';
 import { type IndexOptions, MaintainedIndex } from './maintained-index.ts';
 import type { CatalogueObserver } from './observer.ts';
+import { integer } from './question.ts';
 import { RecallAudit } from './recall-audit.ts';
-import type { Catalogue, Collection, CollectionInfo } from './types.ts';
-import { LIMITS } from './validate.ts';
+import type { AliasAction, AliasInfo, Catalogue, Collection, CollectionInfo } from './types.ts';
+import { checkCollectionName, LIMITS } from './validate.ts';
 
 export interface CatalogueOptions {
   /** The data folder; made where it does not exist. */
@@ -35,8 +38,6 @@ export interface CatalogueOptions {
   /** Is told of the work on every collection. */
   readonly observer?: CatalogueObserver;
 }
-
-const NAME = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${LIMITS.collectionName - 1}}$`);
 
 /**
  * Opens a data folder. Answers are right as soon as it returns; graphs that have to be built again are built in the
@@ -81,6 +82,7 @@ interface Opened {
 class StoredCatalogue implements Catalogue {
   readonly #options: CatalogueOptions;
   readonly #store: Store;
+  readonly #aliases: Aliases;
   readonly #indexes: string;
   readonly #opened = new Map<string, Opened>();
   readonly #embedders = new Map<string, Promise<Embedder>>();
@@ -91,6 +93,7 @@ class StoredCatalogue implements Catalogue {
   constructor(options: CatalogueOptions, store: Store, indexes: string) {
     this.#options = options;
     this.#store = store;
+    this.#aliases = new Aliases(store);
     this.#indexes = indexes;
   }
 
@@ -112,36 +115,56 @@ class StoredCatalogue implements Catalogue {
   }
 
   collection(name: string): Collection {
-    return this.#get(name).collection;
+    this.#assertOpen();
+    return this.#get(this.#aliases.resolve(name)).collection;
   }
 
-  async createCollection(options: { name: string; model?: string }): Promise<Collection> {
-    refuseUnknown(options, ['name', 'model'], 'collection');
-    const { name, model = this.#options.defaultModel } = options;
-    if (typeof name !== 'string' || !NAME.test(name)) {
-      const expected = `1 to ${LIMITS.collectionName} letters, digits, "-" and "_", the first a letter or digit`;
-      throw invalid('name', expected, name);
-    }
-    const { fingerprint, dimension } = await this.#options.models(model);
+  async createCollection(options: { name: string; model?: string; dimension?: number }): Promise<Collection> {
+    refuseUnknown(options, ['name', 'model', 'dimension'], 'collection');
+    const { name } = options;
+    checkCollectionName(name, 'name');
+    const made = await this.#madeBy(options);
     this.#assertOpen();
-    if (this.#store.collections().some((row) => row.name === name)) {
-      throw new AttractorError('collection_exists', `There is a collection "${name}" already.`, {
-        field: 'name',
-      });
+    const alias = this.#aliases.has(name);
+    if (alias || this.#store.collections().some((row) => row.name === name)) {
+      const message = `There is ${alias ? 'an alias' : 'a collection'} "${name}" already.`;
+      throw new AttractorError('collection_exists', message, { field: 'name' });
     }
-    const row = this.#store.createCollection({ name, model, fingerprint, dimension, metric: 'cosine' });
+    const row = this.#store.createCollection({ name, ...made, metric: 'cosine' });
     return this.#open(row);
+  }
+
+  async #madeBy({ model, dimension }: { model?: string; dimension?: number }) {
+    if (dimension === undefined) {
+      const name = model ?? this.#options.defaultModel;
+      const made = await this.#options.models(name);
+      return { model: name, fingerprint: made.fingerprint, dimension: made.dimension };
+    }
+    if (model !== undefined) throw invalid('model', 'either a model or a dimension', 'both');
+    integer(dimension, 'dimension', 1, LIMITS.dimension);
+    return { ...NO_MODEL, dimension };
   }
 
   dropCollection(name: string): void {
     const { row, maintained } = this.#get(name);
     this.#store.dropCollection(row.id);
     this.#opened.delete(name);
+    this.#aliases.reload();
     const dropped = maintained
       .drop()
       .catch((err) => this.#options.logger.error({ collection: name, err }, 'index files not removed'))
       .finally(() => this.#dropping.delete(dropped));
     this.#dropping.add(dropped);
+  }
+
+  aliases(): AliasInfo[] {
+    this.#assertOpen();
+    return this.#aliases.list();
+  }
+
+  changeAliases({ actions }: { actions: readonly AliasAction[] }): void {
+    this.#assertOpen();
+    this.#aliases.change(actions);
   }
 
   getMeta(key: string): string | undefined {

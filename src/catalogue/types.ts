@@ -2,7 +2,12 @@
 
 import type { AttractorError } from '../errors/error.ts';
 import type { FilterInput } from '../filter/read.ts';
+import type { Crop } from '../image/crop.ts';
 import type { Plan } from '../index/planner.ts';
+import type { FacetCount, FacetOptions } from './facet.ts';
+import type { PatchOptions, PatchResult } from './patch.ts';
+import type { ScrollOptions, ScrollPage } from './scroll.ts';
+import type { Why } from './why.ts';
 
 export type AttributeValue = string | number | boolean;
 
@@ -40,17 +45,26 @@ export interface UpsertResult {
   readonly error?: AttractorError;
 }
 
+/** An image, or the part of it that `crop` names. */
+export interface ImageExample {
+  readonly image: Uint8Array;
+  readonly crop?: Crop;
+}
+
+/** An item by its id, a vector, or an image. */
+export type Example = string | Float32Array | ImageExample;
+
 export type QueryBy =
-  | { readonly image: Uint8Array }
+  | ImageExample
   | { readonly id: string }
   | { readonly vector: Float32Array }
   | { readonly recommend: Recommend };
 
-/** More like these and less like those: item ids or vectors. Items among them are no answers. */
+/** More like these and less like those. Items among them are no answers. */
 export interface Recommend {
   /** At least one. */
-  readonly positive: readonly (string | Float32Array)[];
-  readonly negative?: readonly (string | Float32Array)[];
+  readonly positive: readonly Example[];
+  readonly negative?: readonly Example[];
   /**
    * `average_vector` (default): near the mean of the positive ones, away from the mean of the negative ones.
    * `best_score`: near any of the positive ones; not what is nearer to one of the negative ones.
@@ -80,10 +94,16 @@ export interface QueryOptions {
   readonly withVector?: boolean;
   /** True: the answer says how it was found. */
   readonly explain?: boolean;
+  /** The id of an item: the answer says where it is, or why it is not there. Compares all items at that. */
+  readonly why?: string;
   readonly signal?: AbortSignal;
 }
 
-export type GroupQueryOptions = Omit<QueryOptions, 'offset' | 'mmr'> & { readonly groupSize?: number };
+export type GroupQueryOptions = Omit<QueryOptions, 'offset' | 'mmr' | 'why'> & {
+  readonly groupSize?: number;
+  /** `group` (default), `tags`, or the name of an attribute: its texts and whole numbers. */
+  readonly groupBy?: string;
+};
 
 export interface Hit {
   readonly id: string;
@@ -116,10 +136,11 @@ export interface QueryAnswer {
   readonly timing: QueryTiming;
   /** Only where asked for. */
   readonly explanation?: Explanation;
+  readonly why?: Why;
 }
 
 export interface HitGroup {
-  readonly id: string;
+  readonly id: string | number;
   /** Best first, at most `groupSize`. Groups are ordered by their best hit. */
   readonly hits: readonly Hit[];
 }
@@ -161,8 +182,9 @@ export interface RecallReport {
 
 export interface CollectionInfo {
   readonly name: string;
-  readonly model: string;
-  readonly fingerprint: string;
+  /** Null where the collection was made by its dimension: then it takes vectors only. */
+  readonly model: string | null;
+  readonly fingerprint: string | null;
   readonly dimension: number;
   readonly metric: 'cosine';
   /** Live items. */
@@ -182,6 +204,8 @@ export interface Collection {
   readonly recall: RecallReport;
   upsert(options: {
     items: readonly ItemInput[];
+    /** True: an item that is malformed fails the call, and nothing is written. Images are not looked at for this. */
+    allOrNothing?: boolean;
     priority?: 'online' | 'bulk';
     signal?: AbortSignal;
   }): Promise<UpsertResult[]>;
@@ -193,21 +217,48 @@ export interface Collection {
   delete(options: { ids: readonly string[] }): { deleted: number };
   /** Builds the graph anew, without what was deleted. Throws `index_invalid` where that failed. */
   compact(): Promise<void>;
+  deleteByFilter(options: { filter: FilterInput; signal?: AbortSignal }): Promise<{ deleted: number }>;
+  /** Changes metadata, without embedding anything again. */
+  patch(options: PatchOptions): Promise<PatchResult>;
+  /** Items in the order in which they came; a new image or vector makes an item the newest. */
+  scroll(options: ScrollOptions): ScrollPage;
+  count(options: { filter?: FilterInput }): number;
+  facet(options: FacetOptions): FacetCount[];
   query(options: QueryOptions): Promise<QueryAnswer>;
   /** Every pair is compared, exactly: about a minute for 100,000 items. Others are answered meanwhile. */
   duplicates(options: DuplicateOptions): Promise<DuplicateCluster[]>;
-  /** `offset` and `mmr` are for hits only. */
+  /** `offset`, `mmr` and `why` are for hits only. */
   queryGroups(options: GroupQueryOptions): Promise<GroupAnswer>;
 }
 
+/** A second name of a collection. */
+export interface AliasInfo {
+  readonly alias: string;
+  readonly collection: string;
+}
+
+export type AliasAction =
+  /** Makes the alias, or points it at another collection. */
+  | { readonly create: AliasInfo }
+  /** One that is not there is no error. */
+  | { readonly delete: { readonly alias: string } }
+  | { readonly rename: { readonly from: string; readonly to: string } };
+
 export interface Catalogue {
   list(): CollectionInfo[];
-  /** Throws `collection_not_found`. */
+  /** By its name or an alias. Throws `collection_not_found`. */
   collection(name: string): Collection;
-  /** Throws `collection_exists` or `model_not_found`; `model` defaults to the catalogue's default model. */
-  createCollection(options: { name: string; model?: string }): Promise<Collection>;
-  /** Throws `collection_not_found`. */
+  /**
+   * By a model (default: the catalogue's default model), or by the dimension of the vectors that it will be given: then it
+   * has no model and takes no images. Throws `collection_exists` or `model_not_found`.
+   */
+  createCollection(options: { name: string; model?: string; dimension?: number }): Promise<Collection>;
+  /** With its aliases; by its own name only. Throws `collection_not_found`. */
   dropCollection(name: string): void;
+  /** By name. */
+  aliases(): AliasInfo[];
+  /** In order, all or none, durable. Throws `collection_not_found`, `alias_not_found` or `collection_exists`. */
+  changeAliases(options: { actions: readonly AliasAction[] }): void;
   /** Small named facts that must survive a restart (e.g. "demo imported"). */
   getMeta(key: string): string | undefined;
   setMeta(key: string, value: string): void;

@@ -9,6 +9,7 @@ import type { AttributeValue, ItemInput } from './types.ts';
 export const LIMITS = {
   id: 256,
   collectionName: 64,
+  dimension: 8192,
   tags: 100,
   tag: 256,
   attributes: 100,
@@ -54,6 +55,15 @@ export function validItem(item: ItemInput, at: string, dimension: number): Valid
   };
 }
 
+const COLLECTION_NAME = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${LIMITS.collectionName - 1}}$`);
+
+/** Of collections and aliases. */
+export function checkCollectionName(name: string, field: string): void {
+  if (typeof name === 'string' && COLLECTION_NAME.test(name)) return;
+  const expected = `1 to ${LIMITS.collectionName} letters, digits, "-" and "_", the first a letter or digit`;
+  throw invalid(field, expected, name);
+}
+
 /** A unit copy. Throws `vector_dimension`, or `invalid_argument` for one that is zero or not finite. */
 export function validVector(vector: Float32Array, field: string, dimension: number): Float32Array {
   if (!(vector instanceof Float32Array)) throw invalid(field, 'a Float32Array', vector);
@@ -86,7 +96,7 @@ export function checkText(text: string, field: string, longest: number): void {
   }
 }
 
-function tagsText(tags: readonly string[], field: string): string {
+export function tagsText(tags: readonly string[], field: string): string {
   if (!Array.isArray(tags) || tags.length > LIMITS.tags) {
     throw invalid(field, `an array of at most ${LIMITS.tags} tags`, tags);
   }
@@ -95,7 +105,7 @@ function tagsText(tags: readonly string[], field: string): string {
 }
 
 /** Names are sorted: the order of two equal objects is no change. */
-function attributesText(attributes: Readonly<Record<string, AttributeValue>>, field: string): string {
+export function attributesText(attributes: Readonly<Record<string, AttributeValue>>, field: string): string {
   if (attributes === null || typeof attributes !== 'object' || Array.isArray(attributes)) {
     throw invalid(field, 'an object', attributes);
   }

@@ -45,6 +45,7 @@ export const ERRORS = {
   method_not_allowed: entry(405, 'The path exists but not with this method.'),
   collection_not_found: entry(404, 'No such collection.'),
   collection_exists: entry(409, 'A collection of this name exists already.'),
+  alias_not_found: entry(404, 'No such alias.'),
   item_not_found: entry(404, 'No such item in the collection.'),
   image_not_stored: entry(404, 'The item was added by its vector and has no stored image.'),
   model_not_found: entry(404, 'No such model folder.'),
@@ -55,6 +56,10 @@ export const ERRORS = {
   fingerprint_mismatch: entry(
     409,
     'The collection was made by another model: a query never crosses fingerprints.',
+  ),
+  collection_without_model: entry(
+    409,
+    'The collection was made by its dimension: it takes vectors, not images.',
   ),
   checkpoint_invalid: entry(422, 'The training checkpoint is corrupt or belongs to another run.'),
   // onnx

@@ -7,7 +7,15 @@ import type { ImageReading } from '../../../http/image.ts';
 import { fromJson, fromText } from '../../../http/options.ts';
 import type { Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
-import { deleteItems, getItem, itemAddress, uploadItem, upsertItems } from '../../../schemas/items.ts';
+import {
+  deleteItems,
+  getItem,
+  itemAddress,
+  patchItem,
+  patchItems,
+  uploadItem,
+  upsertItems,
+} from '../../../schemas/items.ts';
 import * as replies from '../../../schemas/replies.ts';
 import { showItem } from '../shape.ts';
 import { upsertRead } from './upsert.ts';
@@ -47,10 +55,26 @@ export function itemRoutes(
       method: 'post',
       path: `${items}/delete`,
       reads: 'json',
-      doc: { summary: 'Delete items by id', body: deleteItems, result: replies.deleted },
-      handle({ params, fields }) {
+      doc: { summary: 'Delete items by id or by filter', body: deleteItems, result: replies.deleted },
+      async handle({ params, fields, signal }) {
         const collection = catalogue.collection(params.collection!);
-        return { result: collection.delete(parse(deleteItems, fields)) };
+        const { ids, filter } = parse(deleteItems, fields);
+        if (ids) return { result: collection.delete({ ids }) };
+        return { result: await collection.deleteByFilter({ filter: filter!, signal }) };
+      },
+    },
+    {
+      method: 'post',
+      path: `${items}/patch`,
+      reads: 'json',
+      doc: {
+        summary: 'Change attributes, tags and groups of items by id or by filter',
+        body: patchItems,
+        result: replies.patched,
+      },
+      async handle({ params, fields, signal }) {
+        const collection = catalogue.collection(params.collection!);
+        return { result: await collection.patch({ ...parse(patchItems, fields), signal }) };
       },
     },
     {
@@ -82,6 +106,26 @@ export function itemRoutes(
         const collection = catalogue.collection(params.collection!);
         const { with_vector: withVector } = parse(getItem, fromText(query), 'query');
         return { result: showItem(params.collection!, collection.get({ id: params.id!, withVector })) };
+      },
+    },
+    {
+      method: 'patch',
+      path: item,
+      reads: 'json',
+      doc: {
+        summary: 'Change attributes, tags and group of an item',
+        params: itemAddress,
+        body: patchItem,
+        result: replies.patchedItem,
+      },
+      async handle({ params, fields }) {
+        const collection = catalogue.collection(params.collection!);
+        const { id } = parse(itemAddress, params);
+        const change = parse(patchItem, fields);
+        // An item that is not there is this answer's failure.
+        collection.get({ id });
+        const { updated } = await collection.patch({ ids: [id], ...change });
+        return { result: { id, status: updated === 1 ? 'updated' : 'unchanged' } };
       },
     },
     {
