@@ -117,6 +117,10 @@ function fromLibraries(thrown: unknown): AttractorError {
   if (status === 400) {
     return new AttractorError('invalid_argument', `body: ${firstLine(thrown)}`, { field: 'body' });
   }
+  // Of Express's file server: a condition in a header that does not hold.
+  if (status === 412) {
+    return new AttractorError('invalid_argument', `headers: ${firstLine(thrown)}`, { field: 'headers' });
+  }
   return asAttractorError(thrown);
 }
 
