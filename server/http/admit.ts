@@ -1,8 +1,8 @@
 // The door of every route: who calls, how often, whether they may. Before a byte of the body is read.
 
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, Response } from 'express';
 import type { Access, Caller, Guarded, RouteScope } from './access.ts';
-import { run } from './body.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 declare global {
   namespace Express {
@@ -27,7 +27,7 @@ export type Admit = (options: {
 }) => Promise<Caller>;
 
 /** Throws `unauthorized`, `rate_limited` or `forbidden`. Who gives a wrong key is counted too. */
-export function createAdmission(options: { access: Access; rateLimit: RequestHandler }): Admit {
+export function createAdmission(options: { access: Access; rateLimit: RateLimit }): Admit {
   const { access, rateLimit } = options;
   return async ({ request, response, route, params }) => {
     const { path, ownCollections } = route;
@@ -39,7 +39,7 @@ export function createAdmission(options: { access: Access; rateLimit: RequestHan
     } catch (error) {
       refusal = error;
     }
-    await run(rateLimit, request, response);
+    await rateLimit(request, response);
     if (!request.caller) throw refusal;
     access.authorize(request.caller, guarded, params);
     return request.caller;

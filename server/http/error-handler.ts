@@ -62,12 +62,16 @@ export function sendError(
     const wait = Math.min(RETRY_AFTER.most, Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER.default)));
     response.set('Retry-After', String(wait));
   }
-  response.status(error.status).json({
-    ...extra,
-    error: { ...errorBody(error), request_id: request.id },
-    status: 'error',
-    time: seconds(request),
-  });
+  // The type too: a file that could not be sent has left its own.
+  response
+    .status(error.status)
+    .type('json')
+    .json({
+      ...extra,
+      error: { ...errorBody(error), request_id: request.id },
+      status: 'error',
+      time: seconds(request),
+    });
 }
 
 export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
