@@ -75,6 +75,7 @@ describe('with keys', () => {
     ['write', 'delete', () => it.http.post(`${SHOP}/items/delete`).send({ ids: ['none'] })],
     ['write', 'delete one', () => it.http.delete(`${SHOP}/items/none`)],
     ['write', 'upload', () => it.http.put(`${SHOP}/items/x`).send({})],
+    ['admin', 'metrics', () => it.http.get('/metrics')],
     ['admin', 'make', () => it.http.put('/v1/collections/-').send({})],
     ['admin', 'drop', () => it.http.delete('/v1/collections/none')],
   ];
@@ -137,7 +138,7 @@ describe('with keys', () => {
   });
 
   test('health, documents and the page need none; what does not exist is not there', async () => {
-    for (const path of ['/healthz', '/livez', '/readyz', '/docs/api', '/', '/app.js']) {
+    for (const path of ['/healthz', '/livez', '/readyz', '/docs/api', '/openapi.json', '/', '/app.js']) {
       expect([path, (await it.http.get(path)).status]).toEqual([path, 200]);
     }
     expect(codeOf(await it.http.get('/v1/nothing'))).toEqual([404, 'route_not_found']);
