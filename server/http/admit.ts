@@ -13,9 +13,12 @@ declare global {
   }
 }
 
-/** What a route needs of a key where it does not say so itself. */
-export const scopeOf = (route: { scope?: RouteScope; method: string }): RouteScope =>
-  route.scope ?? (route.method === 'get' ? 'search' : 'write');
+/** What a route needs of a key where it does not say so itself. What is not about one collection is for admins. */
+export function scopeOf(route: { scope?: RouteScope; method: string; path: string }): RouteScope {
+  if (route.scope !== undefined) return route.scope;
+  if (!route.path.includes('/:collection/') && !route.path.endsWith('/:collection')) return 'admin';
+  return route.method === 'get' ? 'search' : 'write';
+}
 
 const ANYBODY: Caller = { key: undefined, mayUse: () => true };
 

@@ -40,7 +40,7 @@ export interface Route {
   readonly query?: true;
   /** For /openapi.json; a test fails for a route without it. */
   readonly doc?: RouteDoc;
-  /** What the caller's key must include. Default: `search` for get, `write` for the others. */
+  /** What the caller's key must include. Default: for a collection `search` to get, else `write`; without one `admin`. */
   readonly scope?: RouteScope;
   /** The path names no collection, but the route shows a caller only their own. Without it such a route is not for keys of some. */
   readonly ownCollections?: true;

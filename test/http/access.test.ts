@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Response } from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { WithoutKeys } from '../../server/http/access.ts';
+import { scopeOf } from '../../server/http/admit.ts';
 import { type KeyStore, type NewKey, openKeys } from '../../src/store/keys.ts';
 import { openShop, type TestShop } from './shop.ts';
 
@@ -156,6 +157,16 @@ describe('with keys', () => {
     keys.revoke(id);
     expect(codeOf(await as(made, it.http.get(SHOP)))).toEqual([401, 'unauthorized']);
   });
+});
+
+test('a route that does not say what it needs is for admins, unless it is about one collection', () => {
+  const needs = (method: string, path: string) => scopeOf({ method, path });
+  expect(needs('get', '/v1/snapshots/:name')).toBe('admin');
+  expect(needs('get', '/v1/collectionsx/:collections')).toBe('admin');
+  expect(needs('get', '/v1/collections/:collection')).toBe('search');
+  expect(needs('get', '/v1/collections/:collection/items/:id')).toBe('search');
+  expect(needs('post', '/v1/collections/:collection/items')).toBe('write');
+  expect(scopeOf({ method: 'post', path: '/v1/embeddings', scope: 'search' })).toBe('search');
 });
 
 describe('other ways to serve', () => {
