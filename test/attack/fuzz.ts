@@ -31,7 +31,10 @@ const FILTER = {
 };
 const EXPRESSION = 'price >= 2 AND (name CONTAINS "thing" OR NOT tags IN ["odd"]) AND new IS NOT NULL';
 
-/** Everything that changes something is in `fuzz`, so that `shop` can be asked afterwards. */
+/**
+ * Everything that changes something is in `fuzz`, so that `shop` can be asked afterwards. A route that is not there answers 404,
+ * so this list may name those that some servers do not have.
+ */
 function templates(picture: Buffer): Template[] {
   const shop = '/v1/collections/shop';
   const fuzz = '/v1/collections/fuzz';
@@ -94,6 +97,53 @@ function templates(picture: Buffer): Template[] {
     { method: 'GET', path: shop },
     { method: 'GET', path: '/v1/collections' },
     { method: 'GET', path: '/healthz' },
+    { method: 'GET', path: '/metrics' },
+    { method: 'GET', path: '/openapi.json' },
+    {
+      method: 'POST',
+      path: `${shop}/query/batch`,
+      json: {
+        searches: [
+          { id: 'f0000-0', limit: 2 },
+          { vector, filter: FILTER },
+        ],
+      },
+    },
+    {
+      method: 'POST',
+      path: `${shop}/recommend`,
+      json: { positive: ['f0000-0'], negative: [vector], limit: 3 },
+    },
+    {
+      method: 'POST',
+      path: `${shop}/scroll`,
+      json: { limit: 5, offset: 'f0000-1', filter: EXPRESSION, with_payload: true },
+    },
+    { method: 'POST', path: `${shop}/count`, json: { filter: FILTER, exact: true } },
+    { method: 'POST', path: `${shop}/facet`, json: { key: 'tags', limit: 3, filter: FILTER } },
+    {
+      method: 'POST',
+      path: '/v1/embeddings',
+      json: { input: [`data:image/jpeg;base64,${base64}`], model: 'tiny' },
+    },
+    {
+      method: 'POST',
+      path: `${fuzz}/items/patch`,
+      json: { ids: ['a'], attributes: { price: 4, old: null }, tags: ['z'] },
+    },
+    { method: 'PATCH', path: `${fuzz}/items/a`, json: { group: 'h', attributes: { price: 5 } } },
+    {
+      method: 'POST',
+      path: '/collections/shop/points/query',
+      json: { query: vector, limit: 3, filter: FILTER, with_payload: true },
+    },
+    {
+      method: 'PUT',
+      path: '/collections/fuzz/points',
+      json: { points: [{ id: 1, vector, payload: { price: 2 } }] },
+    },
+    { method: 'GET', path: '/v1/tasks?limit=3' },
+    { method: 'GET', path: '/v1/models' },
     { method: 'GET', path: '/docs/api' },
     { method: 'GET', path: '/app.js' },
   ];
