@@ -279,10 +279,11 @@ test('the worst of these, again and again, leave memory where it was', async () 
   const round = () => Promise.all(bodies.map((body) => post(body)));
   // Highest of each half: when the collector comes is its own affair.
   const highest = [0, 0];
-  for (let i = 0; i < 30; i++) {
+  for (let i = 0; i < 40; i++) {
     for (const { status } of await round()) expect(status).toBeOneOf([400, 413, 415]);
-    const half = i < 15 ? 0 : 1;
+    const half = i < 20 ? 0 : 1;
     highest[half] = Math.max(highest[half]!, target.memory());
   }
-  expect(highest[1]! - highest[0]!).toBeLessThan(64 * MiB);
+  // The second half alone brings 600 MB. A single round takes a hundred or two while it is parsed.
+  expect(highest[1]! - highest[0]!).toBeLessThan(160 * MiB);
 }, 120_000);
