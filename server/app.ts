@@ -9,6 +9,7 @@ import { AttractorError } from '../src/errors/error.ts';
 import { type EdgeSettings, type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
 import { type AccessOptions, createAccess } from './http/access.ts';
+import { createAdmission } from './http/admit.ts';
 import { deadlines } from './http/deadline.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { constantHeaders } from './http/headers.ts';
@@ -91,10 +92,10 @@ export function createApp(options: AppOptions): Express {
   ];
   const access = createAccess(options.access ?? { withoutKeys: 'loopback' });
   const rateLimit = createRateLimit({ perMinute: edge.callsPerMinute, callerOf: ({ caller }) => caller });
-  const guards = { limits, access, rateLimit };
+  const guards = { limits, admit: createAdmission({ access, rateLimit }) };
   app.use(createRouter({ routes, ...guards }));
   app.use(qdrantRouter({ ...images, catalogue, guards, logger }));
-  app.use(express.static(UI_FOLDER, { etag: true }));
+  app.use(express.static(UI_FOLDER, { etag: true, acceptRanges: false }));
   app.use((request) => {
     throw new AttractorError(
       'route_not_found',

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AttractorError, show } from '../src/errors/error.ts';
+import { createAddressRules } from '../src/fetch/address.ts';
 import { PRECISIONS, type Precision } from '../src/model/load.ts';
 
 const PACKAGE = resolve(import.meta.dirname, '..');
@@ -34,6 +35,7 @@ const list = z
   .default([]);
 
 const ORIGINS = 'origins such as https://shop.example.com, separated by commas, or *';
+const ALLOW = 'addresses, ranges such as 10.0.0.0/8 and host names, separated by commas';
 const PORTS = 'port numbers separated by commas, or any';
 const ADMIN_KEY = 'a text of 32 to 256 characters without spaces';
 
@@ -79,7 +81,7 @@ const environment = z.object({
   ATTRACTOR_HEADERS_TIMEOUT_MS: integer(100, 600_000).default(20_000),
   ATTRACTOR_REQUEST_TIMEOUT_MS: integer(100, 3_600_000).default(120_000),
   ATTRACTOR_URL_FETCH: flag(true),
-  ATTRACTOR_URL_ALLOW: list,
+  ATTRACTOR_URL_ALLOW: list.refine(isAllowList, ALLOW),
   ATTRACTOR_URL_PORTS: list.refine((ports) => ports.join() === 'any' || ports.every(isPort), PORTS),
   ATTRACTOR_URL_TIMEOUT_MS: integer(100, 600_000).default(15_000),
   ATTRACTOR_URL_MAX_CALL_BYTES: integer(1024, 4096 * MiB).default(128 * MiB),
@@ -95,6 +97,15 @@ export const settingsOf = (env: NodeJS.ProcessEnv): Readonly<Record<string, unkn
 /** Never shown: not in a message, not in a log. */
 export const isSecret = (name: string) => /KEY|SECRET|TOKEN|PASSWORD/.test(name);
 const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536;
+
+function isAllowList(allow: readonly string[]): boolean {
+  try {
+    createAddressRules({ allow });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function isOrigin(text: string): boolean {
   return text === '*' || (/^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text);

@@ -4,6 +4,7 @@ import express, { type Request, type Response } from 'express';
 import multer from 'multer';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
+import { createBodyBudget } from './body-budget.ts';
 import { checkJson } from './json-guard.ts';
 
 /** What a route reads. `upload` is multipart/form-data with one file part, `image`. */
@@ -29,7 +30,12 @@ export const run = (middleware: Middleware, request: Request, response: Response
     middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)));
   });
 
+/** Bodies of the largest size that may be in memory at once. */
+const BODIES = 16;
+
 export function createBodyReader(limits: Limits) {
+  const most = Math.max(limits.bodyBytes, limits.imageBytes);
+  const takeRoom = createBodyBudget({ total: BODIES * most, most });
   const json = express.json({
     limit: limits.bodyBytes,
     verify(_request, _response, bytes, charset) {
@@ -55,6 +61,7 @@ export function createBodyReader(limits: Limits) {
 
   /** Throws what the parsers throw (see error-handler.ts), or `unsupported_media_type`. */
   return async function readBody(request: Request, response: Response, reads: Reads): Promise<Body> {
+    takeRoom(request, response);
     if (reads !== 'upload' && isPlainJson(request, Math.min(limits.bodyBytes, SMALL))) {
       return { fields: await readJson(request) };
     }

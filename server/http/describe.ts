@@ -4,7 +4,8 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { envelope, errorReply } from '../schemas/replies.ts';
-import { type Route, scopeOf } from './route.ts';
+import { scopeOf } from './admit.ts';
+import type { Route } from './route.ts';
 
 /** The schemas should be those that the handler parses by. */
 export interface RouteDoc {

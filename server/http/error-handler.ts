@@ -72,7 +72,11 @@ export function sendError(
     const wait = Math.min(RETRY_AFTER.most, Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER.default)));
     response.set('Retry-After', String(wait));
   }
-  response.status(error.status).json({ ...extra, ...shape(error, request), time: seconds(request) });
+  // The type too: a file that could not be sent has left its own.
+  response
+    .status(error.status)
+    .type('json')
+    .json({ ...extra, ...shape(error, request), time: seconds(request) });
 }
 
 export function errorHandler(options: { logger: Logger; shape?: ErrorShape }): ErrorRequestHandler {
@@ -121,6 +125,10 @@ function fromLibraries(thrown: unknown): AttractorError {
   // What is left of the libraries' own 4xx: a body that is shorter than announced, or not what its encoding says.
   if (status === 400) {
     return new AttractorError('invalid_argument', `body: ${firstLine(thrown)}`, { field: 'body' });
+  }
+  // Of Express's file server: a condition in a header that does not hold.
+  if (status === 412) {
+    return new AttractorError('invalid_argument', `headers: ${firstLine(thrown)}`, { field: 'headers' });
   }
   return asAttractorError(thrown);
 }

@@ -1,9 +1,13 @@
 // So many calls a minute for each key, or for each address where no key is needed, with the standard headers.
 
-import type { Request } from 'express';
-import { ipKeyGenerator, type RateLimitRequestHandler, rateLimit } from 'express-rate-limit';
+import type { Request, Response } from 'express';
+import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Caller } from './access.ts';
+import { run } from './body.ts';
+
+/** Throws `rate_limited`. */
+export type RateLimit = (request: Request, response: Response) => Promise<void>;
 
 const WINDOW_MS = 60_000;
 
@@ -11,12 +15,11 @@ const WINDOW_MS = 60_000;
 export function createRateLimit(options: {
   perMinute: number;
   callerOf: (request: Request) => Caller | undefined;
-}): RateLimitRequestHandler {
+}): RateLimit {
   const limitOf = (request: Request) => options.callerOf(request)?.key?.rate ?? options.perMinute;
-  return rateLimit({
+  const count = rateLimit({
     windowMs: WINDOW_MS,
     limit: limitOf,
-    skip: (request) => limitOf(request) === 0,
     keyGenerator(request) {
       const key = options.callerOf(request)?.key;
       return key ? `key ${key.id}` : `address ${ipKeyGenerator(request.ip ?? '')}`;
@@ -36,4 +39,7 @@ export function createRateLimit(options: {
       );
     },
   });
+  return async (request, response) => {
+    if (limitOf(request) > 0) await run(count, request, response);
+  };
 }

@@ -5,8 +5,9 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
-import type { Access, Caller, Guarded, RouteScope } from './access.ts';
-import { type Body, createBodyReader, type Reads, run } from './body.ts';
+import type { RouteScope } from './access.ts';
+import type { Admit } from './admit.ts';
+import { type Body, createBodyReader, type Reads } from './body.ts';
 import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
 import { seconds } from './request.ts';
@@ -39,7 +40,7 @@ export interface Route {
   readonly query?: true;
   /** For /openapi.json; a test fails for a route without it. */
   readonly doc?: RouteDoc;
-  /** What the caller's key must include. Default: `search` for get, `write` for the others. */
+  /** What the caller's key must include. Default: for a collection `search` to get, else `write`; without one `admin`. */
   readonly scope?: RouteScope;
   /** The path names no collection, but the route shows a caller only their own. Without it such a route is not for keys of some. */
   readonly ownCollections?: true;
@@ -48,33 +49,18 @@ export interface Route {
 
 const NO_OPTIONS = strict({});
 
-export const scopeOf = ({ scope, method }: Pick<Route, 'scope' | 'method'>): RouteScope =>
-  scope ?? (method === 'get' ? 'search' : 'write');
-
-declare global {
-  namespace Express {
-    interface Request {
-      caller?: Caller;
-    }
-  }
-}
-
 /** A handler for all routes. A known path with another method is `method_not_allowed`; others are passed on. */
 export function createRouter(options: {
   routes: readonly Route[];
   limits: Limits;
-  access: Access;
-  /** Counts each call that is not `open`. */
-  rateLimit: RequestHandler;
+  admit: Admit;
 }): RequestHandler {
-  const { access } = options;
+  const { admit } = options;
   const readBody = createBodyReader(options.limits);
   const table = createTable(options.routes);
 
   async function answer(route: Route, params: Record<string, string>, request: Request, response: Response) {
-    const { path, ownCollections } = route;
-    const guarded = { path, ownCollections, scope: scopeOf(route) };
-    const { mayUse } = await admit(request, response, guarded, params);
+    const { mayUse } = await admit({ request, response, route, params });
     const query = request.url.includes('?') ? { ...request.query } : {};
     if (!route.query) parse(NO_OPTIONS, query, 'query');
     const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
@@ -99,29 +85,7 @@ export function createRouter(options: {
     }
     return answer(found.route, found.params, request, response);
   };
-
-  /** Before anything of the call is read. Who gives a wrong key is counted too. */
-  async function admit(
-    request: Request,
-    response: Response,
-    route: Guarded,
-    params: Record<string, string>,
-  ): Promise<Caller> {
-    if (route.scope === 'open') return ANYBODY;
-    let refusal: unknown;
-    try {
-      request.caller = access.identify(request);
-    } catch (error) {
-      refusal = error;
-    }
-    await run(options.rateLimit, request, response);
-    if (!request.caller) throw refusal;
-    access.authorize(request.caller, route, params);
-    return request.caller;
-  }
 }
-
-const ANYBODY: Caller = { key: undefined, mayUse: () => true };
 
 function send(request: Request, response: Response, reply: Reply): void {
   if ('bytes' in reply) {

@@ -43,6 +43,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'get',
       path: '/collections',
+      scope: 'search',
       ownCollections: true,
       handle({ mayUse }) {
         const own = catalogue.list().filter(({ name }) => mayUse(name));

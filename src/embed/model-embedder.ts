@@ -16,7 +16,7 @@ export interface ModelEmbedder {
   readonly provider: Provider;
   /**
    * Decodes and embeds; one entry per image, in order. A bad image fails alone, with the error of `preprocess`, or
-   * `internal` where the graph gives it a vector without direction. Throws only where the graph cannot run at all.
+   * `image_featureless` where the graph gives it a vector of zeros. Throws only where the graph cannot run at all.
    */
   embedImages(options: { images: readonly EmbedImage[] }): Promise<EmbedResult[]>;
   /**
@@ -82,7 +82,7 @@ export async function createModelEmbedder(options: ModelEmbedderOptions): Promis
     for (const [row, index] of decoded.entries()) {
       const raw = rows.slice(row * dimension, (row + 1) * dimension);
       const vector = normalise ? normalised(raw) : raw;
-      results[index] = vector ? { vector } : { error: noDirection() };
+      results[index] = vector ? { vector } : { error: noDirection(raw) };
     }
     return results;
   }
@@ -97,5 +97,13 @@ export async function createModelEmbedder(options: ModelEmbedderOptions): Promis
   };
 }
 
-const noDirection = (): AttractorError =>
-  new AttractorError('internal', 'The model gave this image a zero or non-finite vector.');
+/** Zero is the picture's doing (nothing in it moves the model), what is not finite the model's. */
+function noDirection(raw: Float32Array): AttractorError {
+  if (!raw.every(Number.isFinite)) {
+    return new AttractorError('internal', 'The model gave this image a vector that is not finite.');
+  }
+  const expected = 'a picture in which the model sees something';
+  const received = 'one that it gives a vector of zeros';
+  const message = `image: expected ${expected}, received ${received}`;
+  return new AttractorError('image_featureless', message, { field: 'image', expected, received });
+}

@@ -28,6 +28,7 @@ export const ERRORS = {
     415,
     'The bytes are not an image of a supported format (JPEG, PNG, WebP, GIF, AVIF, TIFF).',
   ),
+  image_featureless: entry(422, 'The model gives this picture a vector of zeros, which is near to nothing.'),
   image_too_large: entry(413, 'The image exceeds the limit on bytes, side length or pixels.'),
   body_too_large: entry(413, 'The request body exceeds the limit.'),
   unsupported_media_type: entry(415, 'The Content-Type is not one that this route reads.'),

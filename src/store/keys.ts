@@ -88,12 +88,14 @@ export class KeyStore {
   readonly #db: Database.Database;
   readonly #path: string;
   readonly #all: Database.Statement<[], Row>;
+  readonly #version: Database.Statement<[], number>;
   #rows: readonly { hash: Buffer; key: ApiKey }[] = [];
   #seen: unknown;
 
   constructor(db: Database.Database, path: string) {
     this.#db = db;
     this.#path = path;
+    this.#version = db.prepare<[], number>('PRAGMA data_version').pluck();
     this.#all = db.prepare('SELECT * FROM api_key ORDER BY created, id');
   }
 
@@ -152,7 +154,7 @@ export class KeyStore {
   /** Read again when another process has changed them: a key that was revoked ends with the next call. */
   #current(): readonly { hash: Buffer; key: ApiKey }[] {
     return guarded(this.#path, () => {
-      const version = this.#db.pragma('data_version', { simple: true });
+      const version = this.#version.get();
       if (version !== this.#seen) {
         this.#rows = this.#all.all().map(({ hash, collections, rate, ...row }) => ({
           hash,

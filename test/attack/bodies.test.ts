@@ -245,6 +245,30 @@ describe('slowness', () => {
   });
 });
 
+test('large bodies that never end take the room of large ones only, and give it back', async () => {
+  const json = `Content-Type: application/json\r\nContent-Length: ${8 * MiB}\r\n\r\n{"id":"`;
+  const sockets = Array.from({ length: 80 }, () => {
+    const socket = connect(target.port, '127.0.0.1', () =>
+      socket.write(`POST ${SHOP}/query HTTP/1.1\r\nHost: localhost\r\n${json}`),
+    );
+    return socket.on('error', () => {});
+  });
+  // One after the other, until those before have taken it all; what is small is answered all the while.
+  const large = JSON.stringify({ image: 'A'.repeat(7 * MiB) });
+  const ask = async () =>
+    (
+      await fetch(`${target.url}${SHOP}/query`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: large,
+      })
+    ).status;
+  await expect.poll(ask, { timeout: 10_000, interval: 50 }).toBe(429);
+  await target.answersWell();
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(ask, { timeout: 10_000 }).toBe(415);
+});
+
 test('the worst of these, again and again, leave memory where it was', async () => {
   const bodies = [
     '['.repeat(BODY - 1),
@@ -253,9 +277,13 @@ test('the worst of these, again and again, leave memory where it was', async () 
     JSON.stringify({ image: 'A'.repeat(BODY - 100) }),
   ];
   const round = () => Promise.all(bodies.map((body) => post(body)));
-  for (let i = 0; i < 10; i++) await round();
-  const before = target.memory();
-  for (let i = 0; i < 40; i++)
+  // Highest of each half: when the collector comes is its own affair.
+  const highest = [0, 0];
+  for (let i = 0; i < 40; i++) {
     for (const { status } of await round()) expect(status).toBeOneOf([400, 413, 415]);
-  expect(target.memory() - before).toBeLessThan(96 * MiB);
+    const half = i < 20 ? 0 : 1;
+    highest[half] = Math.max(highest[half]!, target.memory());
+  }
+  // The second half alone brings 600 MB. A single round takes a hundred or two while it is parsed.
+  expect(highest[1]! - highest[0]!).toBeLessThan(160 * MiB);
 }, 120_000);

@@ -52,7 +52,7 @@ describe('embedImages', () => {
     const small = await createModelEmbedder({ model, limits: { pixels: 2e8 } });
     const [result] = await small.embedImages({ images: [black] });
     await small.close();
-    expect(result).toMatchObject({ error: { code: 'internal' } });
+    expect(result).toMatchObject({ error: { code: 'image_featureless', field: 'image' } });
   });
 
   test('does not depend on the batch that an image is in', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Response } from 'supertest';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { WithoutKeys } from '../../server/http/access.ts';
+import { scopeOf } from '../../server/http/admit.ts';
 import { type KeyStore, type NewKey, openKeys } from '../../src/store/keys.ts';
 import { openShop, type TestShop } from './shop.ts';
 
@@ -83,6 +84,7 @@ describe('with keys', () => {
     ['write', 'patch many', () => it.http.post(`${SHOP}/items/patch`).send({})],
     ['write', 'delete one', () => it.http.delete(`${SHOP}/items/none`)],
     ['write', 'upload', () => it.http.put(`${SHOP}/items/x`).send({})],
+    ['admin', 'metrics', () => it.http.get('/metrics')],
     ['admin', 'make', () => it.http.put('/v1/collections/-').send({})],
     ['admin', 'drop', () => it.http.delete('/v1/collections/none')],
   ];
@@ -145,7 +147,7 @@ describe('with keys', () => {
   });
 
   test('health, documents and the page need none; what does not exist is not there', async () => {
-    for (const path of ['/healthz', '/livez', '/readyz', '/docs/api', '/', '/app.js']) {
+    for (const path of ['/healthz', '/livez', '/readyz', '/docs/api', '/openapi.json', '/', '/app.js']) {
       expect([path, (await it.http.get(path)).status]).toEqual([path, 200]);
     }
     expect(codeOf(await it.http.get('/v1/nothing'))).toEqual([404, 'route_not_found']);
@@ -163,6 +165,16 @@ describe('with keys', () => {
     keys.revoke(id);
     expect(codeOf(await as(made, it.http.get(SHOP)))).toEqual([401, 'unauthorized']);
   });
+});
+
+test('a route that does not say what it needs is for admins, unless it is about one collection', () => {
+  const needs = (method: string, path: string) => scopeOf({ method, path });
+  expect(needs('get', '/v1/snapshots/:name')).toBe('admin');
+  expect(needs('get', '/v1/collectionsx/:collections')).toBe('admin');
+  expect(needs('get', '/v1/collections/:collection')).toBe('search');
+  expect(needs('get', '/v1/collections/:collection/items/:id')).toBe('search');
+  expect(needs('post', '/v1/collections/:collection/items')).toBe('write');
+  expect(scopeOf({ method: 'post', path: '/v1/embeddings', scope: 'search' })).toBe('search');
 });
 
 describe('other ways to serve', () => {

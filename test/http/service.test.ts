@@ -32,6 +32,15 @@ test('alive at once, ready when the demo is there', async () => {
   expect([status, body.result]).toEqual([200, { ready: true }]);
 });
 
+test('conditions and ranges on the files of the page are no errors of ours', async () => {
+  expect((await it.http.get('/app.js').set('range', 'bytes=9-1')).status).toBe(200);
+  expect((await it.http.get('/app.js').set('if-match', '"x"')).body.error).toMatchObject({
+    code: 'invalid_argument',
+    field: 'headers',
+  });
+  expect(it.log.filter((line) => Number(line.level) >= 50)).toEqual([]);
+});
+
 test('a sane request id is kept, another one is replaced; errors carry it', async () => {
   const kept = await it.http.get('/v1/collections/none').set('x-request-id', 'shop-17:a.b_c');
   expect(kept.headers['x-request-id']).toBe('shop-17:a.b_c');

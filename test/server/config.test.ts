@@ -86,6 +86,11 @@ test.each([
     'ATTRACTOR_CORS_ORIGINS: expected origins such as https://shop.example.com, separated by commas, or *, received "https://a.b/x"',
   ],
   [
+    'ATTRACTOR_URL_ALLOW',
+    '10.0.0.0/33',
+    'ATTRACTOR_URL_ALLOW: expected addresses, ranges such as 10.0.0.0/8 and host names, separated by commas, received "10.0.0.0/33"',
+  ],
+  [
     'ATTRACTOR_URL_PORTS',
     '80,x',
     'ATTRACTOR_URL_PORTS: expected port numbers separated by commas, or any, received "80,x"',

@@ -28,6 +28,7 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
     {
       method: 'get',
       path: '/v1/aliases',
+      scope: 'search',
       doc: { summary: 'All aliases', result: replies.aliases },
       handle: () => ({ result: { aliases: catalogue.aliases().map(showAlias) } }),
     },

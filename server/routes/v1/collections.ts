@@ -14,6 +14,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       method: 'get',
       path: '/v1/collections',
       doc: { summary: 'All collections', result: replies.collectionList },
+      scope: 'search',
       ownCollections: true,
       handle: ({ mayUse }) => ({
         result: { collections: catalogue.list().filter(({ name }) => mayUse(name)) },
