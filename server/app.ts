@@ -13,6 +13,7 @@ import { createRouter, type Route } from './http/route.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { sampleRoutes } from './routes/samples.ts';
+import { aliasRoutes } from './routes/v1/aliases.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
 import { collectionRoutes } from './routes/v1/collections.ts';
@@ -49,6 +50,7 @@ export function createApp(options: AppOptions): Express {
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),
+    ...aliasRoutes({ catalogue }),
     ...itemRoutes({ catalogue, limits, logger }),
     ...queryRoutes({ catalogue, limits }),
     ...(demo ? sampleRoutes({ demo }) : []),

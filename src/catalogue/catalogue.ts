@@ -3,15 +3,16 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Embedder } from '../embed/embedder.ts';
-import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { AttractorError, refuseUnknown } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { HnswOptions } from '../index/hnsw.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
+import { Aliases } from './aliases.ts';
 import { collectionOf } from './collection.ts';
 import { type IndexOptions, MaintainedIndex } from './maintained-index.ts';
 import { RecallAudit } from './recall-audit.ts';
-import type { Catalogue, Collection, CollectionInfo } from './types.ts';
-import { LIMITS } from './validate.ts';
+import type { AliasAction, AliasInfo, Catalogue, Collection, CollectionInfo } from './types.ts';
+import { checkCollectionName } from './validate.ts';
 
 export interface CatalogueOptions {
   /** The data folder; made where it does not exist. */
@@ -32,8 +33,6 @@ export interface CatalogueOptions {
   /** One of so many queries that the graph answers is answered again exactly, in the background. Default 100; 0: none. */
   readonly auditEvery?: number;
 }
-
-const NAME = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${LIMITS.collectionName - 1}}$`);
 
 /**
  * Opens a data folder. Answers are right as soon as it returns; graphs that have to be built again are built in the
@@ -77,6 +76,7 @@ interface Opened {
 class StoredCatalogue implements Catalogue {
   readonly #options: CatalogueOptions;
   readonly #store: Store;
+  readonly #aliases: Aliases;
   readonly #indexes: string;
   readonly #opened = new Map<string, Opened>();
   readonly #embedders = new Map<string, Promise<Embedder>>();
@@ -87,6 +87,7 @@ class StoredCatalogue implements Catalogue {
   constructor(options: CatalogueOptions, store: Store, indexes: string) {
     this.#options = options;
     this.#store = store;
+    this.#aliases = new Aliases(store);
     this.#indexes = indexes;
   }
 
@@ -108,22 +109,20 @@ class StoredCatalogue implements Catalogue {
   }
 
   collection(name: string): Collection {
-    return this.#get(name).collection;
+    this.#assertOpen();
+    return this.#get(this.#aliases.resolve(name)).collection;
   }
 
   async createCollection(options: { name: string; model?: string }): Promise<Collection> {
     refuseUnknown(options, ['name', 'model'], 'collection');
     const { name, model = this.#options.defaultModel } = options;
-    if (typeof name !== 'string' || !NAME.test(name)) {
-      const expected = `1 to ${LIMITS.collectionName} letters, digits, "-" and "_", the first a letter or digit`;
-      throw invalid('name', expected, name);
-    }
+    checkCollectionName(name, 'name');
     const { fingerprint, dimension } = await this.#options.models(model);
     this.#assertOpen();
-    if (this.#store.collections().some((row) => row.name === name)) {
-      throw new AttractorError('collection_exists', `There is a collection "${name}" already.`, {
-        field: 'name',
-      });
+    const alias = this.#aliases.has(name);
+    if (alias || this.#store.collections().some((row) => row.name === name)) {
+      const message = `There is ${alias ? 'an alias' : 'a collection'} "${name}" already.`;
+      throw new AttractorError('collection_exists', message, { field: 'name' });
     }
     const row = this.#store.createCollection({ name, model, fingerprint, dimension, metric: 'cosine' });
     return this.#open(row);
@@ -133,11 +132,22 @@ class StoredCatalogue implements Catalogue {
     const { row, maintained } = this.#get(name);
     this.#store.dropCollection(row.id);
     this.#opened.delete(name);
+    this.#aliases.reload();
     const dropped = maintained
       .drop()
       .catch((err) => this.#options.logger.error({ collection: name, err }, 'index files not removed'))
       .finally(() => this.#dropping.delete(dropped));
     this.#dropping.add(dropped);
+  }
+
+  aliases(): AliasInfo[] {
+    this.#assertOpen();
+    return this.#aliases.list();
+  }
+
+  changeAliases({ actions }: { actions: readonly AliasAction[] }): void {
+    this.#assertOpen();
+    this.#aliases.change(actions);
   }
 
   getMeta(key: string): string | undefined {

@@ -198,14 +198,31 @@ export interface Collection {
   queryGroups(options: GroupQueryOptions): Promise<GroupAnswer>;
 }
 
+/** A second name of a collection. */
+export interface AliasInfo {
+  readonly alias: string;
+  readonly collection: string;
+}
+
+export type AliasAction =
+  /** Makes the alias, or points it at another collection. */
+  | { readonly create: AliasInfo }
+  /** One that is not there is no error. */
+  | { readonly delete: { readonly alias: string } }
+  | { readonly rename: { readonly from: string; readonly to: string } };
+
 export interface Catalogue {
   list(): CollectionInfo[];
-  /** Throws `collection_not_found`. */
+  /** By its name or an alias. Throws `collection_not_found`. */
   collection(name: string): Collection;
   /** Throws `collection_exists` or `model_not_found`; `model` defaults to the catalogue's default model. */
   createCollection(options: { name: string; model?: string }): Promise<Collection>;
-  /** Throws `collection_not_found`. */
+  /** With its aliases; by its own name only. Throws `collection_not_found`. */
   dropCollection(name: string): void;
+  /** By name. */
+  aliases(): AliasInfo[];
+  /** In order, all or none, durable. Throws `collection_not_found`, `alias_not_found` or `collection_exists`. */
+  changeAliases(options: { actions: readonly AliasAction[] }): void;
   /** Small named facts that must survive a restart (e.g. "demo imported"). */
   getMeta(key: string): string | undefined;
   setMeta(key: string, value: string): void;

@@ -54,6 +54,15 @@ export function validItem(item: ItemInput, at: string, dimension: number): Valid
   };
 }
 
+const COLLECTION_NAME = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,${LIMITS.collectionName - 1}}$`);
+
+/** Of collections and aliases. */
+export function checkCollectionName(name: string, field: string): void {
+  if (typeof name === 'string' && COLLECTION_NAME.test(name)) return;
+  const expected = `1 to ${LIMITS.collectionName} letters, digits, "-" and "_", the first a letter or digit`;
+  throw invalid(field, expected, name);
+}
+
 /** A unit copy. Throws `vector_dimension`, or `invalid_argument` for one that is zero or not finite. */
 export function validVector(vector: Float32Array, field: string, dimension: number): Float32Array {
   if (!(vector instanceof Float32Array)) throw invalid(field, 'a Float32Array', vector);

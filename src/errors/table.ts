@@ -38,6 +38,7 @@ export const ERRORS = {
   method_not_allowed: entry(405, 'The path exists but not with this method.'),
   collection_not_found: entry(404, 'No such collection.'),
   collection_exists: entry(409, 'A collection of this name exists already.'),
+  alias_not_found: entry(404, 'No such alias.'),
   item_not_found: entry(404, 'No such item in the collection.'),
   image_not_stored: entry(404, 'The item was added by its vector and has no stored image.'),
   model_not_found: entry(404, 'No such model folder.'),

@@ -49,4 +49,10 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (image_hash, fingerprint)
   ) STRICT;
   `,
+  `
+  CREATE TABLE alias (
+    name       TEXT PRIMARY KEY,
+    collection INTEGER NOT NULL REFERENCES collection (id) ON DELETE CASCADE
+  ) STRICT;
+  `,
 ];

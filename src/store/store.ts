@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AttractorError } from '../errors/error.ts';
+import { AliasTable } from './aliases.ts';
 import { ItemTable } from './items.ts';
 import { type FolderLock, lockFolder } from './lock.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
@@ -55,6 +56,7 @@ export function openStore(options: { directory: string }): Store {
 
 export class Store {
   readonly items: ItemTable;
+  readonly aliases: AliasTable;
   readonly #db: Database.Database;
   readonly #path: string;
   readonly #lock: FolderLock;
@@ -69,6 +71,7 @@ export class Store {
     this.#path = path;
     this.#lock = lock;
     this.items = new ItemTable(db, path);
+    this.aliases = new AliasTable(db);
     this.#collections = db.prepare(`SELECT ${COLLECTION} FROM collection ORDER BY name`);
     this.#insertCollection = db.prepare(
       `INSERT INTO collection (name, model, fingerprint, dimension, metric)
@@ -99,7 +102,7 @@ export class Store {
     return this.#insertCollection.get(row)!;
   }
 
-  /** With its items, and the images that no other collection uses. */
+  /** With its items, its aliases, and the images that no other collection uses. */
   dropCollection(id: number): void {
     this.transaction(() => {
       this.#deleteCollection.run(id);

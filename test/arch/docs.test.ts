@@ -9,6 +9,7 @@ import { readDemo } from '../../server/demo.ts';
 import { docsRoutes } from '../../server/routes/docs.ts';
 import { healthRoutes } from '../../server/routes/health.ts';
 import { sampleRoutes } from '../../server/routes/samples.ts';
+import { aliasRoutes } from '../../server/routes/v1/aliases.ts';
 import { itemRoutes } from '../../server/routes/v1/collections/items.ts';
 import { queryRoutes } from '../../server/routes/v1/collections/query.ts';
 import { collectionRoutes } from '../../server/routes/v1/collections.ts';
@@ -38,6 +39,7 @@ test('docs/api.md has every route, and no route that does not exist', async () =
   const routes = [
     ...healthRoutes({ ready: () => ({ ready: true }) }),
     ...collectionRoutes({ catalogue }),
+    ...aliasRoutes({ catalogue }),
     ...itemRoutes({ catalogue, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
     ...sampleRoutes({ demo: await readDemo({ folder: join(ROOT, 'examples/furniture') }) }),

@@ -1,0 +1,69 @@
+// /v1/collections/aliases, /v1/aliases and /v1/collections/{collection}/aliases
+
+import type { z } from 'zod';
+import type { AliasAction, AliasInfo, Catalogue } from '../../../src/catalogue/types.ts';
+import { AttractorError } from '../../../src/errors/error.ts';
+import type { Route } from '../../http/route.ts';
+import { parse } from '../../http/validate.ts';
+import { changeAliases } from '../../schemas/aliases.ts';
+
+export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
+  return [
+    {
+      method: 'post',
+      path: '/v1/collections/aliases',
+      reads: 'json',
+      handle({ fields }) {
+        const actions = parse(changeAliases, fields).actions.map(toAction);
+        try {
+          catalogue.changeAliases({ actions });
+        } catch (error) {
+          throw inQdrantsWords(error);
+        }
+        return { result: true };
+      },
+    },
+    {
+      method: 'get',
+      path: '/v1/aliases',
+      handle: () => ({ result: { aliases: catalogue.aliases().map(showAlias) } }),
+    },
+    {
+      method: 'get',
+      path: '/v1/collections/:collection/aliases',
+      handle({ params }) {
+        const { name } = catalogue.collection(params.collection!).info;
+        const own = catalogue.aliases().filter(({ collection }) => collection === name);
+        return { result: { aliases: own.map(showAlias) } };
+      },
+    },
+  ];
+}
+
+type Action = z.output<typeof changeAliases>['actions'][number];
+
+function toAction({ create_alias: create, delete_alias: gone, rename_alias: rename }: Action): AliasAction {
+  if (create) return { create: { alias: create.alias_name, collection: create.collection_name } };
+  if (gone) return { delete: { alias: gone.alias_name } };
+  return { rename: { from: rename!.old_alias_name, to: rename!.new_alias_name } };
+}
+
+const WORDS: Record<string, string> = {
+  alias: 'create_alias.alias_name',
+  collection: 'create_alias.collection_name',
+  from: 'rename_alias.old_alias_name',
+  to: 'rename_alias.new_alias_name',
+};
+
+/** What the library calls `actions[0].from` has another name in the body. */
+function inQdrantsWords(error: unknown): unknown {
+  const at = error instanceof AttractorError && error.field?.match(/^(actions\[\d+\])\.(\w+)$/);
+  if (!at) return error;
+  const { code, message, expected, received } = error;
+  const [, where, part] = at;
+  return new AttractorError(code, message, { field: `${where}.${WORDS[part!]}`, expected, received });
+}
+
+function showAlias({ alias, collection }: AliasInfo): object {
+  return { alias_name: alias, collection_name: collection };
+}
