@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Catalogue } from '../src/catalogue/types.ts';
 import { AttractorError } from '../src/errors/error.ts';
+import type { Tasks } from '../src/tasks/tasks.ts';
 import { type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
 import { errorHandler } from './http/error-handler.ts';
@@ -14,12 +15,16 @@ import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { sampleRoutes } from './routes/samples.ts';
 import { aliasRoutes } from './routes/v1/aliases.ts';
+import { importRoutes } from './routes/v1/collections/import.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
 import { collectionRoutes } from './routes/v1/collections.ts';
+import { snapshotRoutes } from './routes/v1/snapshots.ts';
+import { taskRoutes } from './routes/v1/tasks.ts';
 
 export interface AppOptions {
   readonly catalogue: Catalogue;
+  readonly tasks: Tasks;
   readonly ready: () => Readiness;
   readonly logger: Logger;
   readonly limits: Limits;
@@ -28,7 +33,7 @@ export interface AppOptions {
 }
 
 export function createApp(options: AppOptions): Express {
-  const { catalogue, ready, logger, limits, demo } = options;
+  const { catalogue, tasks, ready, logger, limits, demo } = options;
   const app = express();
   app.disable('x-powered-by');
   // ETags are set where there is a hash; hashing every JSON answer would be work for nothing.
@@ -53,6 +58,9 @@ export function createApp(options: AppOptions): Express {
     ...aliasRoutes({ catalogue }),
     ...itemRoutes({ catalogue, limits, logger }),
     ...queryRoutes({ catalogue, limits }),
+    ...importRoutes({ catalogue, tasks, limits }),
+    ...taskRoutes({ runner: tasks.runner }),
+    ...snapshotRoutes({ tasks }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,
   ];

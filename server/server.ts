@@ -5,11 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
+import { openTasks } from '../src/tasks/tasks.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER, parseConfig } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
 import { createLog, type Log } from './log.ts';
 import type { Readiness } from './routes/health.ts';
+import { rowReading } from './rows.ts';
 
 /** Exit codes: bad input, and what could not be finished in time. */
 const BAD_INPUT = 2;
@@ -56,11 +58,19 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     auditEvery: config.auditEvery,
     memory: () => process.availableMemory(),
   });
+  const tasks = openTasks({
+    catalogue,
+    directory: config.data,
+    reading: rowReading({ limits: config.limits }),
+    clock: Date.now,
+    logger: log,
+  });
   try {
     const { provider } = await embedder;
     let state: Readiness = { ready: false };
     const app = createApp({
       catalogue,
+      tasks,
       ready: () => (stop.aborted ? { ready: false } : state),
       logger: log,
       limits: config.limits,
@@ -97,6 +107,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       state = { ready: true };
     }
   } finally {
+    await tasks.close();
     await catalogue.close();
     await (await embedder.catch(() => undefined))?.close();
   }

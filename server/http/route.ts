@@ -7,6 +7,7 @@ import type { Limits } from '../config.ts';
 import { type Body, createBodyReader, type Reads } from './body.ts';
 import { sendError } from './error-handler.ts';
 import { seconds } from './request.ts';
+import { sendStream } from './stream.ts';
 import { parse, strict } from './validate.ts';
 
 export interface Call extends Body {
@@ -19,11 +20,21 @@ export interface Call extends Body {
 
 /**
  * `result` goes into the envelope, with `timing` where there is one; an `error` beside it decides the status.
- * `bytes` are sent as they are.
+ * `bytes` are sent as they are. `status` is for what is well and yet not done (202).
  */
 export type Reply =
-  | { readonly result: unknown; readonly timing?: object; readonly error?: AttractorError }
-  | { readonly bytes: Uint8Array; readonly headers: Readonly<Record<string, string>> };
+  | {
+      readonly result: unknown;
+      readonly timing?: object;
+      readonly error?: AttractorError;
+      readonly status?: 202;
+    }
+  | { readonly bytes: Uint8Array; readonly headers: Readonly<Record<string, string>> }
+  /** Sent as it comes, no faster than it is read. */
+  | {
+      readonly stream: AsyncIterable<Uint8Array | string>;
+      readonly headers: Readonly<Record<string, string>>;
+    };
 
 export interface Route {
   readonly method: 'get' | 'put' | 'post' | 'delete';
@@ -55,7 +66,8 @@ export function createRouter(options: { routes: readonly Route[]; limits: Limits
         signal: request.signal,
         requestId: request.id,
       });
-      send(request, response, reply);
+      if ('stream' in reply) await sendStream(response, reply);
+      else send(request, response, reply);
     });
   }
   for (const [path, known] of methods) {
@@ -72,14 +84,14 @@ export function createRouter(options: { routes: readonly Route[]; limits: Limits
   return router;
 }
 
-function send(request: Request, response: Response, reply: Reply): void {
+function send(request: Request, response: Response, reply: Exclude<Reply, { stream: unknown }>): void {
   if ('bytes' in reply) {
     response.set(reply.headers);
     // Express answers 304 itself where the ETag matches.
     response.send(Buffer.from(reply.bytes.buffer, reply.bytes.byteOffset, reply.bytes.byteLength));
     return;
   }
-  const { error, ...body } = reply;
+  const { error, status = 200, ...body } = reply;
   if (error) sendError(request, response, error, body);
-  else response.json({ ...body, status: 'ok', time: seconds(request) });
+  else response.status(status).json({ ...body, status: 'ok', time: seconds(request) });
 }

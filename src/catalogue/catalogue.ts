@@ -7,6 +7,7 @@ import { AttractorError, refuseUnknown } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { HnswOptions } from '../index/hnsw.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
+import type { TaskTable } from '../store/tasks.ts';
 import { Aliases } from './aliases.ts';
 import { collectionOf } from './collection.ts';
 import { type IndexOptions, MaintainedIndex } from './maintained-index.ts';
@@ -148,6 +149,11 @@ class StoredCatalogue implements Catalogue {
   changeAliases({ actions }: { actions: readonly AliasAction[] }): void {
     this.#assertOpen();
     this.#aliases.change(actions);
+  }
+
+  get tasks(): TaskTable {
+    this.#assertOpen();
+    return this.#store.tasks;
   }
 
   getMeta(key: string): string | undefined {

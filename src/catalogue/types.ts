@@ -3,6 +3,7 @@
 import type { AttractorError } from '../errors/error.ts';
 import type { FilterInput } from '../filter/read.ts';
 import type { Plan } from '../index/planner.ts';
+import type { TaskTable } from '../store/tasks.ts';
 
 export type AttributeValue = string | number | boolean;
 
@@ -223,6 +224,8 @@ export interface Catalogue {
   aliases(): AliasInfo[];
   /** In order, all or none, durable. Throws `collection_not_found`, `alias_not_found` or `collection_exists`. */
   changeAliases(options: { actions: readonly AliasAction[] }): void;
+  /** The durable list of tasks, in the same file as the items; src/tasks runs them. */
+  readonly tasks: TaskTable;
   /** Small named facts that must survive a restart (e.g. "demo imported"). */
   getMeta(key: string): string | undefined;
   setMeta(key: string, value: string): void;

@@ -10,11 +10,15 @@ import { docsRoutes } from '../../server/routes/docs.ts';
 import { healthRoutes } from '../../server/routes/health.ts';
 import { sampleRoutes } from '../../server/routes/samples.ts';
 import { aliasRoutes } from '../../server/routes/v1/aliases.ts';
+import { importRoutes } from '../../server/routes/v1/collections/import.ts';
 import { itemRoutes } from '../../server/routes/v1/collections/items.ts';
 import { queryRoutes } from '../../server/routes/v1/collections/query.ts';
 import { collectionRoutes } from '../../server/routes/v1/collections.ts';
+import { snapshotRoutes } from '../../server/routes/v1/snapshots.ts';
+import { taskRoutes } from '../../server/routes/v1/tasks.ts';
 import type { Catalogue } from '../../src/catalogue/types.ts';
 import { ERRORS } from '../../src/errors/table.ts';
+import type { Tasks } from '../../src/tasks/tasks.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
@@ -35,13 +39,17 @@ test('docs/errors.md has one section per code, in the order of the table, with i
 test('docs/api.md has every route, and no route that does not exist', async () => {
   const text = read('docs/api.md');
   const catalogue = {} as Catalogue;
-  const limits = { bodyBytes: 1024, imageBytes: 1024, imagePixels: 1, itemsPerCall: 1 };
+  const limits = { bodyBytes: 1024, imageBytes: 1024, imagePixels: 1, itemsPerCall: 1, importBytes: 1 };
+  const tasks = {} as Tasks;
   const routes = [
     ...healthRoutes({ ready: () => ({ ready: true }) }),
     ...collectionRoutes({ catalogue }),
     ...aliasRoutes({ catalogue }),
     ...itemRoutes({ catalogue, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
+    ...importRoutes({ catalogue, tasks, limits }),
+    ...taskRoutes({ runner: tasks.runner }),
+    ...snapshotRoutes({ tasks }),
     ...sampleRoutes({ demo: await readDemo({ folder: join(ROOT, 'examples/furniture') }) }),
   ].map(({ method, path }) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, '{$1}')}`);
   const missing = routes.filter(

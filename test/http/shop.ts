@@ -11,10 +11,13 @@ import { createApp } from '../../server/app.ts';
 import type { Limits } from '../../server/config.ts';
 import type { DemoShop } from '../../server/demo.ts';
 import type { Readiness } from '../../server/routes/health.ts';
+import { rowReading } from '../../server/rows.ts';
 import { openCatalogue } from '../../src/catalogue/catalogue.ts';
 import type { Catalogue, Collection } from '../../src/catalogue/types.ts';
 import { readDataset } from '../../src/dataset/read.ts';
 import { createEmbedder } from '../../src/embed/pool.ts';
+import type { RowReading } from '../../src/tasks/import-body.ts';
+import { openTasks, type Tasks } from '../../src/tasks/tasks.ts';
 import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
 
 export const DIMENSION = 32;
@@ -23,12 +26,16 @@ export const LIMITS: Limits = {
   imageBytes: 64 * 1024,
   imagePixels: 1_000_000,
   itemsPerCall: 16,
+  importBytes: 1024 * 1024,
 };
 
 export interface TestShop {
   readonly app: Express;
   readonly http: ReturnType<typeof supertest>;
   readonly catalogue: Catalogue;
+  readonly tasks: Tasks;
+  /** The data folder. */
+  readonly data: string;
   readonly shop: Collection;
   /** Pictures by item id: `p0-0` to `p3-2`. */
   readonly images: ReadonlyMap<string, Buffer>;
@@ -38,7 +45,9 @@ export interface TestShop {
   close(): Promise<void>;
 }
 
-export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestShop> {
+export async function openShop(
+  options: { demo?: DemoShop; fetchImage?: RowReading['fetchImage'] } = {},
+): Promise<TestShop> {
   const folder = await mkdtemp(join(tmpdir(), 'attractor-http-'));
   const directory = join(folder, 'models/tiny');
   const model = await tinyBackbone({ directory });
@@ -69,9 +78,17 @@ export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestS
     attributes: { name: `Product ${id}`, price: 12.5, new: true },
   }));
   await shop.upsert({ items });
+  const tasks = openTasks({
+    catalogue,
+    directory: join(folder, 'data'),
+    reading: rowReading({ limits: LIMITS, fetchImage: options.fetchImage }),
+    clock: Date.now,
+    logger,
+  });
   const readiness: { state: Readiness } = { state: { ready: true } };
   const app = createApp({
     catalogue,
+    tasks,
     ready: () => readiness.state,
     logger,
     limits: LIMITS,
@@ -81,11 +98,14 @@ export async function openShop(options: { demo?: DemoShop } = {}): Promise<TestS
     app,
     http: supertest(app),
     catalogue,
+    tasks,
+    data: join(folder, 'data'),
     shop,
     images,
     log,
     readiness,
     async close() {
+      await tasks.close();
       await catalogue.close();
       await rm(folder, { recursive: true, force: true });
     },

@@ -1,0 +1,80 @@
+// /v1/collections/{collection}/import, /duplicates and /compact: what may take long.
+
+import type { Catalogue } from '../../../../src/catalogue/types.ts';
+import { AttractorError, asAttractorError } from '../../../../src/errors/error.ts';
+import type { RowResult } from '../../../../src/tasks/import-body.ts';
+import type { Tasks } from '../../../../src/tasks/tasks.ts';
+import type { Limits } from '../../../config.ts';
+import { errorBody } from '../../../http/error-handler.ts';
+import { fromText } from '../../../http/options.ts';
+import type { Route } from '../../../http/route.ts';
+import { parse } from '../../../http/validate.ts';
+import { findDuplicates, importOptions } from '../../../schemas/tasks.ts';
+import { showTask } from '../tasks.ts';
+
+export function importRoutes(options: { catalogue: Catalogue; tasks: Tasks; limits: Limits }): Route[] {
+  const { catalogue, tasks, limits } = options;
+  const collection = '/v1/collections/:collection';
+  return [
+    {
+      method: 'post',
+      path: `${collection}/import`,
+      reads: 'rows',
+      query: true,
+      async handle({ params, query, rows, signal }) {
+        const collection = catalogue.collection(params.collection!);
+        const { wait } = parse(importOptions, fromText(query), 'query');
+        const body = await tasks.receive({ ...rows!, maxBytes: limits.importBytes, signal });
+        if (!wait) return { result: showTask(tasks.importLater({ collection, body })), status: 202 };
+        const results = tasks.importNow({ collection, body, signal });
+        // A body that is no table at all is refused as a whole, before the answer has begun.
+        const first = await results.next();
+        return {
+          stream: resultLines(first.done ? [] : first.value, results),
+          headers: { 'Content-Type': 'application/x-ndjson; charset=utf-8' },
+        };
+      },
+    },
+    {
+      method: 'post',
+      path: `${collection}/duplicates`,
+      reads: 'json',
+      handle({ params, fields }) {
+        const collection = catalogue.collection(params.collection!);
+        const { threshold, across_groups: acrossGroups } = parse(findDuplicates, fields);
+        return { result: showTask(tasks.duplicates({ collection, threshold, acrossGroups })), status: 202 };
+      },
+    },
+    {
+      method: 'post',
+      path: `${collection}/compact`,
+      handle({ params }) {
+        const collection = catalogue.collection(params.collection!);
+        return { result: showTask(tasks.compact({ collection })), status: 202 };
+      },
+    },
+  ];
+}
+
+/** A line per row, and one with the counts. Where the import ends before its rows do, that one has an error. */
+async function* resultLines(first: RowResult[], rest: AsyncIterable<RowResult[]>): AsyncGenerator<string> {
+  const counts = { created: 0, updated: 0, unchanged: 0, failed: 0 };
+  const lines = (results: readonly RowResult[]) => {
+    for (const { outcome } of results) counts[typeof outcome === 'string' ? outcome : 'failed']++;
+    return results.map((result) => `${JSON.stringify(showRow(result))}\n`).join('');
+  };
+  let error: AttractorError | undefined;
+  try {
+    yield lines(first);
+    for await (const results of rest) yield lines(results);
+  } catch (thrown) {
+    error = asAttractorError(thrown);
+  }
+  yield `${JSON.stringify({ counts, ...(error && { error: errorBody(error) }) })}\n`;
+}
+
+function showRow({ line, id, outcome }: RowResult): object {
+  return outcome instanceof AttractorError
+    ? { line, id, status: 'failed', error: errorBody(outcome) }
+    : { line, id, status: outcome };
+}

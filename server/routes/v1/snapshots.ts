@@ -1,0 +1,50 @@
+// /v1/snapshots and /v1/snapshots/{name}
+
+import { createReadStream } from 'node:fs';
+import type { SnapshotFile } from '../../../src/tasks/snapshots.ts';
+import type { Tasks } from '../../../src/tasks/tasks.ts';
+import type { Route } from '../../http/route.ts';
+import { showTask } from './tasks.ts';
+
+export function snapshotRoutes({ tasks }: { tasks: Tasks }): Route[] {
+  const snapshot = '/v1/snapshots/:name';
+  return [
+    {
+      method: 'post',
+      path: '/v1/snapshots',
+      handle: () => ({ result: showTask(tasks.snapshot()), status: 202 }),
+    },
+    {
+      method: 'get',
+      path: '/v1/snapshots',
+      handle: () => ({ result: { snapshots: tasks.snapshots.list().map(showSnapshot) } }),
+    },
+    {
+      method: 'get',
+      path: snapshot,
+      handle({ params }) {
+        const { name, bytes, path } = tasks.snapshots.find(params.name!);
+        return {
+          stream: createReadStream(path),
+          headers: {
+            'Content-Type': 'application/octet-stream',
+            'Content-Length': String(bytes),
+            'Content-Disposition': `attachment; filename="${name}"`,
+          },
+        };
+      },
+    },
+    {
+      method: 'delete',
+      path: snapshot,
+      handle({ params }) {
+        tasks.snapshots.delete(params.name!);
+        return { result: true };
+      },
+    },
+  ];
+}
+
+function showSnapshot({ name, bytes, createdAt }: SnapshotFile): object {
+  return { name, bytes, created_at: new Date(createdAt).toISOString() };
+}
