@@ -24,6 +24,7 @@ export async function* csvRecords(options: {
   open: () => Readable;
   maxRecordBytes: number;
 }): AsyncGenerator<CsvRecord> {
+  // The parser is a chunk ahead of its records: what it met waits for its place.
   const problems: CsvRecord[] = [];
   const parser = parse({
     bom: true,
@@ -35,7 +36,8 @@ export async function* csvRecords(options: {
     skip_records_with_error: true,
     on_skip: (error: CsvError | undefined) => {
       if (error?.code === 'CSV_MAX_RECORD_SIZE') throw error;
-      if (error) problems.push({ line: Number(error.lines ?? 0), problem: reasonOf(error) });
+      const line = Number(error?.lines ?? 0);
+      if (error && problems.at(-1)?.line !== line) problems.push({ line, problem: reasonOf(error) });
       return undefined;
     },
   });
@@ -47,7 +49,7 @@ export async function* csvRecords(options: {
       record: string[];
       info: { lines: number };
     }>) {
-      yield* problems.splice(0);
+      while (problems.length > 0 && problems[0]!.line <= info.lines) yield problems.shift()!;
       if (header === undefined) {
         header = checkHeader(record);
         continue;
@@ -72,7 +74,7 @@ export async function* csvRecords(options: {
   } finally {
     source.destroy();
   }
-  yield* problems.splice(0);
+  yield* problems;
   if (header === undefined) checkHeader(undefined);
 }
 
