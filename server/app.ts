@@ -5,10 +5,12 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Catalogue } from '../src/catalogue/types.ts';
 import { AttractorError } from '../src/errors/error.ts';
+import type { RowReading } from '../src/tasks/import-body.ts';
 import type { Tasks } from '../src/tasks/tasks.ts';
 import { type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
 import { errorHandler } from './http/error-handler.ts';
+import { createOnce, idempotent } from './http/idempotency.ts';
 import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
 import { docsRoutes } from './routes/docs.ts';
@@ -19,6 +21,7 @@ import { importRoutes } from './routes/v1/collections/import.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
 import { collectionRoutes } from './routes/v1/collections.ts';
+import { modelRoutes } from './routes/v1/models.ts';
 import { snapshotRoutes } from './routes/v1/snapshots.ts';
 import { taskRoutes } from './routes/v1/tasks.ts';
 
@@ -28,12 +31,16 @@ export interface AppOptions {
   readonly ready: () => Readiness;
   readonly logger: Logger;
   readonly limits: Limits;
+  /** Where the model folders are. */
+  readonly models: string;
+  /** Absent: images by URL are refused. */
+  readonly fetchImage?: RowReading['fetchImage'];
   /** Absent: /samples does not exist. */
   readonly demo?: DemoShop;
 }
 
 export function createApp(options: AppOptions): Express {
-  const { catalogue, tasks, ready, logger, limits, demo } = options;
+  const { catalogue, tasks, ready, logger, limits, demo, models, fetchImage } = options;
   const app = express();
   app.disable('x-powered-by');
   // ETags are set where there is a hash; hashing every JSON answer would be work for nothing.
@@ -52,19 +59,21 @@ export function createApp(options: AppOptions): Express {
       strictTransportSecurity: false,
     }),
   );
+  const once = createOnce({ replies: catalogue.replies, clock: Date.now });
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),
     ...aliasRoutes({ catalogue }),
-    ...itemRoutes({ catalogue, limits, logger }),
+    ...itemRoutes({ catalogue, tasks, limits, logger }),
     ...queryRoutes({ catalogue, limits }),
-    ...importRoutes({ catalogue, tasks, limits }),
+    ...importRoutes({ catalogue, tasks, limits, once }),
     ...taskRoutes({ runner: tasks.runner }),
     ...snapshotRoutes({ tasks }),
+    ...modelRoutes({ catalogue, limits, models, fetchImage }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,
   ];
-  app.use(createRouter({ routes, limits }));
+  app.use(createRouter({ routes: idempotent(routes, once), limits }));
   app.use(express.static(UI_FOLDER, { etag: true }));
   app.use((request) => {
     throw new AttractorError(

@@ -74,6 +74,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       ready: () => (stop.aborted ? { ready: false } : state),
       logger: log,
       limits: config.limits,
+      models: config.models,
       demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
     });
     const server = createServer(

@@ -16,6 +16,10 @@ export interface Call extends Body {
   readonly query: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** The header, not yet checked. */
+  readonly idempotencyKey?: string;
+  /** Keeps the answer under the key; to be called in the transaction of the effect, where there is one. */
+  readonly record?: (reply: Extract<Reply, { result: unknown }>) => void;
 }
 
 /**
@@ -42,6 +46,8 @@ export interface Route {
   /** Absent: the body is not read. */
   readonly reads?: Reads;
   readonly query?: true;
+  /** A write that is done once under an `Idempotency-Key` (idempotency.ts). */
+  readonly once?: true;
   handle(call: Call): Reply | Promise<Reply>;
 }
 
@@ -65,6 +71,7 @@ export function createRouter(options: { routes: readonly Route[]; limits: Limits
         query,
         signal: request.signal,
         requestId: request.id,
+        idempotencyKey: request.get('idempotency-key'),
       });
       if ('stream' in reply) await sendStream(response, reply);
       else send(request, response, reply);

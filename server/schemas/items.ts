@@ -26,3 +26,11 @@ export const getItem = strict({ with_vector: z.boolean('true or false').default(
 
 const MANY = '1 to 10000 ids';
 export const deleteItems = strict({ ids: z.array(id, MANY).min(1, MANY).max(10_000, MANY) });
+
+/** False: as a task. */
+export const waitOption = strict({ wait: z.boolean('true or false').default(true) });
+
+/** It is always waited for; who says so is right. */
+export const deleteOptions = strict({
+  wait: z.literal(true, 'true, as deletes are always waited for').default(true),
+});

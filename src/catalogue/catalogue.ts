@@ -6,6 +6,7 @@ import type { Embedder } from '../embed/embedder.ts';
 import { AttractorError, refuseUnknown } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { HnswOptions } from '../index/hnsw.ts';
+import type { ReplyTable } from '../store/replies.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
 import type { TaskTable } from '../store/tasks.ts';
 import { Aliases } from './aliases.ts';
@@ -151,9 +152,19 @@ class StoredCatalogue implements Catalogue {
     this.#aliases.change(actions);
   }
 
+  async embedder(model: string): Promise<Embedder> {
+    this.#assertOpen();
+    return this.#embedder(model);
+  }
+
   get tasks(): TaskTable {
     this.#assertOpen();
     return this.#store.tasks;
+  }
+
+  get replies(): ReplyTable {
+    this.#assertOpen();
+    return this.#store.replies;
   }
 
   getMeta(key: string): string | undefined {

@@ -41,6 +41,7 @@ export const ERRORS = {
   alias_not_found: entry(404, 'No such alias.'),
   task_not_found: entry(404, 'No such task, or it was forgotten since.'),
   task_conflict: entry(409, 'The task is not in a state in which this can be done.'),
+  idempotency_conflict: entry(409, 'The idempotency key was used for another call.'),
   snapshot_not_found: entry(404, 'No such snapshot.'),
   item_not_found: entry(404, 'No such item in the collection.'),
   image_not_stored: entry(404, 'The item was added by its vector and has no stored image.'),

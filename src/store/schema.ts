@@ -82,4 +82,13 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (task, line)
   ) STRICT;
   `,
+  `
+  CREATE TABLE reply (
+    key     TEXT PRIMARY KEY,
+    request TEXT NOT NULL,
+    reply   TEXT NOT NULL,
+    at      INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX reply_at ON reply (at);
+  `,
 ];

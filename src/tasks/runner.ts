@@ -43,20 +43,22 @@ export class TaskRunner {
     this.#startNext();
   }
 
-  /** `prepare` is called in the transaction that makes the task: if it throws there is none. */
+  /** `prepare` is called in the transaction that makes the task: if it throws there is none. `onMade` too, after it. */
   enqueue(options: {
     type: TaskType;
     collection?: string;
     params?: object;
     total?: number;
     prepare?: (uid: number) => void;
+    onMade?: (task: Task) => void;
   }): Task {
     this.#assertOpen();
-    const { type, collection = null, params = {}, total = 0, prepare } = options;
+    const { type, collection = null, params = {}, total = 0, prepare, onMade } = options;
     const { table, clock } = this.#options;
     const { row, forgotten } = table.transaction(() => {
       const row = table.insert({ type, collection, total, params: JSON.stringify(params), at: clock() });
       prepare?.(row.uid);
+      onMade?.(this.#shown(row));
       return { row, forgotten: table.prune(KEPT) };
     });
     if (forgotten.length > 0) this.#options.onForgotten?.(forgotten);

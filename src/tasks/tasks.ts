@@ -24,11 +24,18 @@ export interface TasksOptions {
   readonly logger: Logger;
 }
 
+interface Making {
+  /** Called in the transaction that makes the task. */
+  readonly onMade?: (task: Task) => void;
+}
+
 export interface Tasks {
   readonly runner: TaskRunner;
   readonly snapshots: Snapshots;
   /** Writes a body to disk. Throws `body_too_large`, `aborted` or `store_full`. */
   receive: Incoming['receive'];
+  /** Removes a received body that is not used. */
+  discard(body: Body): void;
   /** Rows of a received body as they are settled, a batch at a time; the body is gone at the end. */
   importNow(options: {
     collection: Collection;
@@ -36,10 +43,10 @@ export interface Tasks {
     signal: AbortSignal;
   }): AsyncGenerator<RowResult[]>;
   /** A received body as a task. */
-  importLater(options: { collection: Collection; body: Body }): Task;
-  duplicates(options: { collection: Collection } & DuplicatesParams): Task;
-  compact(options: { collection: Collection }): Task;
-  snapshot(): Task;
+  importLater(options: { collection: Collection; body: Body } & Making): Task;
+  duplicates(options: { collection: Collection } & DuplicatesParams & Making): Task;
+  compact(options: { collection: Collection } & Making): Task;
+  snapshot(options?: Making): Task;
   /** Before the catalogue. What runs goes on at the next start. */
   close(): Promise<void>;
 }
@@ -79,6 +86,7 @@ export function openTasks(options: TasksOptions): Tasks {
     runner,
     snapshots,
     receive: (given) => incoming.receive(given),
+    discard: (body) => incoming.discard(body),
     async *importNow({ collection, body, signal }) {
       try {
         const survey = await surveyBody({ body, maxRowBytes: reading.maxRowBytes, signal });
@@ -87,7 +95,7 @@ export function openTasks(options: TasksOptions): Tasks {
         incoming.discard(body);
       }
     },
-    importLater({ collection, body }) {
+    importLater({ collection, body, onMade }) {
       const { path: _, ...facts } = body;
       const params: ImportParams = facts;
       try {
@@ -95,6 +103,7 @@ export function openTasks(options: TasksOptions): Tasks {
           type: 'import',
           collection: collection.info.name,
           params,
+          onMade,
           prepare: (uid) => incoming.settle(body, bodyPath(directory, uid)),
         });
       } catch (error) {
@@ -102,10 +111,11 @@ export function openTasks(options: TasksOptions): Tasks {
         throw error;
       }
     },
-    duplicates: ({ collection, ...params }) =>
-      runner.enqueue({ type: 'duplicates', collection: collection.info.name, params }),
-    compact: ({ collection }) => runner.enqueue({ type: 'compact', collection: collection.info.name }),
-    snapshot: () => runner.enqueue({ type: 'snapshot', total: 1 }),
+    duplicates: ({ collection, onMade, ...params }) =>
+      runner.enqueue({ type: 'duplicates', collection: collection.info.name, params, onMade }),
+    compact: ({ collection, onMade }) =>
+      runner.enqueue({ type: 'compact', collection: collection.info.name, onMade }),
+    snapshot: (making) => runner.enqueue({ type: 'snapshot', total: 1, ...making }),
     close: () => runner.close(),
   };
 }

@@ -14,6 +14,7 @@ import { importRoutes } from '../../server/routes/v1/collections/import.ts';
 import { itemRoutes } from '../../server/routes/v1/collections/items.ts';
 import { queryRoutes } from '../../server/routes/v1/collections/query.ts';
 import { collectionRoutes } from '../../server/routes/v1/collections.ts';
+import { modelRoutes } from '../../server/routes/v1/models.ts';
 import { snapshotRoutes } from '../../server/routes/v1/snapshots.ts';
 import { taskRoutes } from '../../server/routes/v1/tasks.ts';
 import type { Catalogue } from '../../src/catalogue/types.ts';
@@ -45,11 +46,12 @@ test('docs/api.md has every route, and no route that does not exist', async () =
     ...healthRoutes({ ready: () => ({ ready: true }) }),
     ...collectionRoutes({ catalogue }),
     ...aliasRoutes({ catalogue }),
-    ...itemRoutes({ catalogue, limits, logger: pino({ level: 'silent' }) }),
+    ...itemRoutes({ catalogue, tasks, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
-    ...importRoutes({ catalogue, tasks, limits }),
+    ...importRoutes({ catalogue, tasks, limits, once: async ({ work }) => work(() => {}) }),
     ...taskRoutes({ runner: tasks.runner }),
     ...snapshotRoutes({ tasks }),
+    ...modelRoutes({ catalogue, limits, models: '' }),
     ...sampleRoutes({ demo: await readDemo({ folder: join(ROOT, 'examples/furniture') }) }),
   ].map(({ method, path }) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, '{$1}')}`);
   const missing = routes.filter(

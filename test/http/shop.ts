@@ -92,6 +92,8 @@ export async function openShop(
     ready: () => readiness.state,
     logger,
     limits: LIMITS,
+    models: join(folder, 'models'),
+    fetchImage: options.fetchImage,
     demo: options.demo,
   });
   return {

@@ -13,6 +13,7 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       method: 'post',
       path: '/v1/collections/aliases',
       reads: 'json',
+      once: true,
       handle({ fields }) {
         const actions = parse(changeAliases, fields).actions.map(toAction);
         try {

@@ -24,6 +24,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'put',
       path,
+      once: true,
       reads: 'json',
       async handle({ params, fields }) {
         const { collection: name } = parse(collectionName, params);
@@ -35,6 +36,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'delete',
       path,
+      once: true,
       handle({ params }) {
         catalogue.dropCollection(params.collection!);
         return { result: true };

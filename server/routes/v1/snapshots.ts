@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import type { SnapshotFile } from '../../../src/tasks/snapshots.ts';
 import type { Tasks } from '../../../src/tasks/tasks.ts';
 import type { Route } from '../../http/route.ts';
-import { showTask } from './tasks.ts';
+import { made } from './tasks.ts';
 
 export function snapshotRoutes({ tasks }: { tasks: Tasks }): Route[] {
   const snapshot = '/v1/snapshots/:name';
@@ -12,7 +12,8 @@ export function snapshotRoutes({ tasks }: { tasks: Tasks }): Route[] {
     {
       method: 'post',
       path: '/v1/snapshots',
-      handle: () => ({ result: showTask(tasks.snapshot()), status: 202 }),
+      once: true,
+      handle: ({ record }) => made((onMade) => tasks.snapshot({ onMade }), record),
     },
     {
       method: 'get',

@@ -5,7 +5,7 @@ import { AttractorError } from '../../../src/errors/error.ts';
 import type { TaskRunner } from '../../../src/tasks/runner.ts';
 import type { Task } from '../../../src/tasks/task.ts';
 import { fromText } from '../../http/options.ts';
-import type { Route } from '../../http/route.ts';
+import type { Call, Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { listDeadLetters, listTasks } from '../../schemas/tasks.ts';
 
@@ -63,6 +63,16 @@ function uidOf({ uid }: Readonly<Record<string, string>>): number {
 }
 
 const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
+
+/** The answer of a route that makes a task; also kept under the call's idempotency key, with the task itself. */
+export function made(make: (onMade: (task: Task) => void) => Task, record: Call['record']) {
+  let reply: { result: object; status: 202 } | undefined;
+  make((task) => {
+    reply = { result: showTask(task), status: 202 };
+    record?.(reply);
+  });
+  return reply!;
+}
 
 export function showTask(task: Task): object {
   const { uid, type, collection, status, progress, eta, details, error } = task;

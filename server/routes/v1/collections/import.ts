@@ -6,14 +6,20 @@ import type { RowResult } from '../../../../src/tasks/import-body.ts';
 import type { Tasks } from '../../../../src/tasks/tasks.ts';
 import type { Limits } from '../../../config.ts';
 import { errorBody } from '../../../http/error-handler.ts';
+import type { Once } from '../../../http/idempotency.ts';
 import { fromText } from '../../../http/options.ts';
-import type { Route } from '../../../http/route.ts';
+import type { Call, Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
 import { findDuplicates, importOptions } from '../../../schemas/tasks.ts';
-import { showTask } from '../tasks.ts';
+import { made } from '../tasks.ts';
 
-export function importRoutes(options: { catalogue: Catalogue; tasks: Tasks; limits: Limits }): Route[] {
-  const { catalogue, tasks, limits } = options;
+export function importRoutes(options: {
+  catalogue: Catalogue;
+  tasks: Tasks;
+  limits: Limits;
+  once: Once;
+}): Route[] {
+  const { catalogue, tasks, limits, once } = options;
   const collection = '/v1/collections/:collection';
   return [
     {
@@ -21,11 +27,21 @@ export function importRoutes(options: { catalogue: Catalogue; tasks: Tasks; limi
       path: `${collection}/import`,
       reads: 'rows',
       query: true,
-      async handle({ params, query, rows, signal }) {
+      async handle(call) {
+        const { params, query, rows, signal } = call;
         const collection = catalogue.collection(params.collection!);
         const { wait } = parse(importOptions, fromText(query), 'query');
         const body = await tasks.receive({ ...rows!, maxBytes: limits.importBytes, signal });
-        if (!wait) return { result: showTask(tasks.importLater({ collection, body })), status: 202 };
+        if (!wait) {
+          // Here and not for the route: what is asked is known when its last byte is there.
+          const request = ['import', params, body.format, body.sha256];
+          let taken = false;
+          const work = (record: Call['record']) => {
+            taken = true;
+            return made((onMade) => tasks.importLater({ collection, body, onMade }), record);
+          };
+          return once({ call, request, work }).finally(() => taken || tasks.discard(body));
+        }
         const results = tasks.importNow({ collection, body, signal });
         // A body that is no table at all is refused as a whole, before the answer has begun.
         const first = await results.next();
@@ -39,18 +55,21 @@ export function importRoutes(options: { catalogue: Catalogue; tasks: Tasks; limi
       method: 'post',
       path: `${collection}/duplicates`,
       reads: 'json',
-      handle({ params, fields }) {
+      once: true,
+      handle({ params, fields, record }) {
         const collection = catalogue.collection(params.collection!);
         const { threshold, across_groups: acrossGroups } = parse(findDuplicates, fields);
-        return { result: showTask(tasks.duplicates({ collection, threshold, acrossGroups })), status: 202 };
+        const asked = { collection, threshold, acrossGroups };
+        return made((onMade) => tasks.duplicates({ ...asked, onMade }), record);
       },
     },
     {
       method: 'post',
       path: `${collection}/compact`,
-      handle({ params }) {
+      once: true,
+      handle({ params, record }) {
         const collection = catalogue.collection(params.collection!);
-        return { result: showTask(tasks.compact({ collection })), status: 202 };
+        return made((onMade) => tasks.compact({ collection, onMade }), record);
       },
     },
   ];

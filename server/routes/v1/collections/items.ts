@@ -3,17 +3,32 @@
 import type { z } from 'zod';
 import type { Catalogue, ItemInput, UpsertResult } from '../../../../src/catalogue/types.ts';
 import type { Logger } from '../../../../src/errors/log.ts';
+import type { Tasks } from '../../../../src/tasks/tasks.ts';
 import type { Limits } from '../../../config.ts';
 import { errorBody, withoutPrefix } from '../../../http/error-handler.ts';
 import { decodeBase64Image } from '../../../http/image.ts';
 import { fromJson, fromText } from '../../../http/options.ts';
 import type { Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
-import { deleteItems, getItem, itemAddress, uploadItem, upsertItems } from '../../../schemas/items.ts';
+import {
+  deleteItems,
+  deleteOptions,
+  getItem,
+  itemAddress,
+  uploadItem,
+  upsertItems,
+  waitOption,
+} from '../../../schemas/items.ts';
 import { showItem } from '../shape.ts';
+import { upsertLater } from './upsert-later.ts';
 
-export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logger: Logger }): Route[] {
-  const { catalogue, limits, logger } = options;
+export function itemRoutes(options: {
+  catalogue: Catalogue;
+  tasks: Tasks;
+  limits: Limits;
+  logger: Logger;
+}): Route[] {
+  const { catalogue, tasks, limits, logger } = options;
   const items = '/v1/collections/:collection/items';
   const item = `${items}/:id`;
   const upsertBody = upsertItems(limits.itemsPerCall);
@@ -22,8 +37,12 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       method: 'put',
       path: items,
       reads: 'json',
-      async handle({ params, fields, signal, requestId }) {
+      query: true,
+      once: true,
+      async handle({ params, query, fields, signal, requestId, record }) {
         const collection = catalogue.collection(params.collection!);
+        const { wait } = parse(waitOption, fromText(query), 'query');
+        if (!wait) return upsertLater({ collection, tasks, body: upsertBody, fields, signal, record });
         const inputs = parse(upsertBody, fields).items.map((input, i) => toInput(input, `items[${i}].image`));
         const results = await collection.upsert({ items: inputs, signal });
         // The answer is a 200: what failed on our side would otherwise be in no log.
@@ -39,8 +58,11 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       method: 'post',
       path: `${items}/delete`,
       reads: 'json',
-      handle({ params, fields }) {
+      query: true,
+      once: true,
+      handle({ params, query, fields }) {
         const collection = catalogue.collection(params.collection!);
+        parse(deleteOptions, fromText(query), 'query');
         return { result: collection.delete(parse(deleteItems, fields)) };
       },
     },
@@ -48,6 +70,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
       method: 'put',
       path: item,
       reads: 'upload',
+      once: true,
       async handle({ params, fields, image, signal }) {
         const collection = catalogue.collection(params.collection!);
         const { id } = parse(itemAddress, params);
@@ -71,6 +94,7 @@ export function itemRoutes(options: { catalogue: Catalogue; limits: Limits; logg
     {
       method: 'delete',
       path: item,
+      once: true,
       handle({ params }) {
         const collection = catalogue.collection(params.collection!);
         return { result: collection.delete({ ids: [params.id!] }) };
