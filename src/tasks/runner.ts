@@ -159,6 +159,8 @@ export class TaskRunner {
     try {
       let error: AttractorError | undefined;
       try {
+        // Told to stop in the very turn that it was started in.
+        if (signal.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
         const details = await kind.run({
           row,
           signal,
