@@ -63,7 +63,7 @@ const raw = (batch: number) => async () => {
   }
 };
 
-const embedder = await createEmbedder({ directory, maxBatch: 8 });
+const embedder = await createEmbedder({ directory, maxBulkBatch: 8 });
 const kept = { ...embedder, close: async () => {} };
 const ours = async () => {
   const cache = await mkdtemp(join(tmpdir(), 'attractor-extract-'));

@@ -4,14 +4,21 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
+import { observers } from '../src/catalogue/observer.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
+import { createImageFetcher } from '../src/fetch/fetch-image.ts';
+import { type KeyStore, openKeys } from '../src/store/keys.ts';
 import { openTasks } from '../src/tasks/tasks.ts';
 import { createApp } from './app.ts';
-import { type Config, DEMO_FOLDER, parseConfig } from './config.ts';
+import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
+import type { WithoutKeys } from './http/access.ts';
+import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import type { Readiness } from './routes/health.ts';
 import { rowReading } from './rows.ts';
+import { readSettings, type Settings } from './settings.ts';
 
 /** Exit codes: bad input, and what could not be finished in time. */
 const BAD_INPUT = 2;
@@ -19,8 +26,10 @@ const FORCED = 1;
 const DRAIN_MS = 10_000;
 
 async function main(): Promise<void> {
-  const config = readConfig();
+  const settings = settled();
+  const { config } = settings;
   const log = createLog({ level: config.logLevel });
+  logSettings(settings, log);
   const stop = onSignal(log);
   try {
     await serve(config, log, stop);
@@ -34,15 +43,26 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+  const keys = openKeys({ directory: config.data });
+  const withoutKeys = whoNeedsNoKey(config, keys);
+  const fetcher =
+    config.urls &&
+    createImageFetcher({
+      allow: config.urls.allow,
+      ports: config.urls.ports,
+      timeout: config.urls.timeout,
+      maxBytes: config.limits.imageBytes,
+    });
   const { models, embedderFor } = modelsFolder({
     folder: config.models,
-    processes: config.embedProcesses,
+    ...config.embed,
     limits: { bytes: config.limits.imageBytes, pixels: config.limits.imagePixels },
     logger: log,
   });
   // Started beside the catalogue, so that the first query does not wait for it.
   const embedder = embedderFor(config.model);
   embedder.catch(() => {});
+  const metrics = createMetrics();
   const catalogue = await openCatalogue({
     directory: config.data,
     // The embedder has read its model already; reading it again here would stall the event loop.
@@ -57,14 +77,16 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     hnsw: { ef: config.ef },
     auditEvery: config.auditEvery,
     memory: () => process.availableMemory(),
+    observer: observers([metrics.observer, tracingObserver]),
   });
   const tasks = openTasks({
     catalogue,
     directory: config.data,
-    reading: rowReading({ limits: config.limits }),
+    reading: rowReading({ limits: config.limits, fetcher }),
     clock: Date.now,
     logger: log,
   });
+  metrics.watch({ catalogue });
   try {
     const { provider } = await embedder;
     let state: Readiness = { ready: false };
@@ -75,10 +97,20 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       logger: log,
       limits: config.limits,
       models: config.models,
+      metrics,
+      accessLog: config.accessLog,
+      access: { keys, adminKey: config.adminKey, withoutKeys },
+      urls: { fetcher, callBytes: config.urls?.callBytes },
+      edge: config.edge,
       demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
     });
     const server = createServer(
-      { headersTimeout: 20_000, requestTimeout: 120_000, keepAliveTimeout: 5_000 },
+      {
+        headersTimeout: config.timeouts.headers,
+        requestTimeout: config.timeouts.request,
+        connectionsCheckingInterval: Math.min(5_000, config.timeouts.headers),
+        keepAliveTimeout: 5_000,
+      },
       app,
     );
     const port = await listen(server, config);
@@ -110,18 +142,40 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
   } finally {
     await tasks.close();
     await catalogue.close();
+    keys.close();
+    await fetcher?.close();
     await (await embedder.catch(() => undefined))?.close();
   }
   log.info({}, 'Stopped: everything is saved.');
 }
 
-function readConfig(): Config {
+/** Throws `invalid_argument` where anybody could come and no key would be asked for. */
+function whoNeedsNoKey({ host, insecure, adminKey }: Config, keys: KeyStore): WithoutKeys {
+  if (insecure) return 'always';
+  if (/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)) return 'loopback';
+  if (adminKey !== undefined || !keys.empty) return 'never';
+  const expected = '127.0.0.1, ::1 or localhost as long as there is no API key';
+  const help =
+    'Make a key (attractor key create --scope admin) or set ATTRACTOR_ADMIN_KEY; ATTRACTOR_INSECURE=true serves anybody.';
+  const message = `HOST: expected ${expected}, received ${host}. ${help}`;
+  throw new AttractorError('invalid_argument', message, { field: 'HOST', expected, received: host });
+}
+
+function settled(): Settings {
   try {
-    return parseConfig({ env: process.env, cwd: process.cwd() });
+    return readSettings({ env: process.env, cwd: process.cwd() });
   } catch (error) {
     process.stderr.write(`${asAttractorError(error).message}\n`);
     process.exit(BAD_INPUT);
   }
+}
+
+/** What differs from the defaults, in one line. */
+function logSettings({ file, settings, unknown }: Settings, log: Log): void {
+  const differing = settings.filter(({ differs }) => differs).map(({ name, value }) => [name, value]);
+  log.info({ file, settings: Object.fromEntries(differing) }, 'Settings that differ from the defaults.');
+  if (unknown.length > 0)
+    log.warn({ unknown }, 'These variables are no settings: attractor config lists them.');
 }
 
 /** Fires at the first SIGTERM or SIGINT. A second one, or a drain that takes too long, ends the process at once. */

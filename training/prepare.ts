@@ -83,7 +83,7 @@ export async function prepare(
     cache: options.cache,
     fingerprint,
     dimension: backbone.manifest.dimension,
-    openEmbedder: () => createEmbedder({ directory, maxBatch: BULK_BATCH }),
+    openEmbedder: () => createEmbedder({ directory, maxBulkBatch: BULK_BATCH }),
     contract: backbone.manifest.preprocess,
     augmentation: createAugmentation(Object.fromEntries(kinds)),
     ...{ views, seed: VIEW_SEED },

@@ -4,6 +4,7 @@ import express, { type Request, type Response } from 'express';
 import multer from 'multer';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
+import { checkJson } from './json-guard.ts';
 import { ROW_TYPES, type Rows, rowsOf } from './stream.ts';
 
 /** What a route reads. `upload` is multipart/form-data with one file part, `image`. */
@@ -28,13 +29,23 @@ const TYPES: Record<Reads, string> = {
 
 type Middleware = (request: Request, response: Response, next: (error?: unknown) => void) => void;
 
-const run = (middleware: Middleware, request: Request, response: Response) =>
+export const run = (middleware: Middleware, request: Request, response: Response) =>
   new Promise<void>((resolve, reject) => {
     middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)));
   });
 
 export function createBodyReader(limits: Limits) {
-  const json = express.json({ limit: limits.bodyBytes });
+  const json = express.json({
+    limit: limits.bodyBytes,
+    verify(_request, _response, bytes, charset) {
+      if (charset !== 'utf-8') throw parserError('charset.unsupported', `unsupported charset "${charset}"`);
+      try {
+        checkJson(bytes);
+      } catch (cause) {
+        throw parserError('checked', 'refused', cause);
+      }
+    },
+  });
   const form = multer({
     storage: multer.memoryStorage(),
     limits: {
@@ -52,21 +63,28 @@ export function createBodyReader(limits: Limits) {
     if (reads === 'rows') {
       const rows = rowsOf(request);
       if (rows) return { fields: undefined, rows };
+    } else if (reads !== 'upload' && isPlainJson(request, limits.bodyBytes)) {
+      return { fields: await readJson(request) };
     } else if (reads !== 'upload' && request.is('application/json')) {
       await run(json, request, response);
       return { fields: request.body };
     }
     if (reads !== 'json' && reads !== 'rows' && request.is('multipart/form-data')) {
       await run(form, request, response).catch((error: unknown) => {
-        // busboy's own errors are plain: a missing boundary, an end that never came.
-        throw error instanceof Error && !(error instanceof multer.MulterError) && !request.signal.aborted
-          ? new AttractorError('invalid_multipart', `body: ${error.message}`, { field: 'body', cause: error })
-          : error;
+        if (!(error instanceof Error) || error instanceof multer.MulterError) throw error;
+        // busboy's own errors are plain: a missing boundary, an end that never came; and so is multer's for who went away.
+        throw request.destroyed && !request.complete
+          ? new AttractorError('aborted', 'The client went away while sending.', { cause: error })
+          : new AttractorError('invalid_multipart', `body: ${error.message}`, {
+              field: 'body',
+              cause: error,
+            });
       });
       return { fields: { ...request.body }, image: filePart(request) };
     }
     const type = request.get('content-type');
-    if (reads !== 'rows' && type === undefined && !hasBytes(request)) return { fields: undefined };
+    const optional = reads !== 'upload' && reads !== 'rows';
+    if (optional && type === undefined && !hasBytes(request)) return { fields: undefined };
     const received = type?.slice(0, 80) ?? 'no content-type';
     throw new AttractorError(
       'unsupported_media_type',
@@ -76,6 +94,11 @@ export function createBodyReader(limits: Limits) {
   };
 }
 
+/** As body-parser's own: it writes its fields onto what `verify` throws, and ours cannot be written to. */
+function parserError(type: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { type });
+}
+
 function hasBytes(request: Request): boolean {
   return request.get('transfer-encoding') !== undefined || Number(request.get('content-length') ?? 0) > 0;
 }
@@ -83,7 +106,8 @@ function hasBytes(request: Request): boolean {
 function filePart(request: Request): Uint8Array {
   const bytes = request.file?.buffer;
   if (bytes === undefined || bytes.length === 0) {
-    const received = bytes === undefined ? ('image' in request.body ? 'text' : 'no such part') : '0 bytes';
+    const received =
+      bytes === undefined ? ('image' in (request.body ?? {}) ? 'text' : 'no such part') : '0 bytes';
     throw new AttractorError(
       'invalid_multipart',
       `image: expected a file part with an image, received ${received}`,
@@ -96,3 +120,52 @@ function filePart(request: Request): Uint8Array {
   }
   return bytes;
 }
+
+const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
+
+/** JSON as nearly every client sends it: in UTF-8, not packed, its length named and allowed. Express's parser reads the rest. */
+function isPlainJson({ headers }: Request, limit: number): boolean {
+  const length = Number(headers['content-length']);
+  return (
+    length > 0 &&
+    length <= limit &&
+    headers['content-encoding'] === undefined &&
+    headers['transfer-encoding'] === undefined &&
+    JSON_TYPE.test(headers['content-type'] ?? '')
+  );
+}
+
+/** The same checks, values and errors as with express.json, in a tenth of its time for a small body. */
+function readJson(request: Request): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const gone = () => reject(new AttractorError('aborted', 'The client went away while sending.'));
+    if (request.destroyed) return gone();
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('error', gone);
+    request.on('close', gone);
+    request.on('end', () => {
+      request.off('close', gone);
+      const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      try {
+        checkJson(bytes);
+        resolve(parseJson(bytes.toString('utf8').replace(/^\uFEFF/, '')));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch (error) {
+    throw notJson((error as Error).message.split('\n', 1)[0]!.slice(0, 120));
+  }
+  throw notJson('an object or an array is needed');
+}
+
+const notJson = (why: string) =>
+  new AttractorError('invalid_json', `body: expected valid JSON: ${why}`, { field: 'body' });

@@ -38,14 +38,16 @@ export function errorBody(error: AttractorError): ErrorBody {
  */
 export function withoutPrefix(error: unknown, prefix: string): unknown {
   if (!(error instanceof AttractorError) || !error.field?.startsWith(prefix)) return error;
-  const { code, message, field, expected, received, cause } = error;
+  const { code, message, field, expected, received, retryAfter, cause } = error;
   const bare = message.startsWith(prefix) ? message.slice(prefix.length) : message;
-  return new AttractorError(code, bare, { field: field.slice(prefix.length), expected, received, cause });
+  const details = { field: field.slice(prefix.length), expected, received, retryAfter, cause };
+  return new AttractorError(code, bare, details);
 }
 
 const link = (code: string) => `/docs/errors#${code}`;
 
-const RETRY_AFTER_SECONDS = 1;
+/** Seconds: where the error does not say, and at most. */
+const RETRY_AFTER = { default: 1, most: 60 };
 
 /** Writes the error answer; `extra` joins the envelope (progress of a start, for instance). */
 export function sendError(
@@ -54,7 +56,12 @@ export function sendError(
   error: AttractorError,
   extra: object = {},
 ): void {
-  if (error.status === 429 || error.status === 503) response.set('Retry-After', String(RETRY_AFTER_SECONDS));
+  const again = error.status === 429 || error.status === 503 || error.retryAfter !== undefined;
+  if (error.status === 401) response.set('WWW-Authenticate', 'Bearer');
+  if (again && !response.get('Retry-After')) {
+    const wait = Math.min(RETRY_AFTER.most, Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER.default)));
+    response.set('Retry-After', String(wait));
+  }
   response.status(error.status).json({
     ...extra,
     error: { ...errorBody(error), request_id: request.id },
@@ -67,8 +74,14 @@ export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
   return function handleError(thrown: unknown, request, response, _next) {
     const error = fromLibraries(thrown);
     if (error.status >= 500) {
+      request.span?.recordException(error);
       options.logger.error(
-        { request_id: request.id, code: error.code, err: error.cause ?? error },
+        {
+          request_id: request.id,
+          trace_id: request.traceId,
+          code: error.code,
+          err: error.cause ?? error,
+        },
         error.message,
       );
     }
@@ -82,6 +95,7 @@ export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
 function fromLibraries(thrown: unknown): AttractorError {
   if (thrown instanceof AttractorError || !(thrown instanceof Error)) return asAttractorError(thrown);
   if (thrown instanceof multer.MulterError) return fromMulter(thrown);
+  if (thrown.cause instanceof AttractorError) return thrown.cause;
   const { type, status } = thrown as { type?: string; status?: number };
   switch (type) {
     case 'entity.parse.failed':

@@ -25,9 +25,11 @@ export function createOnce(options: { replies: ReplyTable; clock: () => number }
   const running = new Map<string, { request: string; ended: Promise<unknown> }>();
 
   return async function once({ call, request: asked, work }) {
-    const key = call.idempotencyKey;
-    if (key === undefined) return work(() => {});
-    if (!KEY.test(key)) throw refused('invalid_argument', '1 to 255 visible ASCII characters', show(key));
+    const given = call.idempotencyKey;
+    if (given === undefined) return work(() => {});
+    if (!KEY.test(given)) throw refused('invalid_argument', '1 to 255 visible ASCII characters', show(given));
+    // Two callers may think of the same key.
+    const key = `${call.callerId ?? ''} ${given}`;
     const request = createHash('sha256').update(JSON.stringify(asked)).digest('hex');
     for (let other = running.get(key); other; other = running.get(key)) {
       if (other.request !== request) throw reused();

@@ -1,6 +1,8 @@
-// Images that arrive as text: base64 or a data URI, to bytes. Does not look at what the bytes are (src/image does).
+// Images that arrive as text, to bytes: base64 or a data URI, or the URL they are behind. The one place that does this. Does not
+// look at what the bytes are (src/image does).
 
 import { AttractorError } from '../../src/errors/error.ts';
+import type { ImageFetcher } from '../../src/fetch/fetch-image.ts';
 import type { Limits } from '../config.ts';
 import { describe } from './validate.ts';
 
@@ -34,4 +36,50 @@ export function decodeBase64Image(options: { text: string; field: string; limits
     );
   }
   return Buffer.from(body, 'base64');
+}
+
+/** What `image` of a body holds. */
+export type ImageSource = { readonly base64: string } | { readonly url: string };
+
+/** The images of one call; so many bytes may come from URLs in all. */
+export interface ImageReader {
+  /** Throws as decodeBase64Image and ImageFetcher.fetchImage do. */
+  read(options: { source: ImageSource; field: string; signal: AbortSignal }): Promise<Uint8Array>;
+}
+
+export interface ImageReading {
+  readonly limits: Limits;
+  /** Absent: a URL is `url_forbidden`. */
+  readonly fetcher?: ImageFetcher;
+  /** Bytes that the URLs of one call may bring. Default: any number. */
+  readonly callBytes?: number;
+}
+
+export function createImageReader(options: ImageReading): ImageReader {
+  const { limits, fetcher, callBytes = Number.POSITIVE_INFINITY } = options;
+  let bytes = 0;
+  return {
+    async read({ source, field, signal }) {
+      if ('base64' in source) return decodeBase64Image({ text: source.base64, field, limits });
+      const address = `${field}.url`;
+      if (!fetcher) {
+        const message = `${address}: this server fetches no images; send the bytes`;
+        throw new AttractorError('url_forbidden', message, { field: address });
+      }
+      if (bytes > callBytes) throw tooMuch();
+      const image = await fetcher.fetchImage({ url: source.url, field: address, signal });
+      bytes += image.length;
+      if (bytes > callBytes) throw tooMuch();
+      return image;
+
+      function tooMuch(): AttractorError {
+        const expected = `at most ${callBytes} bytes from all URLs of a call`;
+        return new AttractorError('url_too_large', `${address}: expected ${expected}, received more`, {
+          field: address,
+          expected,
+          received: 'more',
+        });
+      }
+    },
+  };
 }

@@ -1,6 +1,7 @@
 // Options that arrive as text (form fields, URL parameters) as the values a JSON body would have carried.
 
 import { AttractorError } from '../../src/errors/error.ts';
+import { checkJson } from './json-guard.ts';
 
 /** Fields that are text in JSON too; every other one is JSON in its text form: 10, true, {"exact":true}. */
 const TEXT = ['id', 'image', 'query', 'group_by'];
@@ -14,10 +15,11 @@ export function fromText(
   );
 }
 
-/** Text that is not JSON stays as it is: the schema then refuses it and shows it. */
+/** Text that is not JSON, or too deep, stays as it is: the schema then refuses it and shows it. */
 export function fromJson(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   try {
+    checkJson(Buffer.from(value));
     return JSON.parse(value);
   } catch {
     return value;

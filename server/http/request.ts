@@ -1,8 +1,10 @@
 // What every request carries from its first byte: an id, its start, and a signal that fires when the client leaves.
 
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
+import type { Metrics } from '../metrics/metrics.ts';
 
 declare global {
   namespace Express {
@@ -16,25 +18,42 @@ declare global {
 
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
-/** Gives the request its id (taken from a sane `x-request-id`, else new), clock and signal, and logs its end. */
-export function requestContext(options: { logger: Logger }): RequestHandler {
+/**
+ * Gives the request its id (taken from a sane `x-request-id`, else new), clock and signal, logs its end and counts it.
+ * `accessLog`: at the level info instead of debug.
+ */
+export function requestContext(options: {
+  logger: Logger;
+  accessLog?: boolean;
+  metrics?: Pick<Metrics, 'began' | 'ended'>;
+}): RequestHandler {
+  const { logger, accessLog = false, metrics } = options;
+  const level = accessLog ? 'info' : 'debug';
   return function openRequest(request, response, next) {
     const given = request.get('x-request-id');
     request.id = given !== undefined && SANE_ID.test(given) ? given : randomUUID();
     request.startedAt = performance.now();
     const left = new AbortController();
     request.signal = left.signal;
+    // One call may wait for hundreds of images by URL.
+    setMaxListeners(0, left.signal);
     response.set('x-request-id', request.id);
+    metrics?.began();
     response.on('close', () => {
       const aborted = !response.writableFinished;
       if (aborted) left.abort();
-      options.logger.debug(
+      const status = aborted ? 499 : response.statusCode;
+      const ms = performance.now() - request.startedAt;
+      const { method } = request;
+      metrics?.ended({ route: request.route?.path, method, status, seconds: ms / 1000 });
+      logger[level](
         {
           request_id: request.id,
-          method: request.method,
+          trace_id: request.traceId,
+          method,
           url: request.originalUrl,
-          status: aborted ? 499 : response.statusCode,
-          ms: Math.round(performance.now() - request.startedAt),
+          status,
+          ms: Math.round(ms),
         },
         'request',
       );

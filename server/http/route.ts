@@ -1,13 +1,17 @@
 // Schema-first routes on Express: a route reads, calls once and returns its result; the envelope, unknown query
-// parameters, content types and 405 are handled here, once.
+// parameters, content types and 405 are handled here, once. The paths are matched here as well: Express's router tries a
+// regular expression per route and request, and its `response.json` costs as much as the JSON (bench/http).
 
-import express, { type Request, type Response, type Router } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
-import { type Body, createBodyReader, type Reads } from './body.ts';
+import type { Access, Caller, Guarded, RouteScope } from './access.ts';
+import { type Body, createBodyReader, type Reads, run } from './body.ts';
+import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
 import { seconds } from './request.ts';
 import { sendStream } from './stream.ts';
+import { createTable } from './table.ts';
 import { parse, strict } from './validate.ts';
 
 export interface Call extends Body {
@@ -18,8 +22,12 @@ export interface Call extends Body {
   readonly requestId: string;
   /** The header, not yet checked. */
   readonly idempotencyKey?: string;
+  /** The id of the caller's API key, where there is one. */
+  readonly callerId?: string;
   /** Keeps the answer under the key; to be called in the transaction of the effect, where there is one. */
   readonly record?: (reply: Extract<Reply, { result: unknown }>) => void;
+  /** False for collections that are not the caller's: for routes that have `ownCollections`. */
+  mayUse(collection: string): boolean;
 }
 
 /**
@@ -48,48 +56,95 @@ export interface Route {
   readonly query?: true;
   /** A write that is done once under an `Idempotency-Key` (idempotency.ts). */
   readonly once?: true;
+  /** For /openapi.json; a test fails for a route without it. */
+  readonly doc?: RouteDoc;
+  /** What the caller's key must include. Default: `search` for get, `write` for the others. */
+  readonly scope?: RouteScope;
+  /** The path names no collection, but the route shows a caller only their own. Without it such a route is not for keys of some. */
+  readonly ownCollections?: true;
   handle(call: Call): Reply | Promise<Reply>;
 }
 
 const NO_OPTIONS = strict({});
 
-/** One Express router for all routes. A known path with another method is `method_not_allowed`. */
-export function createRouter(options: { routes: readonly Route[]; limits: Limits }): Router {
-  const router = express.Router({ caseSensitive: true, strict: true });
-  const readBody = createBodyReader(options.limits);
-  const methods = new Map<string, string[]>();
-  for (const route of options.routes) {
-    methods.set(route.path, [...(methods.get(route.path) ?? []), route.method.toUpperCase()]);
-    router[route.method](route.path, async (request, response) => {
-      const query = { ...request.query };
-      if (!route.query) parse(NO_OPTIONS, query, 'query');
-      const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
-      const params = request.params as Record<string, string>;
-      const reply = await route.handle({
-        ...body,
-        params,
-        query,
-        signal: request.signal,
-        requestId: request.id,
-        idempotencyKey: request.get('idempotency-key'),
-      });
-      if ('stream' in reply) await sendStream(response, reply);
-      else send(request, response, reply);
-    });
+export const scopeOf = ({ scope, method }: Pick<Route, 'scope' | 'method'>): RouteScope =>
+  scope ?? (method === 'get' ? 'search' : 'write');
+
+declare global {
+  namespace Express {
+    interface Request {
+      caller?: Caller;
+    }
   }
-  for (const [path, known] of methods) {
-    const allow = known.includes('GET') ? [...known, 'HEAD'] : known;
-    router.all(path, (request, response) => {
+}
+
+/** A handler for all routes. A known path with another method is `method_not_allowed`; others are passed on. */
+export function createRouter(options: {
+  routes: readonly Route[];
+  limits: Limits;
+  access: Access;
+  /** Counts each call that is not `open`. */
+  rateLimit: RequestHandler;
+}): RequestHandler {
+  const { access } = options;
+  const readBody = createBodyReader(options.limits);
+  const table = createTable(options.routes);
+
+  async function answer(route: Route, params: Record<string, string>, request: Request, response: Response) {
+    const { path, ownCollections } = route;
+    const guarded = { path, ownCollections, scope: scopeOf(route) };
+    const { key, mayUse } = await admit(request, response, guarded, params);
+    const query = request.url.includes('?') ? { ...request.query } : {};
+    if (!route.query) parse(NO_OPTIONS, query, 'query');
+    const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
+    const { signal, id: requestId } = request;
+    const idempotencyKey = request.get('idempotency-key');
+    const caller = { requestId, mayUse, callerId: key?.id, idempotencyKey };
+    const reply = await route.handle({ ...body, ...caller, params, query, signal });
+    if ('stream' in reply) await sendStream(response, reply);
+    else send(request, response, reply);
+  }
+
+  return (request, response, next) => {
+    const { method, path } = request;
+    const found = table.find(method, path);
+    if (found === undefined) return next();
+    // Where Express would name it: metrics and spans go by the pattern.
+    request.route = { path: 'allow' in found ? found.path : found.route.path };
+    if ('allow' in found) {
+      const { allow } = found;
       response.set('Allow', allow.join(', '));
-      throw new AttractorError('method_not_allowed', `${request.method}: expected ${allow.join(' or ')}`, {
+      throw new AttractorError('method_not_allowed', `${method}: expected ${allow.join(' or ')}`, {
         field: 'method',
         expected: allow.join(', '),
-        received: request.method,
+        received: method,
       });
-    });
+    }
+    return answer(found.route, found.params, request, response);
+  };
+
+  /** Before anything of the call is read. Who gives a wrong key is counted too. */
+  async function admit(
+    request: Request,
+    response: Response,
+    route: Guarded,
+    params: Record<string, string>,
+  ): Promise<Caller> {
+    if (route.scope === 'open') return ANYBODY;
+    let refusal: unknown;
+    try {
+      request.caller = access.identify(request);
+    } catch (error) {
+      refusal = error;
+    }
+    await run(options.rateLimit, request, response);
+    if (!request.caller) throw refusal;
+    access.authorize(request.caller, route, params);
+    return request.caller;
   }
-  return router;
 }
+
+const ANYBODY: Caller = { key: undefined, mayUse: () => true };
 
 function send(request: Request, response: Response, reply: Exclude<Reply, { stream: unknown }>): void {
   if ('bytes' in reply) {
@@ -100,5 +155,14 @@ function send(request: Request, response: Response, reply: Exclude<Reply, { stre
   }
   const { error, status = 200, ...body } = reply;
   if (error) sendError(request, response, error, body);
-  else response.status(status).json({ ...body, status: 'ok', time: seconds(request) });
+  else sendJson(response, status, { ...body, status: 'ok', time: seconds(request) });
+}
+
+/** Head and body in one write. */
+function sendJson(response: Response, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
 }

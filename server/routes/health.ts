@@ -2,6 +2,7 @@
 
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Route } from '../http/route.ts';
+import * as replies from '../schemas/replies.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -13,6 +14,8 @@ export function healthRoutes(options: { ready: () => Readiness }): Route[] {
   const alive = (path: string): Route => ({
     method: 'get',
     path,
+    doc: { summary: 'The process answers', tag: 'health', result: replies.alive },
+    scope: 'open',
     handle: () => ({ result: { alive: true } }),
   });
   return [
@@ -21,6 +24,12 @@ export function healthRoutes(options: { ready: () => Readiness }): Route[] {
     {
       method: 'get',
       path: '/readyz',
+      doc: {
+        summary: 'Opened, demo imported, not stopping; else 503',
+        tag: 'health',
+        result: replies.readiness,
+      },
+      scope: 'open',
       handle() {
         const state = options.ready();
         if (state.ready) return { result: state };

@@ -4,12 +4,15 @@ import { readFile } from 'node:fs/promises';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { DemoShop } from '../demo.ts';
 import type { Route } from '../http/route.ts';
+import * as replies from '../schemas/replies.ts';
 
 export function sampleRoutes({ demo }: { demo: DemoShop }): Route[] {
   return [
     {
       method: 'get',
       path: '/samples',
+      doc: { summary: 'Photos to try the demo with', result: replies.samples },
+      scope: 'open',
       handle: () => ({
         result: { collection: demo.collection, samples: demo.samples.map((one) => one.shown) },
       }),
@@ -17,6 +20,8 @@ export function sampleRoutes({ demo }: { demo: DemoShop }): Route[] {
     {
       method: 'get',
       path: '/samples/attribution',
+      doc: { summary: 'Their authors and licences', media: { 'text/plain': undefined } },
+      scope: 'open',
       handle: async () => ({
         bytes: await readFile(demo.attribution),
         headers: { 'Content-Type': 'text/plain; charset=utf-8' },
@@ -25,6 +30,8 @@ export function sampleRoutes({ demo }: { demo: DemoShop }): Route[] {
     {
       method: 'get',
       path: '/samples/:file',
+      doc: { summary: 'One of them', media: { 'image/jpeg': undefined } },
+      scope: 'open',
       async handle({ params }) {
         // Looked up by name in the list, so that no path is ever built from the URL.
         const sample = demo.samples.find((one) => one.file === params.file);

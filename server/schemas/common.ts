@@ -1,6 +1,7 @@
 // The nouns of the API as schemas. A message is the phrase after "expected" (see http/validate.ts).
 
 import { z } from 'zod';
+import type { ImageSource } from '../http/image.ts';
 import { strict } from '../http/validate.ts';
 
 /** Longest vector read; the collection's own dimension is checked by the catalogue. */
@@ -16,10 +17,14 @@ export const name = z.string(NAME).regex(/^[A-Za-z0-9][\w-]{0,63}$/, NAME);
 
 // "." and ".." cannot be addressed: URLs are normalised before they are sent.
 const ID = '1 to 256 characters, none of them control characters, and not "." or ".."';
-export const id = z.string(ID).regex(/^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]{1,256}$/u, ID);
+export const id = z
+  .string(ID)
+  .regex(/^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]{1,256}$/u, ID)
+  // JSON Schema's patterns are of this kind without a flag.
+  .meta({ pattern: '^(?!\\.{1,2}$)[^\\p{Cc}\\p{Cs}]{1,256}$' });
 
 /** Finite numbers in float32's range, as a Float32Array; one pass, because bodies carry hundreds of thousands. */
-export const vector = z.unknown().transform((value, context): Float32Array => {
+const numbers = z.unknown().transform((value, context): Float32Array => {
   const fail = (path: PropertyKey[], message: string) => {
     context.issues.push({ code: 'custom', input: value, path, message });
     return z.NEVER;
@@ -35,24 +40,44 @@ export const vector = z.unknown().transform((value, context): Float32Array => {
   }
   return out;
 });
+export const vector = (numbers as z.ZodType<Float32Array, ArrayLike<number>>).meta({
+  type: 'array',
+  items: { type: 'number' },
+  minItems: 1,
+  maxItems: MAX_DIMENSION,
+});
 
-/** The base64 text, from `"..."` or `{base64: "..."}`. */
+/** `"..."` is base64 too. */
 export const image = z
-  .union([z.string(), strict({ base64: z.string() })], 'base64 text, a data URI, or {"base64": "..."}')
-  .transform((value) => (typeof value === 'string' ? value : value.base64));
+  .union(
+    [z.string(), strict({ base64: z.string() }), strict({ url: z.string() })],
+    'base64 text, a data URI, {"base64": "..."} or {"url": "..."}',
+  )
+  .transform((value): ImageSource => (typeof value === 'string' ? { base64: value } : value));
 
 /** How many and how long is the catalogue's to say. */
 export const tags = z.array(z.string('a string'), 'an array of strings');
 
 /** Taken by the flat payload of a hit. */
 const RESERVED = ['group', 'tags', 'image'];
-export const attributes = z.record(
+const NAMES = 'a name that is not group, tags, image or __proto__';
+const named = z.record(
   z.string().refine((key) => !RESERVED.includes(key)),
   z.union([z.string(), z.number(), z.boolean()], 'a string, a finite number, true or false'),
   {
-    error: (issue) =>
-      issue.code === 'invalid_key'
-        ? 'a name that is not group, tags or image'
-        : 'an object of strings, numbers and booleans',
+    error: (issue) => (issue.code === 'invalid_key' ? NAMES : 'an object of strings, numbers and booleans'),
   },
 );
+/** zod leaves out a member called __proto__ without a word. */
+export const attributes = z
+  .custom<z.input<typeof named>>()
+  .meta({
+    type: 'object',
+    additionalProperties: { anyOf: [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }] },
+  })
+  .superRefine((value, context) => {
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+      context.addIssue({ code: 'custom', path: ['__proto__'], message: NAMES });
+    }
+  })
+  .pipe(named);

@@ -8,7 +8,10 @@ import { id, image, integer, vector } from './common.ts';
 const options = {
   limit: integer(1, 1000).optional(),
   /** An object or an expression; src/filter reads it. */
-  filter: z.custom<FilterInput>().optional(),
+  filter: z
+    .custom<FilterInput>()
+    .meta({ type: ['object', 'string'], description: "Qdrant's filter, or an expression: see /docs/api." })
+    .optional(),
   with_payload: z.boolean('true or false').default(true),
   with_vector: z.boolean('true or false').default(false),
   score_threshold: z

@@ -17,6 +17,8 @@ const KIND_WORDS = {
   invalid_multipart: 'That file is empty. Please choose a photo.',
   overloaded: 'Many people are searching right now. Please try again in a moment.',
   not_ready: 'The shop is still opening. Please try again in a moment.',
+  unauthorized: 'This shop is open to those with an API key. Please give yours.',
+  rate_limited: 'That were many searches. Please try again in a minute.',
 };
 
 const $ = (id) => document.getElementById(id);
@@ -25,6 +27,10 @@ const sampleList = document.querySelector('.samples');
 
 let collection;
 let current;
+/** Address of the last photo that came as a file. */
+let dropped;
+/** Addresses of pictures that were fetched with a key, which an img cannot send. */
+const fetched = new Map();
 
 class ApiError extends Error {
   constructor(status, error) {
@@ -34,9 +40,19 @@ class ApiError extends Error {
   }
 }
 
+/** With the API key, once the server has asked for one. It is kept as long as the tab. */
+function ask(path, options = {}) {
+  const key = sessionStorage.getItem('api-key');
+  return fetch(
+    path,
+    key === null ? options : { ...options, headers: { ...options.headers, 'api-key': key } },
+  );
+}
+
 async function api(path, options) {
-  const response = await fetch(path, options);
+  const response = await ask(path, options);
   const body = await response.json().catch(() => undefined);
+  if (response.status === 401) askForKey();
   if (!response.ok) throw new ApiError(response.status, body?.error);
   return body;
 }
@@ -83,7 +99,10 @@ function request(by) {
 }
 
 function searchFile(file) {
-  if (file) search(file, URL.createObjectURL(file));
+  if (!file) return;
+  if (dropped) URL.revokeObjectURL(dropped);
+  dropped = URL.createObjectURL(file);
+  search(file, dropped);
 }
 
 async function searchSample(sample, button) {
@@ -99,7 +118,6 @@ async function searchSample(sample, button) {
 
 function showPhoto(address, from) {
   const photo = $('photo');
-  if (photo.src.startsWith('blob:')) URL.revokeObjectURL(photo.src);
   photo.src = address;
   photo.alt = 'The photo that was searched with';
   photo.hidden = false;
@@ -153,7 +171,7 @@ function card({ id, hits }) {
 
   function show(hit) {
     front = hit;
-    picture.src = hit.payload.image ?? 'icon.svg';
+    showPicture(picture, hit.payload.image ?? 'icon.svg');
     picture.alt = [name, hit.payload.scene].filter(Boolean).join(', ');
     score.value = hit.score;
     score.textContent = hit.score.toFixed(2);
@@ -182,15 +200,33 @@ function card({ id, hits }) {
       .join(', ');
     button.setAttribute('aria-label', label);
     button.title = label;
-    button.append(
-      element('img', { src: hit.payload.image, alt: '', loading: 'lazy', width: 40, height: 40 }),
-    );
+    const small = element('img', { alt: '', loading: 'lazy', width: 40, height: 40 });
+    showPicture(small, hit.payload.image);
+    button.append(small);
     button.addEventListener('click', () => {
       for (const other of button.parentElement.children) other.ariaPressed = String(other === button);
       show(hit);
     });
     return button;
   }
+}
+
+async function showPicture(img, address) {
+  img.dataset.address = address;
+  if (sessionStorage.getItem('api-key') === null) {
+    img.src = address;
+    return;
+  }
+  if (!fetched.has(address)) {
+    const blob = ask(address).then((response) => (response.ok ? response.blob() : undefined));
+    fetched.set(
+      address,
+      blob.then((bytes) => (bytes ? URL.createObjectURL(bytes) : 'icon.svg')).catch(() => 'icon.svg'),
+    );
+  }
+  const source = await fetched.get(address);
+  // Another view may have been chosen in the meantime.
+  if (img.dataset.address === address) img.src = source;
 }
 
 function attribution(library, licence) {
@@ -270,6 +306,22 @@ async function followStart() {
   await loadCollections().catch(() => undefined);
   if (!state?.ready) setTimeout(followStart, 1000);
 }
+
+// ---- the key, where one is needed
+
+function askForKey() {
+  sessionStorage.removeItem('api-key');
+  $('key').hidden = false;
+  $('key-text').focus();
+}
+
+$('key').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  sessionStorage.setItem('api-key', $('key-text').value.trim());
+  $('key').hidden = true;
+  showProblem();
+  await loadCollections().catch(showProblem);
+});
 
 // ---- ways in: click, drop, paste
 

@@ -12,6 +12,7 @@ import type { TaskTable } from '../store/tasks.ts';
 import { Aliases } from './aliases.ts';
 import { collectionOf } from './collection.ts';
 import { type IndexOptions, MaintainedIndex } from './maintained-index.ts';
+import type { CatalogueObserver } from './observer.ts';
 import { RecallAudit } from './recall-audit.ts';
 import type { AliasAction, AliasInfo, Catalogue, Collection, CollectionInfo } from './types.ts';
 import { checkCollectionName } from './validate.ts';
@@ -34,6 +35,8 @@ export interface CatalogueOptions {
   readonly build?: IndexOptions['build'];
   /** One of so many queries that the graph answers is answered again exactly, in the background. Default 100; 0: none. */
   readonly auditEvery?: number;
+  /** Is told of the work on every collection. */
+  readonly observer?: CatalogueObserver;
 }
 
 /**
@@ -55,6 +58,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
       'auditEvery',
       'memory',
       'build',
+      'observer',
     ],
     'catalogue',
   );
@@ -211,6 +215,7 @@ class StoredCatalogue implements Catalogue {
       audit,
       embedder: () => this.#embedder(row.model),
       clock,
+      observer: this.#options.observer,
       assertOpen: () => {
         if (this.#get(row.name).row.id !== row.id) throw notFound(row.name);
       },

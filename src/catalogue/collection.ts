@@ -17,6 +17,10 @@ export function collectionOf(context: CollectionContext): Collection {
       return { ...info, count: index.size, indexed: index.inGraph, status: busy ? 'yellow' : 'green' };
     },
 
+    get tombstones() {
+      return context.maintained.index.graph.tombstones;
+    },
+
     get recall() {
       return context.audit.report();
     },

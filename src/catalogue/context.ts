@@ -7,6 +7,7 @@ import type { ItemRow } from '../store/items.ts';
 import type { CollectionRow, Store } from '../store/store.ts';
 import type { KnownItem } from './item-cache.ts';
 import type { MaintainedIndex } from './maintained-index.ts';
+import type { CatalogueObserver } from './observer.ts';
 import type { RecallAudit } from './recall-audit.ts';
 import type { Item } from './types.ts';
 
@@ -19,6 +20,7 @@ export interface CollectionContext {
   readonly embedder: () => Promise<Embedder>;
   /** Milliseconds. */
   readonly clock: () => number;
+  readonly observer?: CatalogueObserver;
   /** Throws `collection_not_found` once dropped, `not_ready` once closed. To be asked again after every await. */
   readonly assertOpen: () => void;
 }
@@ -33,7 +35,7 @@ export async function embed(context: CollectionContext, request: EmbedRequest): 
   if (embedder.fingerprint !== fingerprint) {
     throw new AttractorError(
       'fingerprint_mismatch',
-      `The collection "${name}" was made by ${fingerprint}; the model "${model}" is ${embedder.fingerprint} now. Make a new collection with it, or put the old model back.`,
+      `The collection "${name}" was made by ${fingerprint}; the model "${model}" is ${embedder.fingerprint} now: another model, or another precision. Make a new collection with it, or put the old one back.`,
       { expected: fingerprint, received: embedder.fingerprint },
     );
   }

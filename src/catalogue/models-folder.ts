@@ -16,12 +16,17 @@ export function modelsFolder(
   options: ModelsFolderOptions,
 ): Pick<CatalogueOptions, 'models'> & { embedderFor: (model: string) => Promise<PooledEmbedder> } {
   const { folder, ...embedder } = options;
+  const { precision } = embedder;
   return {
     models: async (name) => {
-      const { manifest, fingerprint } = await loadModel({ directory: join(folder, name) });
+      const { manifest, fingerprint } = await loadModel({ directory: join(folder, name), precision });
       return { name, fingerprint, dimension: manifest.dimension };
     },
     embedderFor: (name) =>
-      createEmbedder({ providers: ['cuda', 'cpu'], ...embedder, directory: join(folder, name) }),
+      createEmbedder({
+        providers: precision === 'int8' ? ['cpu'] : ['cuda', 'cpu'],
+        ...embedder,
+        directory: join(folder, name),
+      }),
   };
 }

@@ -6,6 +6,7 @@ import type { SearchHits } from '../index/vector-index.ts';
 import { type CollectionContext, itemOf } from './context.ts';
 import { diversified } from './diversity.ts';
 import type { KnownItem } from './item-cache.ts';
+import { observe } from './observer.ts';
 import { integer, OPTIONS, type Question, questionOf } from './question.ts';
 import { nearestTo, scoreOf } from './target.ts';
 import type {
@@ -38,7 +39,9 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
     ? diversified({ hits: found, limit: offset + limit, diversity: mmr.diversity, flat })
     : found;
   const [slots, scores] = [answers.slots, answers.scores].map((all) => all.subarray(offset, offset + limit));
+  const read = observe(context, { operation: 'query', stage: 'search', from: question.filtered });
   const hits = rowsAt(context, slots!).map((row, i) => hitOf(context, options, row, scores![i]!));
+  observe(context, { operation: 'query', stage: 'read', from: read });
   return { hits, ...search.account(options.explain) };
 }
 
@@ -55,7 +58,9 @@ export async function queryGroups(
   const question = await questionOf(context, options);
   const search = new Search(context, question);
   const groups: (HitGroup & { slot: number })[] = [];
-  for (const id of findGroups(context, question, search)) {
+  const found = findGroups(context, question, search);
+  const read = observe(context, { operation: 'query', stage: 'search', from: question.filtered });
+  for (const id of found) {
     const members = membersOf(context, question, id).slice(0, size);
     const rows = rowsAt(
       context,
@@ -65,6 +70,7 @@ export async function queryGroups(
     groups.push({ id, hits, slot: members[0]!.slot });
   }
   groups.sort((a, b) => b.hits[0]!.score - a.hits[0]!.score || a.slot - b.slot);
+  observe(context, { operation: 'query', stage: 'read', from: read });
   return { groups: groups.map(({ id, hits }) => ({ id, hits })), ...search.account(options.explain) };
 }
 
@@ -102,6 +108,7 @@ class Search {
     const { size } = this.#context.maintained.index;
     const { started, embedded, filtered, selection } = this.#question;
     const timing = { embed: embedded - started, search: this.#context.clock() - embedded };
+    this.#context.observer?.plan?.(this.#plan!.kind);
     if (!explain) return { timing };
     const { kind, reason, candidates } = this.#plan!;
     const filter = filtered - embedded;

@@ -5,6 +5,7 @@ import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { Selection } from '../filter/columns.ts';
 import { readFilter } from '../filter/read.ts';
 import { type CollectionContext, embed, rowOf } from './context.ts';
+import { observe, observed } from './observer.ts';
 import { averageTarget, type Target } from './target.ts';
 import type { QueryOptions, Recommend } from './types.ts';
 import { imageHash, LIMITS, validVector } from './validate.ts';
@@ -56,6 +57,7 @@ export async function questionOf(context: CollectionContext, options: QueryOptio
   const text = JSON.stringify(options.filter);
   const selection = filter && maintained.items.select({ filter, text });
   const filtered = context.clock();
+  if (filter) observe(context, { operation: 'query', stage: 'filter', from: embedded, to: filtered });
   return { target, selves, selection, limit, threshold, exact, ef, started, embedded, filtered };
 }
 
@@ -72,8 +74,11 @@ async function targetOf(context: CollectionContext, options: QueryOptions) {
   if ('recommend' in by) return { target: recommended(context, by.recommend, selves), selves };
   // Read but never written: what visitors photograph is not kept.
   const cached = context.store.items.cachedVector(imageHash(by.image, 'by.image'), context.row.fingerprint);
+  context.observer?.cache?.(cached ? { hits: 1, misses: 0 } : { hits: 0, misses: 1 });
   if (cached) return nearest(cached);
-  const [result] = await embed(context, { images: [by.image], priority: 'online', signal });
+  const [result] = await observed(context, { operation: 'query', stage: 'embed' }, () =>
+    embed(context, { images: [by.image], priority: 'online', signal }),
+  );
   if ('error' in result!) throw result.error;
   return nearest(result!.vector);
 }

@@ -179,6 +179,8 @@ export interface CollectionInfo {
 /** Items + vectors of exactly one fingerprint + the index over them. Querying by an item's own id leaves that item out. */
 export interface Collection {
   readonly info: CollectionInfo;
+  /** Deleted items that the graph still has, until it is built anew. */
+  readonly tombstones: number;
   /** Of the answers that were not exact; see src/catalogue/recall-audit.ts. */
   readonly recall: RecallReport;
   upsert(options: {

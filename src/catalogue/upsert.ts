@@ -6,6 +6,7 @@ import { AttractorError } from '../errors/error.ts';
 import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, embed } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
+import { observe, observed } from './observer.ts';
 import type { ItemInput, UpsertResult, UpsertStatus } from './types.ts';
 import { type ValidItem, validItem } from './validate.ts';
 
@@ -27,6 +28,7 @@ export async function upsertItems(
   const embedded = await embedImages(context, checked, options);
   context.assertOpen();
 
+  const from = context.clock();
   const { store, maintained, row } = context;
   const changes: Changes = { added: [], updated: [], removed: [] };
   const results = store.transaction(() => {
@@ -49,6 +51,7 @@ export async function upsertItems(
   for (const slot of changes.removed) maintained.items.remove(slot);
   if (changes.added.length + changes.updated.length + changes.removed.length > 0) context.audit.changed();
   maintained.changed();
+  observe(context, { operation: 'upsert', stage: 'write', from });
   return results;
 }
 
@@ -95,9 +98,13 @@ async function embedImages(
     if (vector) embedded.set(hash, { vector, cached: true });
     else missing.set(hash, bytes);
   }
+  const hits = embedded.size;
+  if (hits + missing.size > 0) context.observer?.cache?.({ hits, misses: missing.size });
   if (missing.size === 0) return embedded;
   const { priority, signal } = options;
-  const results = await embed(context, { images: [...missing.values()], priority, signal });
+  const results = await observed(context, { operation: 'upsert', stage: 'embed' }, () =>
+    embed(context, { images: [...missing.values()], priority, signal }),
+  );
   let i = 0;
   for (const hash of missing.keys()) {
     const result = results[i++]!;

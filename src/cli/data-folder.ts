@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../catalogue/types.ts';
 import type { Logger } from '../errors/log.ts';
+import type { Precision } from '../model/load.ts';
 
 /** Only what an operator has to act on: progress is shown by the bar. */
 const LOGGER: Logger = {
@@ -15,13 +16,14 @@ export async function openFolder(options: {
   folder: string;
   models: string;
   model: string;
+  precision?: Precision;
 }): Promise<Catalogue> {
-  const { folder, models, model } = options;
+  const { folder, models, model, precision } = options;
   const { openCatalogue } = await import('../catalogue/catalogue.ts');
   const { modelsFolder } = await import('../catalogue/models-folder.ts');
   return openCatalogue({
     directory: folder,
-    ...modelsFolder({ folder: models, logger: LOGGER }),
+    ...modelsFolder({ folder: models, precision, logger: LOGGER }),
     defaultModel: model,
     logger: LOGGER,
   });

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { openFolder } from './data-folder.ts';
 import { MODELS } from './model.ts';
+import { setting } from './settings.ts';
 import { watched } from './watched.ts';
 
 interface DuplicateFlags {
@@ -23,7 +24,7 @@ export function addDuplicates(program: Command): void {
     .option('--threshold <cosine>', 'from which on two pictures are the same', '0.98')
     .option('--across-groups', 'only those that show more than one product')
     .option('--json', 'all of them, one cluster per line')
-    .option('--folder <folder>', "the server's data folder", process.env.ATTRACTOR_DATA ?? 'data')
+    .option('--folder <folder>', "the server's data folder", setting('ATTRACTOR_DATA') ?? 'data')
     .addHelpText(
       'after',
       '\nExample:\n  attractor duplicates --collection shop --threshold 0.99 --across-groups',

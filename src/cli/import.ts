@@ -1,10 +1,12 @@
 // `attractor import`: a data set into a collection of a data folder that no server has open. Run again, it goes on
 // where it was stopped.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { PRECISIONS, type Precision } from '../model/load.ts';
 import type { ImportReport } from '../tasks/import.ts';
 import { openFolder } from './data-folder.ts';
 import { MODELS } from './model.ts';
+import { setting } from './settings.ts';
 import { printProblems, watched } from './watched.ts';
 
 interface ImportFlags {
@@ -14,6 +16,7 @@ interface ImportFlags {
   id?: string;
   collection: string;
   model: string;
+  precision: Precision;
   models: string;
   folder: string;
 }
@@ -29,9 +32,14 @@ export function addImport(program: Command): void {
     .option('--group <column>', 'column of the product id (default: label, group, product_id or class)')
     .option('--image <column>', 'column of the image path (default: image, path, file or filename)')
     .option('--id <column>', 'column of the item id (default: id or item_id, else the image path)')
-    .option('--model <name>', 'model of a new collection', process.env.ATTRACTOR_MODEL ?? 'furniture')
-    .option('--models <folder>', 'where the models are', process.env.ATTRACTOR_MODELS ?? MODELS)
-    .option('--folder <folder>', "the server's data folder", process.env.ATTRACTOR_DATA ?? 'data')
+    .option('--model <name>', 'model of a new collection', setting('ATTRACTOR_MODEL') ?? 'furniture')
+    .addOption(
+      new Option('--precision <name>', 'of the model on CPU; as the server runs it: their vectors never mix')
+        .choices(PRECISIONS)
+        .default(setting('ATTRACTOR_PRECISION') ?? 'fp32'),
+    )
+    .option('--models <folder>', 'where the models are', setting('ATTRACTOR_MODELS') ?? MODELS)
+    .option('--folder <folder>', "the server's data folder", setting('ATTRACTOR_DATA') ?? 'data')
     .addHelpText(
       'after',
       '\nExample:\n  attractor import --data catalogue.csv --group product_id --collection shop',

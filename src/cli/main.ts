@@ -4,11 +4,13 @@
 import { Command, CommanderError } from 'commander';
 import { asAttractorError } from '../errors/error.ts';
 import { addCompare, addFindRate } from './compare.ts';
+import { addConfig } from './config.ts';
 import { addData } from './data.ts';
 import { addDoctor } from './doctor.ts';
 import { addDuplicates } from './duplicates.ts';
 import { addExperiment } from './experiment.ts';
 import { addImport } from './import.ts';
+import { addKey } from './key.ts';
 import { addModel } from './model.ts';
 import { addSnapshot } from './snapshot.ts';
 import { addTrain } from './train.ts';
@@ -34,7 +36,9 @@ addData(program);
 addImport(program);
 addModel(program);
 addSnapshot(program);
+addKey(program);
 addDuplicates(program);
+addConfig(program);
 addDoctor(program);
 
 // `attractor ... | head`: whoever reads has seen enough.

@@ -1,8 +1,9 @@
 // `attractor snapshot` and `attractor restore`: the store of a data folder in one file, and back.
 
 import type { Command } from 'commander';
+import { setting } from './settings.ts';
 
-const FOLDER = process.env.ATTRACTOR_DATA ?? 'data';
+const FOLDER = setting('ATTRACTOR_DATA') ?? 'data';
 
 export function addSnapshot(program: Command): void {
   program

@@ -9,9 +9,9 @@ let embedder: ModelEmbedder;
 
 const say = (message: FromChild): void => void process.send?.(message);
 
-async function open({ directory, ...options }: ChildOptions): Promise<void> {
+async function open({ directory, precision, ...options }: ChildOptions): Promise<void> {
   try {
-    embedder = await createModelEmbedder({ model: await loadModel({ directory }), ...options });
+    embedder = await createModelEmbedder({ model: await loadModel({ directory, precision }), ...options });
     const { fingerprint, dimension, provider } = embedder;
     say({ type: 'ready', fingerprint, dimension, provider });
   } catch (error) {

@@ -10,6 +10,7 @@ export interface EmbedRequest {
   /** Encoded images (JPEG, PNG, ...), as the user sent them. */
   readonly images: readonly Uint8Array[];
   readonly priority?: EmbedPriority;
+  /** Takes what still waits out of the queue. The error is the signal's reason where that is an AttractorError (a deadline), else `aborted`. */
   readonly signal?: AbortSignal;
 }
 

@@ -42,7 +42,12 @@ export interface ModelEmbedderOptions {
 export async function createModelEmbedder(options: ModelEmbedderOptions): Promise<ModelEmbedder> {
   const { model, providers, threads = 1, limits, normalise = true } = options;
   const { dimension, input, output, preprocess: contract } = model.manifest;
-  const session = await openSession({ model: model.graph, providers, threads });
+  const session = await openSession({
+    model: model.graph,
+    providers,
+    threads,
+    integer: model.precision === 'int8',
+  });
   const size = 3 * contract.height * contract.width;
 
   async function embedTensors({ tensors, count }: { tensors: Float32Array; count: number }) {

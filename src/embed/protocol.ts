@@ -4,12 +4,14 @@
 import { AttractorError, asAttractorError } from '../errors/error.ts';
 import type { ErrorCode } from '../errors/table.ts';
 import type { ImageLimits } from '../image/inspect.ts';
+import type { Precision } from '../model/load.ts';
 import type { Provider } from '../runtime/session.ts';
 import type { EmbedResult } from './embedder.ts';
 
 /** How a child opens its model. */
 export interface ChildOptions {
   readonly directory: string;
+  readonly precision: Precision;
   readonly providers: readonly Provider[];
   readonly threads: number;
   readonly limits: Partial<ImageLimits>;

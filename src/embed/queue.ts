@@ -1,12 +1,19 @@
-// Which image is embedded next: two priorities, batches across requests, a bound on what may wait, cancellation, and
-// a second try for images whose process died. Pure bookkeeping: knows nothing of processes.
+// Which image is embedded next: two priorities, batches across requests, bounds on what may wait, cancellation, and a
+// second try for images whose process died. Pure bookkeeping: knows nothing of processes.
 
 import { AttractorError } from '../errors/error.ts';
-import type { EmbedRequest, EmbedResult } from './embedder.ts';
+import type { EmbedPriority, EmbedRequest, EmbedResult } from './embedder.ts';
+import { Meter, type QueueStats } from './meter.ts';
+
+/** For so long after the last query a kept process waits for the next one. Milliseconds. */
+const QUIET = 10_000;
+/** So many batches of queries in a row, then one of an import that waits: it must not starve. */
+const TURNS = 8;
 
 interface Job {
   readonly images: readonly Uint8Array[];
-  readonly online: boolean;
+  readonly priority: EmbedPriority;
+  readonly since: number;
   readonly results: EmbedResult[];
   /** First image that was not handed out yet. */
   next: number;
@@ -31,31 +38,58 @@ export interface Batch {
   crashed(error: AttractorError): void;
 }
 
-export interface BatchQueue {
-  /** Settles when every image has a result. Throws `overloaded`, `aborted`, or what `fail` was given. */
-  submit(request: EmbedRequest): Promise<EmbedResult[]>;
-  /** Waits for work: up to `max` images of one priority. Undefined once `signal` aborts. */
-  take(options: { max: number; signal: AbortSignal }): Promise<Batch | undefined>;
-  /** Ends every request that still waits for an image to be handed out or tried again. */
-  fail(error: AttractorError): void;
+export interface TakeOptions {
+  /** Images of a batch of queries, and of an import. */
+  readonly max: number;
+  readonly maxBulk: number;
+  /**
+   * How long a batch of queries may wait for as many as the batch before it had; milliseconds. It never waits while
+   * another taker is idle as well, nor where the batch before it had no more, so a single client is never kept.
+   */
+  readonly maxDelay: number;
+  /** Of several takers one is kept for queries: it gets them first, and imports only when no query came for a while. */
+  readonly kept?: boolean;
+  readonly signal: AbortSignal;
 }
 
-/**
- * `maxOnline` bounds the online images that wait; a request that would go over it is refused whole. Bulk requests
- * are not bounded: a waiting image is a reference to bytes that its caller holds anyway.
- */
-export function createBatchQueue({ maxOnline }: { maxOnline: number }): BatchQueue {
-  const retries: Ticket[] = [];
-  const waiting = { online: [] as Job[], bulk: [] as Job[] };
-  const takers = new Set<() => void>();
-  let onlineImages = 0;
+export interface BatchQueue {
+  /** Settles when every image has a result. Throws `overloaded`, `aborted` or the signal's own error, or what `fail` was given. */
+  submit(request: EmbedRequest): Promise<EmbedResult[]>;
+  /** Waits for work: images of one priority. Undefined once `signal` aborts. */
+  take(options: TakeOptions): Promise<Batch | undefined>;
+  /** Ends every request that still waits for an image to be handed out or tried again. */
+  fail(error: AttractorError): void;
+  stats(): QueueStats;
+}
 
-  const waitingLike = (job: Job): Job[] => (job.online ? waiting.online : waiting.bulk);
+export interface QueueOptions {
+  /** Bounds on the images that wait. A request that would go over it is refused whole, unless nothing waits: then any size goes. */
+  readonly maxOnline: number;
+  /** Default: none. A waiting image is a reference to bytes that its caller holds. */
+  readonly maxBulk?: number;
+  /** Milliseconds, from any origin. Default: the process's own. */
+  readonly clock?: () => number;
+}
+
+export function createBatchQueue(options: QueueOptions): BatchQueue {
+  const { clock = () => performance.now() } = options;
+  const bounds = { online: options.maxOnline, bulk: options.maxBulk ?? Number.POSITIVE_INFINITY };
+  const meter = new Meter();
+  const retries: Ticket[] = [];
+  const waiting: Record<EmbedPriority, Job[]> = { online: [], bulk: [] };
+  const images: Record<EmbedPriority, number> = { online: 0, bulk: 0 };
+  /** Who waits for work, in the order they came; true: kept for queries. */
+  const takers = new Map<() => void, boolean>();
+  let lastOnline = Number.NEGATIVE_INFINITY;
+  let turns = 0;
+  let idle = 0;
+  /** Images in the last batch of queries: how much company the next one can expect. */
+  let company = 0;
 
   function close(job: Job): void {
-    if (job.online) onlineImages -= job.images.length - job.next;
+    images[job.priority] -= job.images.length - job.next;
     job.closed = true;
-    const list = waitingLike(job);
+    const list = waiting[job.priority];
     const at = list.indexOf(job);
     if (at >= 0) list.splice(at, 1);
   }
@@ -71,30 +105,57 @@ export function createBatchQueue({ maxOnline }: { maxOnline: number }): BatchQue
 
   /**
    * The next images in order: a retry alone, else online, else bulk. A batch never mixes priorities, so that no
-   * query waits for an import's images beside it.
+   * query waits for an import's images beside it. A number: milliseconds after which to look again.
    */
-  function next(max: number): Batch | undefined {
+  function next({ max, maxBulk, maxDelay, kept = false }: TakeOptions): Batch | number | undefined {
     for (let retry = retries.shift(); retry !== undefined; retry = retries.shift()) {
       if (!retry.job.closed) return batchOf([retry], true);
     }
-    const list = waiting.online.length > 0 ? waiting.online : waiting.bulk;
+    const bulk = waiting.bulk.length > 0 && !(kept && clock() - lastOnline < QUIET);
+    if (waiting.online.length === 0 || (bulk && turns >= TURNS)) {
+      if (!bulk) return undefined;
+      turns = 0;
+      return batchOf(cut('bulk', maxBulk), false);
+    }
+    if (images.online < Math.min(max, company) && idle === 1) {
+      const left = maxDelay - (clock() - waiting.online[0]!.since);
+      if (left > 0) return left;
+    }
+    turns = waiting.bulk.length > 0 ? turns + 1 : 0;
+    const tickets = cut('online', max);
+    company = tickets.length;
+    return batchOf(tickets, false);
+  }
+
+  function cut(priority: EmbedPriority, max: number): Ticket[] {
+    const list = waiting[priority];
     const tickets: Ticket[] = [];
     while (tickets.length < max && list.length > 0) {
       const job = list[0]!;
       tickets.push({ job, index: job.next++ });
-      if (job.online) onlineImages -= 1;
       if (job.next === job.images.length) list.shift();
     }
-    return tickets.length > 0 ? batchOf(tickets, false) : undefined;
+    images[priority] -= tickets.length;
+    return tickets;
   }
 
   function batchOf(tickets: readonly Ticket[], retried: boolean): Batch {
+    const { priority } = tickets[0]!.job;
+    const size = tickets.length;
+    const began = clock();
+    const waited = tickets.reduce((sum, { job }) => sum + began - job.since, 0);
+    meter.handedOut({ size, priority, waited });
+    const back = (done: boolean) => meter.back({ size, priority, took: clock() - began, done });
     return {
       images: tickets.map(({ job, index }) => job.images[index]!),
       done: (results) => {
+        back(true);
         for (const [i, ticket] of tickets.entries()) finish(ticket, results[i]!);
+        // A kept taker may have waited long enough.
+        if (priority === 'bulk') wake();
       },
       crashed: (error) => {
+        back(false);
         if (retried) for (const ticket of tickets) finish(ticket, { error });
         else retries.push(...tickets);
         wake();
@@ -102,22 +163,26 @@ export function createBatchQueue({ maxOnline }: { maxOnline: number }): BatchQue
     };
   }
 
-  /** Lets the takers look again, in the order in which they came. */
+  /** Lets the takers look again: the kept one first, the others in the order in which they came. */
   function wake(): void {
-    for (const look of [...takers]) look();
+    const all = [...takers];
+    for (const [look] of [...all.filter(([, kept]) => kept), ...all.filter(([, kept]) => !kept)]) look();
   }
 
   return {
-    submit({ images, priority = 'online', signal }) {
+    submit({ images: given, priority = 'online', signal }) {
       return new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(aborted());
-        if (images.length === 0) return resolve([]);
-        const online = priority === 'online';
-        if (online && onlineImages + images.length > maxOnline)
-          return reject(overloaded(images.length, onlineImages, maxOnline));
+        if (signal?.aborted) return reject(reasonOf(signal));
+        if (given.length === 0) return resolve([]);
+        const before = images[priority];
+        if (before > 0 && before + given.length > bounds[priority]) {
+          meter.refused[priority] += given.length;
+          return reject(overloaded(given.length, before, bounds[priority], meter));
+        }
         const onAbort = (): void => {
+          meter.dropped[priority] += job.images.length - job.next;
           close(job);
-          job.reject(aborted());
+          job.reject(reasonOf(signal!));
         };
         const settled =
           <T>(settle: (value: T) => void) =>
@@ -126,36 +191,46 @@ export function createBatchQueue({ maxOnline }: { maxOnline: number }): BatchQue
             settle(value);
           };
         const job: Job = {
-          images,
-          online,
-          results: new Array(images.length),
+          images: given,
+          priority,
+          since: clock(),
+          results: new Array(given.length),
           next: 0,
-          left: images.length,
+          left: given.length,
           closed: false,
           resolve: settled(resolve),
           reject: settled(reject),
         };
         signal?.addEventListener('abort', onAbort);
-        if (online) onlineImages += images.length;
-        waitingLike(job).push(job);
+        if (priority === 'online') lastOnline = job.since;
+        images[priority] += given.length;
+        waiting[priority].push(job);
         wake();
       });
     },
 
-    async take({ max, signal }) {
+    async take(options) {
+      const { signal } = options;
+      idle += 1;
       while (!signal.aborted) {
-        const batch = next(max);
-        if (batch) return batch;
+        const found = next(options);
+        if (typeof found === 'object') {
+          idle -= 1;
+          return found;
+        }
         await new Promise<void>((resolve) => {
+          const timer = found === undefined ? undefined : setTimeout(() => look(), found);
           const look = (): void => {
+            clearTimeout(timer);
             signal.removeEventListener('abort', look);
             takers.delete(look);
             resolve();
           };
-          takers.add(look);
+          takers.set(look, options.kept === true);
           signal.addEventListener('abort', look);
         });
       }
+      idle -= 1;
       return undefined;
     },
 
@@ -168,15 +243,39 @@ export function createBatchQueue({ maxOnline }: { maxOnline: number }): BatchQue
       }
       retries.length = 0;
     },
+
+    stats: () => ({
+      waiting: { ...images },
+      underWay: meter.underWay,
+      images: { ...meter.images },
+      batches: new Map(meter.batches),
+      waited: { ...meter.waited },
+      worked: { ...meter.worked },
+      refused: { ...meter.refused },
+      dropped: { ...meter.dropped },
+      pace: meter.pace,
+    }),
   };
 }
 
-const aborted = (): AttractorError => new AttractorError('aborted', 'The request was cancelled.');
+/** A signal may say itself why: a deadline does. */
+function reasonOf({ reason }: AbortSignal): AttractorError {
+  return reason instanceof AttractorError
+    ? reason
+    : new AttractorError('aborted', 'The request was cancelled.');
+}
 
-function overloaded(images: number, queued: number, limit: number): AttractorError {
+function overloaded(images: number, queued: number, limit: number, meter: Meter): AttractorError {
+  const free = Math.max(0, limit - queued);
   return new AttractorError(
     'overloaded',
-    `images: expected at most ${limit - queued} more images (${limit} may wait), received ${images}`,
-    { field: 'images', expected: `at most ${limit - queued}`, received: String(images) },
+    `images: expected at most ${free} more images (${limit} may wait), received ${images}`,
+    {
+      field: 'images',
+      expected: `at most ${free}`,
+      received: String(images),
+      // When the half of what waits is done there is room for many, not for one.
+      retryAfter: meter.secondsFor(queued / 2 + images),
+    },
   );
 }

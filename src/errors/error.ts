@@ -7,6 +7,8 @@ export interface ErrorDetails {
   field?: string;
   expected?: string;
   received?: string;
+  /** Seconds after which trying again is likely to succeed. */
+  retryAfter?: number;
   cause?: unknown;
 }
 
@@ -16,6 +18,7 @@ export class AttractorError extends Error {
   readonly field: string | undefined;
   readonly expected: string | undefined;
   readonly received: string | undefined;
+  readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -23,6 +26,7 @@ export class AttractorError extends Error {
     this.field = details.field;
     this.expected = details.expected;
     this.received = details.received;
+    this.retryAfter = details.retryAfter;
   }
 
   get status(): number {

@@ -31,8 +31,15 @@ export const ERRORS = {
   image_too_large: entry(413, 'The image exceeds the limit on bytes, side length or pixels.'),
   body_too_large: entry(413, 'The request body exceeds the limit.'),
   unsupported_media_type: entry(415, 'The Content-Type is not one that this route reads.'),
+  url_forbidden: entry(422, 'The URL may not be fetched: its host, port or form is not allowed.'),
+  url_unreachable: entry(422, 'No image came from the URL.', true),
+  url_too_large: entry(413, 'What the URL answers with has more bytes than the limit.'),
   vector_dimension: entry(400, 'The vector does not have the dimension of the collection.'),
   dataset_invalid: entry(422, 'The data set cannot be read or has no usable rows.'),
+  // who asks
+  unauthorized: entry(401, 'No API key was given, or one that is not known.'),
+  forbidden: entry(403, 'The API key does not allow this.'),
+  rate_limited: entry(429, 'More calls than allowed in this time; again after Retry-After.', true),
   // wrong state
   route_not_found: entry(404, 'No such path.'),
   method_not_allowed: entry(405, 'The path exists but not with this method.'),
@@ -74,6 +81,11 @@ export const ERRORS = {
   store_read_only: entry(503, 'The data folder cannot be written.', true),
   // load
   overloaded: entry(429, 'The queue is full; try again after the time in Retry-After.', true),
+  deadline_exceeded: entry(
+    408,
+    'The time that the caller allowed (x-timeout-ms) was over before the answer was there.',
+    true,
+  ),
   not_ready: entry(503, 'The server is starting or stopping.', true),
   embedder_crashed: entry(503, 'The process that embedded this batch died; it has been replaced.', true),
   aborted: entry(499, 'The caller went away or cancelled.', true),

@@ -21,3 +21,9 @@ export const preprocessContract = z.strictObject({
 });
 
 export type PreprocessContract = z.infer<typeof preprocessContract>;
+
+/** The least and greatest value that a pixel can become. */
+export function rangeOf({ mean, std }: PreprocessContract): { low: number; high: number } {
+  const bound = (pixel: number) => mean.map((centre, c) => (pixel - centre) / std[c]!);
+  return { low: Math.min(...bound(0)), high: Math.max(...bound(255)) };
+}

@@ -2,12 +2,18 @@
 
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { AttractorError } from '../errors/error.ts';
-import { decodeModel } from '../onnx/codec.ts';
+import { AttractorError, invalid } from '../errors/error.ts';
+import { rangeOf } from '../image/contract.ts';
+import { decodeModel, encodeModel } from '../onnx/codec.ts';
 import type { OnnxModel, ValueInfo } from '../onnx/model.ts';
+import { quantiseGraph } from '../onnx/quantise.ts';
 import { composeGraph } from './compose.ts';
 import { fingerprint } from './fingerprint.ts';
 import { MANIFEST_VERSION, type ModelManifest, modelManifest } from './manifest.ts';
+
+/** `int8`: the convolutions in 8-bit integers, for CPUs; see src/onnx/quantise.ts. */
+export const PRECISIONS = ['fp32', 'int8'] as const;
+export type Precision = (typeof PRECISIONS)[number];
 
 export interface LoadedModel {
   readonly name: string;
@@ -16,6 +22,8 @@ export interface LoadedModel {
   readonly manifest: ModelManifest;
   /** The whole graph as ONNX bytes, also where the folder holds only a head. */
   readonly graph: Uint8Array;
+  readonly precision: Precision;
+  /** Another one for each precision: their vectors are not compared. */
   readonly fingerprint: string;
 }
 
@@ -23,8 +31,12 @@ export interface LoadedModel {
  * Loads and checks a model folder. Throws `model_not_found` where there is no manifest, and `model_invalid`,
  * saying what was expected and received, where a file is missing or malformed, the manifest is of another
  * version, the graph's input or output are not the manifest's, or a fingerprint differs.
+ * `precision` (default fp32) `int8` makes the 8-bit form of what the folder has; throws `onnx_unsupported` where the
+ * model has none: its convolutions must carry 8-bit weights and output ranges, as those of the default backbone do.
  */
-export async function loadModel(options: { directory: string }): Promise<LoadedModel> {
+export async function loadModel(options: { directory: string; precision?: Precision }): Promise<LoadedModel> {
+  const { precision = 'fp32' } = options;
+  if (!PRECISIONS.includes(precision)) throw invalid('precision', PRECISIONS.join(' or '), precision);
   const directory = resolve(options.directory);
   const manifest = await readManifest(directory);
   const graph = await readGraph(directory, manifest);
@@ -32,7 +44,12 @@ export async function loadModel(options: { directory: string }): Promise<LoadedM
   if (actual !== manifest.fingerprint) {
     throw modelInvalid(directory, 'fingerprint', manifest.fingerprint, `${actual} from the files`);
   }
-  return { name: manifest.name, directory, manifest, graph, fingerprint: actual };
+  const { name, preprocess } = manifest;
+  if (precision === 'fp32') return { name, directory, manifest, graph, precision, fingerprint: actual };
+  const input = rangeOf(preprocess);
+  const integer = encodeModel(quantiseGraph({ model: decodeModel(graph), input }));
+  const own = fingerprint({ graph: integer, preprocess });
+  return { name, directory, manifest, graph: integer, precision, fingerprint: own };
 }
 
 export function modelInvalid(

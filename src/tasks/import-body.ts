@@ -98,7 +98,7 @@ async function fetched(
   const { url, ...item } = input;
   if (!fetchImage) {
     const message = 'image: this server fetches no images by URL; send their bytes as base64';
-    return new AttractorError('invalid_argument', message, { field: 'image', expected: 'base64 text' });
+    return new AttractorError('url_forbidden', message, { field: 'image' });
   }
   try {
     return { ...item, image: await fetchImage({ url, signal }) };

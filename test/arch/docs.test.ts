@@ -6,8 +6,11 @@ import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { readDemo } from '../../server/demo.ts';
+import { createMetrics } from '../../server/metrics/metrics.ts';
 import { docsRoutes } from '../../server/routes/docs.ts';
 import { healthRoutes } from '../../server/routes/health.ts';
+import { metricsRoutes } from '../../server/routes/metrics.ts';
+import { openApiRoutes } from '../../server/routes/openapi.ts';
 import { sampleRoutes } from '../../server/routes/samples.ts';
 import { aliasRoutes } from '../../server/routes/v1/aliases.ts';
 import { importRoutes } from '../../server/routes/v1/collections/import.ts';
@@ -52,6 +55,8 @@ test('docs/api.md has every route, and no route that does not exist', async () =
     ...taskRoutes({ runner: tasks.runner }),
     ...snapshotRoutes({ tasks }),
     ...modelRoutes({ catalogue, limits, models: '' }),
+    ...metricsRoutes({ metrics: createMetrics({ process: false }) }),
+    ...openApiRoutes({ routes: () => [] }),
     ...sampleRoutes({ demo: await readDemo({ folder: join(ROOT, 'examples/furniture') }) }),
   ].map(({ method, path }) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, '{$1}')}`);
   const missing = routes.filter(
@@ -60,6 +65,20 @@ test('docs/api.md has every route, and no route that does not exist', async () =
   expect(missing).toEqual([]);
   expect(headings(text, '###').filter((heading) => !routes.includes(heading))).toEqual([]);
   for (const { path } of docsRoutes) expect(text + read('docs/errors.md')).toContain(path);
+});
+
+test('docs/operations.md has every metric with its labels, in the order of the scrape, and no other', async () => {
+  const metrics = createMetrics({ process: false });
+  metrics.watch({ catalogue: { list: () => [] } as unknown as Catalogue, embedders: () => [] });
+  const { text } = await metrics.read();
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!);
+  const documented = read('docs/operations.md');
+  const rows = [...documented.matchAll(/^\| `(attractor_\w+)` \|/gm)].map(([, name]) => name!);
+  expect(names.length).toBeGreaterThan(15);
+  expect(rows).toEqual(names);
+  // Alerts that ask for a metric that does not exist never fire.
+  const asked = [...documented.matchAll(/\battractor_\w+/g)].map(([name]) => name.replace(/_bucket$/, ''));
+  expect(asked.filter((name) => !names.includes(name))).toEqual([]);
 });
 
 test('docs/api.md has every setting of the server, and no other', () => {

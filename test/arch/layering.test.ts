@@ -11,13 +11,13 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const LAYERS = [
   ['src/errors'],
   ['src/math'],
-  ['src/onnx', 'src/image', 'src/metrics', 'src/store', 'src/dataset', 'src/filter'],
+  ['src/onnx', 'src/image', 'src/metrics', 'src/store', 'src/dataset', 'src/filter', 'src/fetch'],
   ['src/runtime', 'src/model', 'src/index'],
   ['src/embed'],
   ['src/catalogue'],
   ['src/tasks'],
   ['training', 'server', 'scripts'],
-  ['src/cli'],
+  ['src/cli', 'client'],
 ];
 
 /** Each native package, and the only folders that may import it. */
@@ -28,10 +28,17 @@ const HOMES: Record<string, readonly string[]> = {
   'better-sqlite3': ['src/store'],
   '@tensorflow/tfjs': ['training/engine/tfjs'],
   '@tensorflow/tfjs-backend-wasm': ['training/engine/tfjs'],
+  undici: ['src/fetch'],
+  'ipaddr.js': ['src/fetch'],
   express: ['server'],
   multer: ['server'],
+  cors: ['server'],
+  'express-rate-limit': ['server'],
   helmet: ['server'],
   pino: ['server'],
+  '@asteasolutions/zod-to-openapi': ['server/http'],
+  '@opentelemetry/api': ['server/http'],
+  'prom-client': ['server/metrics'],
 };
 
 const MAX_LINES = 500;
@@ -44,7 +51,7 @@ function filesUnder(folder: string, pattern: RegExp): string[] {
 }
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
-const code = ['src', 'server', 'training'].flatMap((folder) => filesUnder(folder, /\.m?ts$/));
+const code = ['src', 'server', 'training', 'client'].flatMap((folder) => filesUnder(folder, /\.m?ts$/));
 
 /** Specifiers of static, dynamic and type imports, of re-exports, `require` and `new URL(..., import.meta.url)`. */
 function importsOf(text: string): string[] {
@@ -83,6 +90,16 @@ test('imports point downwards, and never sideways', () => {
   expect(wrong).toEqual([]);
 });
 
+test('the client takes only types from elsewhere: it runs in a browser, without the rest', () => {
+  const files = code.filter((file) => file.startsWith('client/'));
+  expect(files.length).toBeGreaterThan(3);
+  for (const file of files) {
+    const atRunTime = withoutComments(read(file)).replace(/^(import|export) type [^;]*;/gm, '');
+    const loaded = [...atRunTime.matchAll(/\bfrom\s*'([^']+)'|\bimport\s*\(/g)].map(([, from]) => from);
+    expect(loaded.filter((from) => !from?.startsWith('./'))).toEqual([]);
+  }
+});
+
 test('a file of a folder never reaches outside the folders that have a layer', () => {
   const wrong: string[] = [];
   for (const file of code) {
@@ -117,7 +134,7 @@ describe('the library is told the time, the seed and the log', () => {
 });
 
 test(`no file is longer than ${MAX_LINES} lines`, () => {
-  const all = ['src', 'server', 'training', 'test', 'bench', 'scripts'].flatMap((folder) =>
+  const all = ['src', 'server', 'client', 'training', 'test', 'bench', 'scripts'].flatMap((folder) =>
     filesUnder(folder, /\.(m?ts|js|css|html)$/),
   );
   const long = all.filter((file) => read(file).split('\n').length > MAX_LINES + 1);

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { openKeys } from '../../src/store/keys.ts';
 import { type ServerProcess, startServer, tinyHome, untilReady } from '../server/process.ts';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -176,5 +177,36 @@ describe.skipIf(!existsSync(CHROMIUM))('the page', () => {
     expect(a!.y).toBe(b!.y);
     expect(b!.x + b!.width).toBeLessThanOrEqual(375);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(375);
+  });
+
+  test('where the server has keys it asks for one, keeps it for the tab, and shows the pictures with it', async () => {
+    const keys = openKeys({ directory: join(home.folder, 'data') });
+    const made = keys.create({ scope: 'search', created: '2026-11-28', secret: new Uint8Array(32).fill(3) });
+    try {
+      await open();
+      await page.waitForSelector('#key:not([hidden])');
+      await page.fill('#key-text', 'ak_wrong');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('#problem:not([hidden])');
+      expect(await page.textContent('#problem')).toMatch(/API key.*unauthorized/);
+      await page.fill('#key-text', made.key);
+      await page.keyboard.press('Enter');
+      await expect.poll(() => page.textContent('#count')).toBe('927 photos');
+      expect(await page.locator('#key').isVisible()).toBe(false);
+      await page.locator('.samples button').first().click();
+      await cards().first().waitFor();
+      const picture = cards().first().locator('.shot img');
+      await expect.poll(() => picture.getAttribute('src')).toMatch(/^blob:/);
+      await expect
+        .poll(() => page.evaluate("document.querySelector('.card .shot img').naturalWidth"))
+        .toBe(224);
+      await cards().nth(1).locator('.shot').click();
+      await expect.poll(() => page.evaluate("document.querySelector('#photo').naturalWidth")).toBe(224);
+      await page.reload();
+      await expect.poll(() => page.textContent('#count')).toBe('927 photos');
+    } finally {
+      keys.revoke(made.id);
+      keys.close();
+    }
   });
 });

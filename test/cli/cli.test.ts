@@ -303,6 +303,45 @@ describe('attractor import, duplicates, snapshot, restore', () => {
   });
 });
 
+describe('attractor key', () => {
+  it('makes, lists and revokes keys, and shows a key only once', async () => {
+    const at = ['--folder', 'with-keys'];
+    const made = await attractor([
+      'key',
+      'create',
+      '--scope',
+      'search',
+      '--collection',
+      'shop',
+      'lamps',
+      '--note',
+      'web shop',
+      ...at,
+    ]);
+    expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^ak_[\w-]{43}\n$/) });
+    const id = /^Key ([0-9a-f]{8}) \(search\)/.exec(made.err)![1]!;
+    const admin = await attractor(['key', 'create', '--scope', 'admin', '--rate', '60', ...at]);
+    expect(admin.code).toBe(0);
+    const list = await attractor(['key', 'list', ...at]);
+    expect(list.out).toMatch(new RegExp(`^${id}  search  shop,lamps  20\\S+Z  web shop$`, 'm'));
+    expect(list.out).toMatch(/^\w{8} {2}admin {3}all collections {2}60\/min {2}20\S+Z {2}$/m);
+    expect(list.out).not.toContain(made.out.trim());
+    expect(await attractor(['key', 'revoke', id, ...at])).toMatchObject({ code: 0, out: `${id}: revoked\n` });
+    expect(await attractor(['key', 'revoke', id, ...at])).toMatchObject({
+      code: 2,
+      err: `error: id: expected one that "key list" shows, received ${id}\n`,
+    });
+    for (const wrong of [
+      ['--scope', 'root'],
+      [],
+      ['--scope', 'admin', '--collection', '../x'],
+      ['--scope', 'admin', '--rate', '0'],
+    ]) {
+      expect((await attractor(['key', 'create', ...wrong, ...at])).code).toBe(2);
+    }
+  });
+});
+
 describe('attractor doctor', () => {
   it('says what is there, and fails on a model that is not whole', async () => {
     const whole = await attractor(['doctor', '--models', 'models']);

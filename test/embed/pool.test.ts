@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -191,6 +191,14 @@ describe('load', () => {
   });
 });
 
+test('all processes but the kept one give way where cores are short', async () => {
+  const { pids } = await openPool({ processes: 3 });
+  await until(() => pids(READY).length === 3);
+  const priorities = pids(STARTED).map((pid) => getPriority(pid));
+  expect(priorities.filter((priority) => priority === getPriority())).toHaveLength(1);
+  expect(priorities.filter((priority) => priority === 10)).toHaveLength(2);
+});
+
 describe('deaths', () => {
   test('kill -9 in the middle of a batch: the process is replaced and the images are tried again', async () => {
     const { embedder, pid, pids } = await openPool({ processes: 2 });
@@ -208,6 +216,7 @@ describe('deaths', () => {
     expect(a[0]).toHaveProperty('vector');
     await until(() => pids(READY).length === 3);
     expect(pids(DIED)).toEqual([pid]);
+    expect(embedder.stats()).toMatchObject({ crashed: 1, processes: { wanted: 2 } });
   });
 
   test('an image that kills its process twice fails; those beside it and after it do not', async () => {
@@ -254,6 +263,38 @@ describe('deaths', () => {
     for (const result of results) expect(result).toEqual(results[0]);
     await until(() => pids(READY).length >= 3);
     expect(pids(DIED)).toEqual([]);
+  });
+});
+
+describe('recycling', () => {
+  test('the only process works until its successor is ready', async () => {
+    const { embedder, hooks, pid, pids } = await openPool({ recycleAfter: 1 });
+    let during: Promise<unknown> | undefined;
+    // The successor stands still as soon as it exists: what is asked now, only the first process can answer.
+    hooks[STARTED] = (next) => {
+      delete hooks[STARTED];
+      stop(next);
+      during = embedder.embed({ images: [photo] }).finally(() => go(next));
+    };
+    expect((await embedder.embed({ images: [pixel] }))[0]).toHaveProperty('vector');
+    await until(() => during !== undefined);
+    expect(await during).toMatchObject([{ vector: expect.anything() }]);
+    await until(() => embedder.stats().recycled === 1 && !isAlive(pid));
+    expect((await embedder.embed({ images: [pixel] }))[0]).toHaveProperty('vector');
+    expect(pids(DIED)).toEqual([]);
+    expect(embedder.stats()).toMatchObject({ crashed: 0, images: { online: 3, bulk: 0 } });
+  });
+
+  test('without a successor the process works on', async () => {
+    const { embedder, hooks, pid, pids } = await openPool({ recycleAfter: 2 });
+    hooks[STARTED] = kill;
+    for (let i = 0; i < 4; i++) {
+      expect((await embedder.embed({ images: [pixel] }))[0]).toHaveProperty('vector');
+    }
+    await until(() => pids('no successor for an embedding process: it works on').length > 0);
+    expect((await embedder.embed({ images: [pixel] }))[0]).toHaveProperty('vector');
+    expect(isAlive(pid)).toBe(true);
+    expect(embedder.stats()).toMatchObject({ recycled: 0, processes: { wanted: 1, live: 1 } });
   });
 });
 

@@ -12,10 +12,15 @@ const fetched: string[] = [];
 let down = true;
 beforeAll(async () => {
   it = await openShop({
-    fetchImage: async ({ url }) => {
-      fetched.push(url);
-      if (down && url.endsWith('/none')) throw new AttractorError('image_undecodable', 'nothing there');
-      return it.images.get('p0-0')!;
+    urls: {
+      fetcher: {
+        async fetchImage({ url }) {
+          fetched.push(url);
+          if (down && url.endsWith('/none')) throw new AttractorError('image_undecodable', 'nothing there');
+          return it.images.get('p0-0')!;
+        },
+        close: async () => {},
+      },
     },
   });
 });

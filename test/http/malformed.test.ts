@@ -118,12 +118,7 @@ table('what to search by', [
   ['a vector with 1e999', () => json(`{"vector":[1e999${',0'.repeat(DIMENSION - 1)}]}`), bad, 'vector[0]'],
   ['a zero vector', () => query({ vector: unit.map(() => 0) }), bad, 'vector'],
   ['a vector that is an object', () => query({ vector: { 0: 1 } }), bad, 'vector'],
-  [
-    'an array nested 50,000 deep',
-    () => json(`{"vector":${'['.repeat(5e4)}${']'.repeat(5e4)}}`),
-    bad,
-    'vector[0]',
-  ],
+  ['an array nested 50,000 deep', () => json(`{"vector":${'['.repeat(5e4)}${']'.repeat(5e4)}}`), bad, 'body'],
   [
     'a collection that is not there',
     () => it.http.post('/v1/collections/no/query'),
@@ -193,7 +188,10 @@ table('images', [
   ['base64 of an impossible length', () => query({ image: 'abcde' }), bad, 'image'],
   ['a data URI without base64', () => query({ image: 'data:image/png,hello' }), bad, 'image'],
   ['a URL as image', () => query({ image: 'https://example.com/a.jpg' }), bad, 'image'],
-  ['an image object with url', () => query({ image: { url: 'x' } }), bad, 'image'],
+  ['an image object with an unknown field', () => query({ image: { path: 'x' } }), bad, 'image'],
+  ['a URL where none are fetched', () => query({ image: { url: 'x' } }), 'url_forbidden', 'image.url'],
+  ['a filter of 65 levels', () => json(`{"filter":${'['.repeat(64)}${']'.repeat(64)}}`), bad, 'body'],
+  ['UTF-16', () => form('application/json; charset=utf-16', '{}'), 'unsupported_media_type', 'body'],
   ['an image that is a number', () => query({ image: 5 }), bad, 'image'],
   [
     'base64 of text',
@@ -286,6 +284,12 @@ table('items', [
     bad,
     'items[0].attributes.group',
   ],
+  [
+    'an attribute called __proto__',
+    () => rawItems('{"items":[{"id":"a","vector":[1],"attributes":{"__proto__":"x"}}]}'),
+    bad,
+    'items[0].attributes.__proto__',
+  ],
   ['an id of two dots', () => items({ id: '..', vector: unit }), bad, 'items[0].id'],
   ['item of an upload not JSON', () => put('{"group"'), bad, 'item'],
   ['item of an upload with an id', () => put('{"id":"b"}'), unknown, 'item.id'],
@@ -363,6 +367,7 @@ function manyFields(count: number): Test {
   return request;
 }
 
+const rawItems = (text: string) => it.http.put(ITEMS).set('content-type', 'application/json').send(text);
 const form = (type: string, body: string) => it.http.post(QUERY).set('content-type', type).send(body);
 const put = (item: string) => it.http.put(`${ITEMS}/a`).field('item', item).attach('image', png(), 'x');
 

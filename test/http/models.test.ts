@@ -69,7 +69,7 @@ test('what cannot be embedded is named, and nothing else is answered', async () 
     [{ model: 'tiny', input: good, size: 1 }, 400, 'unknown_option', 'size'],
     [{ model: 'tiny', input: [good, 'no!'] }, 400, 'invalid_argument', 'input[1]'],
     [{ model: 'tiny', input: [good, 'AAAA'] }, 415, 'image_unsupported', 'input[1]'],
-    [{ model: 'tiny', input: ['https://shop.example/a'] }, 400, 'invalid_argument', 'input[0]'],
+    [{ model: 'tiny', input: ['https://shop.example/a'] }, 422, 'url_forbidden', 'input[0].url'],
   ];
   for (const [body, status, code, field] of bad) {
     const answer = await embed(body);

@@ -7,16 +7,18 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import supertest from 'supertest';
-import { createApp } from '../../server/app.ts';
+import { type AppOptions, createApp } from '../../server/app.ts';
 import type { Limits } from '../../server/config.ts';
-import type { DemoShop } from '../../server/demo.ts';
+import { tracingObserver } from '../../server/http/tracing.ts';
+import { createMetrics } from '../../server/metrics/metrics.ts';
 import type { Readiness } from '../../server/routes/health.ts';
 import { rowReading } from '../../server/rows.ts';
 import { openCatalogue } from '../../src/catalogue/catalogue.ts';
+import { observers } from '../../src/catalogue/observer.ts';
 import type { Catalogue, Collection } from '../../src/catalogue/types.ts';
 import { readDataset } from '../../src/dataset/read.ts';
 import { createEmbedder } from '../../src/embed/pool.ts';
-import type { RowReading } from '../../src/tasks/import-body.ts';
+import type { HnswOptions } from '../../src/index/hnsw.ts';
 import { openTasks, type Tasks } from '../../src/tasks/tasks.ts';
 import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
 
@@ -46,13 +48,18 @@ export interface TestShop {
 }
 
 export async function openShop(
-  options: { demo?: DemoShop; fetchImage?: RowReading['fetchImage'] } = {},
+  options: { auditEvery?: number; hnsw?: HnswOptions } & Pick<
+    AppOptions,
+    'demo' | 'accessLog' | 'access' | 'urls' | 'edge'
+  > = {},
 ): Promise<TestShop> {
+  const { auditEvery, hnsw, ...appOptions } = options;
   const folder = await mkdtemp(join(tmpdir(), 'attractor-http-'));
   const directory = join(folder, 'models/tiny');
   const model = await tinyBackbone({ directory });
   const log: Record<string, unknown>[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => log.push(JSON.parse(line)) });
+  const metrics = createMetrics();
   const catalogue = await openCatalogue({
     directory: join(folder, 'data'),
     models: async () => ({ name: 'tiny', fingerprint: model.fingerprint, dimension: DIMENSION }),
@@ -65,7 +72,11 @@ export async function openShop(
       }),
     defaultModel: 'tiny',
     logger,
+    auditEvery,
+    hnsw,
+    observer: observers([metrics.observer, tracingObserver]),
   });
+  metrics.watch({ catalogue });
   const { rows } = await readDataset({ path: await tinyShop({ folder, classes: 4, each: 3 }) });
   const images = new Map<string, Buffer>();
   for (const row of rows) images.set(`${row.label}-${row.attributes.view}`, await readFile(row.image));
@@ -81,7 +92,7 @@ export async function openShop(
   const tasks = openTasks({
     catalogue,
     directory: join(folder, 'data'),
-    reading: rowReading({ limits: LIMITS, fetchImage: options.fetchImage }),
+    reading: rowReading({ limits: LIMITS, fetcher: options.urls?.fetcher }),
     clock: Date.now,
     logger,
   });
@@ -93,8 +104,8 @@ export async function openShop(
     logger,
     limits: LIMITS,
     models: join(folder, 'models'),
-    fetchImage: options.fetchImage,
-    demo: options.demo,
+    metrics,
+    ...appOptions,
   });
   return {
     app,

@@ -16,7 +16,18 @@ test('an empty environment gives the defaults; data starts from the working fold
     model: 'furniture',
     demo: true,
     logLevel: 'info',
-    embedProcesses: undefined,
+    accessLog: false,
+    embed: {
+      precision: 'fp32',
+      processes: undefined,
+      maxBatch: undefined,
+      maxBulkBatch: undefined,
+      maxDelay: undefined,
+      maxQueue: 128,
+      maxBulkQueue: 2048,
+      timeout: 60_000,
+      recycleAfter: 100_000,
+    },
     ef: 100,
     auditEvery: 100,
     limits: {
@@ -26,6 +37,11 @@ test('an empty environment gives the defaults; data starts from the working fold
       itemsPerCall: 256,
       importBytes: 4 * 1024 ** 3,
     },
+    edge: { callsPerMinute: 0, trustProxy: 0, corsOrigins: [], publicImages: false },
+    adminKey: undefined,
+    insecure: false,
+    timeouts: { headers: 20_000, request: 120_000 },
+    urls: { allow: [], ports: [80, 443], timeout: 15_000, callBytes: 128 * 2 ** 20 },
   });
 });
 
@@ -45,7 +61,41 @@ test('values are typed, and absolute paths stay', () => {
   });
 });
 
+test('lists are words between commas', () => {
+  const env = {
+    ATTRACTOR_CORS_ORIGINS: 'https://shop.example.com, http://localhost:5173',
+    ATTRACTOR_URL_ALLOW: '10.0.0.0/8,images.internal',
+    ATTRACTOR_URL_PORTS: '80, 8080',
+  };
+  expect(parseConfig({ env, cwd })).toMatchObject({
+    edge: { corsOrigins: ['https://shop.example.com', 'http://localhost:5173'] },
+    urls: { allow: ['10.0.0.0/8', 'images.internal'], ports: [80, 8080] },
+  });
+  expect(parseConfig({ env: { ATTRACTOR_URL_PORTS: 'any' }, cwd }).urls!.ports).toBeNull();
+  expect(parseConfig({ env: { ATTRACTOR_URL_FETCH: 'false' }, cwd }).urls).toBeUndefined();
+});
+
 test.each([
+  [
+    'ATTRACTOR_CORS_ORIGINS',
+    'shop.example.com',
+    'ATTRACTOR_CORS_ORIGINS: expected origins such as https://shop.example.com, separated by commas, or *, received "shop.example.com"',
+  ],
+  [
+    'ATTRACTOR_CORS_ORIGINS',
+    'https://a.b/x',
+    'ATTRACTOR_CORS_ORIGINS: expected origins such as https://shop.example.com, separated by commas, or *, received "https://a.b/x"',
+  ],
+  [
+    'ATTRACTOR_URL_PORTS',
+    '80,x',
+    'ATTRACTOR_URL_PORTS: expected port numbers separated by commas, or any, received "80,x"',
+  ],
+  [
+    'ATTRACTOR_ADMIN_KEY',
+    'short',
+    'ATTRACTOR_ADMIN_KEY: expected a text of 32 to 256 characters without spaces, received another text',
+  ],
   ['PORT', '65536', 'PORT: expected an integer from 0 to 65535, received "65536"'],
   ['PORT', '-1', 'PORT: expected an integer from 0 to 65535, received "-1"'],
   ['PORT', '80.5', 'PORT: expected an integer from 0 to 65535, received "80.5"'],

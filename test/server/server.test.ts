@@ -2,8 +2,10 @@
 
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { openKeys } from '../../src/store/keys.ts';
 import { type ServerProcess, spawnServer, startServer, tinyHome, untilReady } from './process.ts';
 
 let home: Awaited<ReturnType<typeof tinyHome>>;
@@ -29,6 +31,23 @@ test('a bad setting is one sentence and exit code 2', async () => {
   expect(code).toBe(2);
 });
 
+test('the first line of the log says what differs from the defaults; the second what is no setting', async () => {
+  await start({ ATTRACTOR_DEMO: 'false', ATTRACTOR_HNSW_EF: '100', ATTRACTOR_TYPO: '1' });
+  const [first, second] = server!.log as unknown as [
+    { settings: object },
+    { unknown: string[]; level: number },
+  ];
+  expect(first.settings).toEqual({
+    PORT: 0,
+    ATTRACTOR_DATA: `${home.folder}/data`,
+    ATTRACTOR_MODELS: `${home.folder}/models`,
+    ATTRACTOR_MODEL: 'tiny',
+    ATTRACTOR_EMBED_PROCESSES: 1,
+    ATTRACTOR_DEMO: false,
+  });
+  expect(second).toMatchObject({ level: 40, unknown: ['ATTRACTOR_TYPO'] });
+});
+
 test('a model that is not there ends the start with exit code 2, and says where it was looked for', async () => {
   const child = spawnServer({ folder: home.folder, env: { ATTRACTOR_MODEL: 'nobody' } });
   const said = text(child.stdout!);
@@ -49,6 +68,35 @@ test('a port that is taken is bad input', async () => {
     `PORT: expected an address to listen on, received 127.0.0.1:${port} (EADDRINUSE)`,
   );
   await other.remove();
+});
+
+test('without a key it listens on this machine only; with one it asks for it, without waiting for a restart', async () => {
+  const env = { HOST: '0.0.0.0', ATTRACTOR_DEMO: 'false' };
+  const refused = spawnServer({ folder: home.folder, env });
+  const said = text(refused.stdout!);
+  const [code] = await once(refused, 'exit');
+  expect(code).toBe(2);
+  expect(await said).toContain(
+    'HOST: expected 127.0.0.1, ::1 or localhost as long as there is no API key, received 0.0.0.0.',
+  );
+
+  const insecure = await start({ ...env, ATTRACTOR_INSECURE: 'true' });
+  const here = insecure.url.replace('0.0.0.0', '127.0.0.1');
+  expect((await fetch(`${here}/v1/collections`)).status).toBe(200);
+  const keys = openKeys({ directory: join(home.folder, 'data') });
+  const made = keys.create({ scope: 'search', created: '2026-11-28', secret: new Uint8Array(32).fill(1) });
+  expect((await fetch(`${here}/v1/collections`)).status).toBe(401);
+  await server!.stop('SIGTERM');
+
+  const { url } = await start(env);
+  const again = `${url.replace('0.0.0.0', '127.0.0.1')}/v1/collections`;
+  expect((await fetch(again)).status).toBe(401);
+  expect((await fetch(again, { headers: { 'api-key': made.key } })).status).toBe(200);
+  // The last key goes: the open door must not come back.
+  keys.revoke(made.id);
+  keys.close();
+  expect((await fetch(again, { headers: { 'api-key': made.key } })).status).toBe(401);
+  expect((await fetch(again)).status).toBe(401);
 });
 
 describe('a life of a data folder', () => {

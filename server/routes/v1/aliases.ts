@@ -1,11 +1,12 @@
 // /v1/collections/aliases, /v1/aliases and /v1/collections/{collection}/aliases
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { AliasAction, AliasInfo, Catalogue } from '../../../src/catalogue/types.ts';
 import { AttractorError } from '../../../src/errors/error.ts';
 import type { Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { changeAliases } from '../../schemas/aliases.ts';
+import * as shown from '../../schemas/task-replies.ts';
 
 export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
   return [
@@ -14,6 +15,8 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       path: '/v1/collections/aliases',
       reads: 'json',
       once: true,
+      scope: 'admin',
+      doc: { summary: 'Change aliases, all or none', body: changeAliases, result: z.literal(true) },
       handle({ fields }) {
         const actions = parse(changeAliases, fields).actions.map(toAction);
         try {
@@ -27,11 +30,17 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
     {
       method: 'get',
       path: '/v1/aliases',
-      handle: () => ({ result: { aliases: catalogue.aliases().map(showAlias) } }),
+      ownCollections: true,
+      doc: { summary: 'All aliases', result: shown.aliases },
+      handle({ mayUse }) {
+        const own = catalogue.aliases().filter(({ collection }) => mayUse(collection));
+        return { result: { aliases: own.map(showAlias) } };
+      },
     },
     {
       method: 'get',
       path: '/v1/collections/:collection/aliases',
+      doc: { summary: 'Aliases of a collection', result: shown.aliases },
       handle({ params }) {
         const { name } = catalogue.collection(params.collection!).info;
         const own = catalogue.aliases().filter(({ collection }) => collection === name);

@@ -1,9 +1,11 @@
 // /v1/collections and /v1/collections/{collection}
 
+import { z } from 'zod';
 import type { Catalogue, RecallReport } from '../../../src/catalogue/types.ts';
 import type { Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { collectionName, createCollection } from '../../schemas/collections.ts';
+import * as replies from '../../schemas/replies.ts';
 
 export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
   const path = '/v1/collections/:collection';
@@ -11,11 +13,16 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'get',
       path: '/v1/collections',
-      handle: () => ({ result: { collections: catalogue.list() } }),
+      doc: { summary: 'All collections', result: replies.collectionList },
+      ownCollections: true,
+      handle: ({ mayUse }) => ({
+        result: { collections: catalogue.list().filter(({ name }) => mayUse(name)) },
+      }),
     },
     {
       method: 'get',
       path,
+      doc: { summary: 'One collection, and the live audit of its recall', result: replies.collection },
       handle({ params }) {
         const { info, recall } = catalogue.collection(params.collection!);
         return { result: { ...info, recall: showRecall(recall) } };
@@ -25,7 +32,15 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       method: 'put',
       path,
       once: true,
+      scope: 'admin',
       reads: 'json',
+      doc: {
+        summary: 'Make a collection',
+        params: collectionName,
+        body: createCollection,
+        bodyOptional: true,
+        result: replies.collectionInfo,
+      },
       async handle({ params, fields }) {
         const { collection: name } = parse(collectionName, params);
         const { model } = parse(createCollection, fields);
@@ -37,6 +52,8 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       method: 'delete',
       path,
       once: true,
+      doc: { summary: 'Delete a collection with all its items', result: z.literal(true) },
+      scope: 'admin',
       handle({ params }) {
         catalogue.dropCollection(params.collection!);
         return { result: true };

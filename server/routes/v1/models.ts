@@ -3,32 +3,34 @@
 import type { Catalogue } from '../../../src/catalogue/types.ts';
 import { AttractorError, invalid } from '../../../src/errors/error.ts';
 import { findModel, type ListedModel, listModels } from '../../../src/model/list.ts';
-import type { RowReading } from '../../../src/tasks/import-body.ts';
-import type { Limits } from '../../config.ts';
-import { decodeBase64Image } from '../../http/image.ts';
+import { createImageReader, type ImageReading, type ImageSource } from '../../http/image.ts';
 import type { Call, Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { embeddingsBody, embeddingsForm } from '../../schemas/embeddings.ts';
+import * as replies from '../../schemas/task-replies.ts';
 
-export function modelRoutes(options: {
-  catalogue: Catalogue;
-  limits: Limits;
-  /** Where the model folders are. */
-  models: string;
-  /** Absent: images by URL are refused. */
-  fetchImage?: RowReading['fetchImage'];
-}): Route[] {
-  const { catalogue, limits, models: folder, fetchImage } = options;
+export function modelRoutes(
+  options: ImageReading & {
+    catalogue: Catalogue;
+    /** Where the model folders are. */
+    models: string;
+  },
+): Route[] {
+  const { catalogue, limits, models: folder } = options;
   const body = embeddingsBody(limits.itemsPerCall);
   return [
     {
       method: 'get',
       path: '/v1/models',
+      ownCollections: true,
+      doc: { summary: 'All models', result: replies.modelList },
       handle: async () => ({ result: { models: (await listModels({ folder })).map(showModel) } }),
     },
     {
       method: 'get',
       path: '/v1/models/:name',
+      ownCollections: true,
+      doc: { summary: 'One model: contract, provenance, quality', result: replies.oneModel },
       async handle({ params }) {
         const found = await findModel({ folder, name: params.name! });
         const { preprocess, provenance } = found.manifest;
@@ -39,6 +41,14 @@ export function modelRoutes(options: {
       method: 'post',
       path: '/v1/embeddings',
       reads: 'json or upload',
+      scope: 'search',
+      ownCollections: true,
+      doc: {
+        summary: "Vectors of images, in OpenAI's shape",
+        body,
+        form: embeddingsForm,
+        media: { 'application/json': replies.embeddings },
+      },
       async handle(call) {
         const { images, model, format, dimensions } = await ask(call);
         const { manifest } = await findModel({ folder, name: model });
@@ -72,16 +82,15 @@ export function modelRoutes(options: {
     }
     const { input, model, encoding_format: format, dimensions } = parse(body, fields);
     const texts = Array.isArray(input) ? input : [input];
-    const images = await Promise.all(texts.map((text, i) => toImage(text, `input[${i}]`, signal)));
+    const reader = createImageReader(options);
+    const images = await Promise.all(
+      texts.map((text, i) => reader.read({ source: sourceOf(text), field: `input[${i}]`, signal })),
+    );
     return { images, model, format, dimensions };
   }
-
-  async function toImage(text: string, field: string, signal: AbortSignal): Promise<Uint8Array> {
-    if (!/^https?:/i.test(text)) return decodeBase64Image({ text, field, limits });
-    if (!fetchImage) throw invalid(field, 'the bytes of an image, as this server fetches none by URL', text);
-    return fetchImage({ url: text, signal });
-  }
 }
+
+const sourceOf = (text: string): ImageSource => (/^https?:/i.test(text) ? { url: text } : { base64: text });
 
 function at(field: string, error: AttractorError): AttractorError {
   const { code, message, expected, received, cause } = error;

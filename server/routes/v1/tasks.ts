@@ -7,19 +7,34 @@ import type { Task } from '../../../src/tasks/task.ts';
 import { fromText } from '../../http/options.ts';
 import type { Call, Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
+import * as shown from '../../schemas/task-replies.ts';
 import { listDeadLetters, listTasks } from '../../schemas/tasks.ts';
 
 export function taskRoutes({ runner }: { runner: TaskRunner }): Route[] {
   const task = '/v1/tasks/:uid';
+  /** Of a caller who may not use its collection a task is hidden, as if it were not there. */
+  const find = ({ params, mayUse }: Call): number => {
+    const uid = uidOf(params);
+    if (!visible(runner.get(uid), mayUse)) throw notFound();
+    return uid;
+  };
   return [
     {
       method: 'get',
       path: '/v1/tasks',
       query: true,
-      handle({ query }) {
+      ownCollections: true,
+      doc: { summary: 'Tasks, newest first', query: listTasks, result: shown.taskList },
+      handle({ query, mayUse }) {
         const { limit, ...asked } = parse(listTasks, fromText(query, ['statuses', 'types']), 'query');
+        const tasks: Task[] = [];
         // One more than asked for says whether there are more.
-        const tasks = runner.list({ ...asked, limit: limit + 1 });
+        for (let from = asked.from; tasks.length <= limit; ) {
+          const page = runner.list({ ...asked, from, limit: limit + 1 });
+          tasks.push(...page.filter((one) => visible(one, mayUse)));
+          if (page.length <= limit) break;
+          from = page.at(-1)!.uid - 1;
+        }
         const next = tasks[limit]?.uid ?? null;
         return { result: { tasks: tasks.slice(0, limit).map(showTask), next } };
       },
@@ -27,25 +42,33 @@ export function taskRoutes({ runner }: { runner: TaskRunner }): Route[] {
     {
       method: 'get',
       path: task,
-      handle: ({ params }) => ({ result: showTask(runner.get(uidOf(params))) }),
+      ownCollections: true,
+      doc: { summary: 'One task', result: shown.task },
+      handle: (call) => ({ result: showTask(runner.get(find(call))) }),
     },
     {
       method: 'post',
       path: `${task}/cancel`,
-      handle: async ({ params }) => ({ result: showTask(await runner.cancel(uidOf(params))) }),
+      ownCollections: true,
+      doc: { summary: 'Cancel a task', result: shown.task },
+      handle: async (call) => ({ result: showTask(await runner.cancel(find(call))) }),
     },
     {
       method: 'post',
       path: `${task}/retry`,
-      handle: ({ params }) => ({ result: showTask(runner.retry(uidOf(params))), status: 202 }),
+      ownCollections: true,
+      doc: { summary: 'Go on with a task, or with its dead letters', accepted: shown.task },
+      handle: (call) => ({ result: showTask(runner.retry(find(call))), status: 202 }),
     },
     {
       method: 'get',
       path: `${task}/dead-letters`,
       query: true,
-      handle({ params, query }) {
-        const { limit, from } = parse(listDeadLetters, fromText(query), 'query');
-        const { total, letters } = runner.deadLetters({ uid: uidOf(params), limit: limit + 1, from });
+      ownCollections: true,
+      doc: { summary: 'Rows of an import that failed', query: listDeadLetters, result: shown.deadLetters },
+      handle(call) {
+        const { limit, from } = parse(listDeadLetters, fromText(call.query), 'query');
+        const { total, letters } = runner.deadLetters({ uid: find(call), limit: limit + 1, from });
         return {
           result: { total, dead_letters: letters.slice(0, limit), next: letters[limit]?.line ?? null },
         };
@@ -54,13 +77,20 @@ export function taskRoutes({ runner }: { runner: TaskRunner }): Route[] {
   ];
 }
 
+/** One of no collection is for those who may use all. */
+function visible({ collection }: Task, mayUse: Call['mayUse']): boolean {
+  return mayUse(collection ?? '');
+}
+
 const UID = z.string().regex(/^(0|[1-9]\d{0,14})$/);
 
 function uidOf({ uid }: Readonly<Record<string, string>>): number {
   const parsed = UID.safeParse(uid);
   if (parsed.success) return Number(parsed.data);
-  throw new AttractorError('task_not_found', 'There is no such task: expected a number.', { field: 'uid' });
+  throw notFound();
 }
+
+const notFound = () => new AttractorError('task_not_found', 'There is no such task.', { field: 'uid' });
 
 const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
 

@@ -10,7 +10,8 @@ import type { Once } from '../../../http/idempotency.ts';
 import { fromText } from '../../../http/options.ts';
 import type { Call, Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
-import { findDuplicates, importOptions } from '../../../schemas/tasks.ts';
+import * as shown from '../../../schemas/task-replies.ts';
+import { findDuplicates, importOptions, importRow } from '../../../schemas/tasks.ts';
 import { made } from '../tasks.ts';
 
 export function importRoutes(options: {
@@ -26,6 +27,13 @@ export function importRoutes(options: {
       method: 'post',
       path: `${collection}/import`,
       reads: 'rows',
+      doc: {
+        summary: 'Add or replace items, any number of them: JSON Lines or CSV',
+        query: importOptions,
+        row: importRow,
+        media: { 'application/x-ndjson': shown.importLine },
+        accepted: shown.task,
+      },
       query: true,
       async handle(call) {
         const { params, query, rows, signal } = call;
@@ -54,6 +62,7 @@ export function importRoutes(options: {
     {
       method: 'post',
       path: `${collection}/duplicates`,
+      doc: { summary: 'Find near-duplicates, as a task', body: findDuplicates, accepted: shown.task },
       reads: 'json',
       once: true,
       handle({ params, fields, record }) {
@@ -66,6 +75,7 @@ export function importRoutes(options: {
     {
       method: 'post',
       path: `${collection}/compact`,
+      doc: { summary: 'Build the graph anew, as a task', accepted: shown.task },
       once: true,
       handle({ params, record }) {
         const collection = catalogue.collection(params.collection!);

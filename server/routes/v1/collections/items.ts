@@ -1,12 +1,10 @@
 // /v1/collections/{collection}/items and below
 
-import type { z } from 'zod';
-import type { Catalogue, ItemInput, UpsertResult } from '../../../../src/catalogue/types.ts';
+import type { Catalogue, UpsertResult } from '../../../../src/catalogue/types.ts';
 import type { Logger } from '../../../../src/errors/log.ts';
 import type { Tasks } from '../../../../src/tasks/tasks.ts';
-import type { Limits } from '../../../config.ts';
 import { errorBody, withoutPrefix } from '../../../http/error-handler.ts';
-import { decodeBase64Image } from '../../../http/image.ts';
+import type { ImageReading } from '../../../http/image.ts';
 import { fromJson, fromText } from '../../../http/options.ts';
 import type { Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
@@ -19,15 +17,21 @@ import {
   upsertItems,
   waitOption,
 } from '../../../schemas/items.ts';
+import * as replies from '../../../schemas/replies.ts';
+import { task } from '../../../schemas/task-replies.ts';
 import { showItem } from '../shape.ts';
+import { upsertRead } from './upsert.ts';
 import { upsertLater } from './upsert-later.ts';
 
-export function itemRoutes(options: {
-  catalogue: Catalogue;
-  tasks: Tasks;
-  limits: Limits;
-  logger: Logger;
-}): Route[] {
+export function itemRoutes(
+  options: ImageReading & {
+    catalogue: Catalogue;
+    tasks: Tasks;
+    logger: Logger;
+    /** Pictures without a key, for a shop's pages. */
+    publicImages?: boolean;
+  },
+): Route[] {
   const { catalogue, tasks, limits, logger } = options;
   const items = '/v1/collections/:collection/items';
   const item = `${items}/:id`;
@@ -39,12 +43,19 @@ export function itemRoutes(options: {
       reads: 'json',
       query: true,
       once: true,
+      doc: {
+        summary: 'Add or replace items',
+        query: waitOption,
+        body: upsertBody,
+        result: replies.upsertResults,
+        accepted: task,
+      },
       async handle({ params, query, fields, signal, requestId, record }) {
         const collection = catalogue.collection(params.collection!);
         const { wait } = parse(waitOption, fromText(query), 'query');
         if (!wait) return upsertLater({ collection, tasks, body: upsertBody, fields, signal, record });
-        const inputs = parse(upsertBody, fields).items.map((input, i) => toInput(input, `items[${i}].image`));
-        const results = await collection.upsert({ items: inputs, signal });
+        const { items } = parse(upsertBody, fields);
+        const results = await upsertRead({ collection, items, images: options, signal });
         // The answer is a 200: what failed on our side would otherwise be in no log.
         for (const { id, error } of results) {
           if (error && error.status >= 500) {
@@ -60,6 +71,12 @@ export function itemRoutes(options: {
       reads: 'json',
       query: true,
       once: true,
+      doc: {
+        summary: 'Delete items by id',
+        query: deleteOptions,
+        body: deleteItems,
+        result: replies.deleted,
+      },
       handle({ params, query, fields }) {
         const collection = catalogue.collection(params.collection!);
         parse(deleteOptions, fromText(query), 'query');
@@ -71,6 +88,12 @@ export function itemRoutes(options: {
       path: item,
       reads: 'upload',
       once: true,
+      doc: {
+        summary: 'Add or replace an item by upload',
+        params: itemAddress,
+        form: uploadItem,
+        result: replies.upsertResult,
+      },
       async handle({ params, fields, image, signal }) {
         const collection = catalogue.collection(params.collection!);
         const { id } = parse(itemAddress, params);
@@ -85,6 +108,7 @@ export function itemRoutes(options: {
       method: 'get',
       path: item,
       query: true,
+      doc: { summary: 'One item', query: getItem, result: replies.item },
       handle({ params, query }) {
         const collection = catalogue.collection(params.collection!);
         const { with_vector: withVector } = parse(getItem, fromText(query), 'query');
@@ -95,6 +119,7 @@ export function itemRoutes(options: {
       method: 'delete',
       path: item,
       once: true,
+      doc: { summary: 'Delete an item', result: replies.deleted },
       handle({ params }) {
         const collection = catalogue.collection(params.collection!);
         return { result: collection.delete({ ids: [params.id!] }) };
@@ -103,6 +128,8 @@ export function itemRoutes(options: {
     {
       method: 'get',
       path: `${item}/image`,
+      doc: { summary: 'The picture of an item, as it was sent', media: { 'image/*': undefined } },
+      scope: options.publicImages ? 'open' : 'search',
       handle({ params }) {
         const { bytes, mime, hash } = catalogue.collection(params.collection!).image({ id: params.id! });
         return {
@@ -118,11 +145,6 @@ export function itemRoutes(options: {
       },
     },
   ];
-
-  function toInput(input: z.output<typeof upsertBody>['items'][number], field: string): ItemInput {
-    const { image, ...rest } = input;
-    return image === undefined ? rest : { ...rest, image: decodeBase64Image({ text: image, field, limits }) };
-  }
 }
 
 function form(fields: unknown): object {

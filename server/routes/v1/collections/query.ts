@@ -8,9 +8,8 @@ import type {
   QueryBy,
   QueryTiming,
 } from '../../../../src/catalogue/types.ts';
-import type { Limits } from '../../../config.ts';
 import { withoutPrefix } from '../../../http/error-handler.ts';
-import { decodeBase64Image } from '../../../http/image.ts';
+import { createImageReader, type ImageReading } from '../../../http/image.ts';
 import { fromText, merge } from '../../../http/options.ts';
 import type { Call, Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
@@ -22,10 +21,11 @@ import {
   uploadGroupOptions,
   uploadOptions,
 } from '../../../schemas/query.ts';
+import * as replies from '../../../schemas/replies.ts';
 import { showHit } from '../shape.ts';
 
-export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): Route[] {
-  const { catalogue, limits } = options;
+export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): Route[] {
+  const { catalogue } = options;
   const path = '/v1/collections/:collection/query';
   return [
     {
@@ -33,6 +33,15 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
       path,
       reads: 'json or upload',
       query: true,
+      doc: {
+        summary: 'The items most like an image, an item, a vector or examples',
+        query: uploadOptions,
+        body: queryBody,
+        form: uploadOptions,
+        result: replies.points,
+        beside: replies.account,
+      },
+      scope: 'search',
       async handle(call) {
         const name = call.params.collection!;
         const collection = catalogue.collection(name);
@@ -41,7 +50,7 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
         const { offset, mmr } = asked;
         const answer = await named(
           collection.query({
-            ...toOptions(call, asked),
+            ...(await toOptions(call, asked)),
             offset,
             mmr: mmr && { diversity: mmr.diversity, candidates: mmr.candidates_limit },
           }),
@@ -57,13 +66,22 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
       path: `${path}/groups`,
       reads: 'json or upload',
       query: true,
+      doc: {
+        summary: 'The products most like it, each with its best items',
+        query: uploadGroupOptions,
+        body: groupsBody,
+        form: uploadGroupOptions,
+        result: replies.groups,
+        beside: replies.account,
+      },
+      scope: 'search',
       async handle(call) {
         const name = call.params.collection!;
         const collection = catalogue.collection(name);
         const fields = allFields(call);
         const asked = call.image ? parse(uploadGroupOptions, fields) : parse(groupsBody, fields);
         const answer = await named(
-          collection.queryGroups({ ...toOptions(call, asked), groupSize: asked.group_size }),
+          collection.queryGroups({ ...(await toOptions(call, asked)), groupSize: asked.group_size }),
         );
         const groups = answer.groups.map(({ id, hits }) => ({
           id,
@@ -74,9 +92,9 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
     },
   ];
 
-  function toOptions(call: Call, asked: CommonFields | GroupsFields): GroupQueryOptions {
+  async function toOptions(call: Call, asked: CommonFields | GroupsFields): Promise<GroupQueryOptions> {
     return {
-      by: call.image ? { image: call.image } : toBy(asked as GroupsFields),
+      by: call.image ? { image: call.image } : await toBy(call, asked as GroupsFields),
       limit: asked.limit,
       filter: asked.filter,
       explain: asked.params.explain,
@@ -88,10 +106,14 @@ export function queryRoutes(options: { catalogue: Catalogue; limits: Limits }): 
     };
   }
 
-  function toBy({ image, id, vector, query, recommend }: GroupsFields): QueryBy {
+  async function toBy(call: Call, fields: GroupsFields): Promise<QueryBy> {
+    const { image, id, vector, query, recommend } = fields;
     if (recommend !== undefined) return { recommend };
     if (typeof query === 'object' && 'recommend' in query) return { recommend: query.recommend };
-    if (image !== undefined) return { image: decodeBase64Image({ text: image, field: 'image', limits }) };
+    if (image !== undefined) {
+      const { signal } = call;
+      return { image: await createImageReader(options).read({ source: image, field: 'image', signal }) };
+    }
     const itemId = id ?? (typeof query === 'string' ? query : undefined);
     return itemId === undefined ? { vector: vector ?? (query as Float32Array) } : { id: itemId };
   }

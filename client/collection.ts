@@ -1,0 +1,100 @@
+// The calls on one collection.
+
+import type { Call, CallOptions } from './http.ts';
+import { base64, blob, isBytes } from './image.ts';
+import type {
+  Collection,
+  GroupsInput,
+  GroupsReply,
+  ImageInput,
+  Item,
+  ItemFacts,
+  ItemInput,
+  QueryInput,
+  QueryReply,
+  UpsertResult,
+} from './types.ts';
+
+export interface CollectionClient {
+  readonly name: string;
+  info(options?: CallOptions): Promise<Collection>;
+  /** Adds or replaces items; one result per item, in order. An item that failed does not stop the others. */
+  upsert(items: readonly ItemInput[], options?: CallOptions): Promise<UpsertResult[]>;
+  /** One item by upload: no base64. Throws where it fails. */
+  put(
+    item: { id: string; image: Uint8Array | Blob } & ItemFacts,
+    options?: CallOptions,
+  ): Promise<UpsertResult>;
+  /** Throws `item_not_found`. */
+  get(id: string, options?: CallOptions & { withVector?: boolean }): Promise<Item>;
+  /** The picture as it was sent. Throws `item_not_found`, `image_not_stored`. */
+  image(id: string, options?: CallOptions): Promise<Blob>;
+  /** Ids that are not there are counted out. */
+  delete(ids: string | readonly string[], options?: CallOptions): Promise<{ deleted: number }>;
+  /** By exactly one of `image`, `id`, `vector`, `recommend` and `query`. */
+  query(query: QueryInput, options?: CallOptions): Promise<QueryReply>;
+  /** The same, one entry per product. */
+  queryGroups(query: GroupsInput, options?: CallOptions): Promise<GroupsReply>;
+}
+
+export function collectionClient(options: { name: string; call: Call }): CollectionClient {
+  const { name, call } = options;
+  const path = `/v1/collections/${encodeURIComponent(name)}`;
+  const itemPath = (id: string) => `${path}/items/${encodeURIComponent(id)}`;
+  const json = async <T>(response: Promise<Response>): Promise<T> => (await response).json() as Promise<T>;
+  const result = async <T>(response: Promise<Response>): Promise<T> =>
+    (await json<{ result: T }>(response)).result;
+
+  /** Bytes go as an upload, everything else as JSON. Reading twice changes nothing, so it may be made again. */
+  async function ask<Reply>(where: string, query: object & { image?: ImageInput }, options?: CallOptions) {
+    const { image, ...fields } = query;
+    const body = isBytes(image) ? { form: upload(image, fields) } : { json: query };
+    type Answer = { result: object; timing: object; explanation?: object };
+    const { result, timing, explanation } = await json<Answer>(
+      call({ method: 'POST', path: where, idempotent: true, ...body, ...options }),
+    );
+    return { ...result, timing, ...(explanation && { explanation }) } as Reply;
+  }
+
+  return {
+    name,
+    info: (options) => result(call({ method: 'GET', path, ...options })),
+    async upsert(items, options) {
+      const sent = await Promise.all(
+        items.map(async (item) =>
+          isBytes(item.image) ? { ...item, image: { base64: await base64(item.image) } } : item,
+        ),
+      );
+      const request = { method: 'PUT', path: `${path}/items`, json: { items: sent }, ...options } as const;
+      return (await result<{ items: UpsertResult[] }>(call(request))).items;
+    },
+    put({ id, image, ...facts }, options) {
+      const form = upload(image, { item: facts });
+      return result(call({ method: 'PUT', path: itemPath(id), form, ...options }));
+    },
+    get(id, { withVector = false, ...options } = {}) {
+      const query = withVector ? '?with_vector=true' : '';
+      return result(call({ method: 'GET', path: itemPath(id) + query, ...options }));
+    },
+    async image(id, options) {
+      return (await call({ method: 'GET', path: `${itemPath(id)}/image`, ...options })).blob();
+    },
+    delete(ids, options) {
+      if (typeof ids === 'string') return result(call({ method: 'DELETE', path: itemPath(ids), ...options }));
+      const request = { method: 'POST', path: `${path}/items/delete`, json: { ids }, ...options } as const;
+      return result(call({ ...request, idempotent: true }));
+    },
+    query: (query, options) => ask<QueryReply>(`${path}/query`, query, options),
+    queryGroups: (query, options) => ask<GroupsReply>(`${path}/query/groups`, query, options),
+  };
+}
+
+/** Fields of a form are JSON in its text form, but for text itself. */
+function upload(image: Uint8Array | Blob, fields: object): FormData {
+  const form = new FormData();
+  form.set('image', blob(image));
+  for (const [key, value] of Object.entries(fields)) {
+    if (value !== undefined) form.set(key, typeof value === 'string' ? value : JSON.stringify(value));
+  }
+  return form;
+}

@@ -1,0 +1,91 @@
+// One call over fetch: address, key, body, timeout, retries, errors. Knows no route.
+
+import { AttractorApiError } from './error.ts';
+
+export interface ClientOptions {
+  /** Of the server, as `http://127.0.0.1:3000`. A path in front of the API's is kept. */
+  readonly url: string | URL;
+  /** Sent as `api-key`. */
+  readonly apiKey?: string;
+  /** Sent with every call. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Of one call with its retries, in milliseconds; 0: none. Default 60,000. */
+  readonly timeout?: number;
+  /** How often a call that was answered 429 or 503 is made again, after the server's Retry-After. Default 2. */
+  readonly retries?: number;
+  /** Longest wait before a retry, in milliseconds; where the server asks for more, the error comes at once. Default 10,000. */
+  readonly maxWait?: number;
+  /** Default: the global one. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface CallOptions {
+  /** Ends the call, also while it waits to be made again. */
+  readonly signal?: AbortSignal;
+  /** Instead of the client's. */
+  readonly timeout?: number;
+}
+
+export interface Request extends CallOptions {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** From the root of the server, encoded. */
+  readonly path: string;
+  /** Sent as JSON; typed arrays become arrays. */
+  readonly json?: unknown;
+  readonly form?: FormData;
+  /** May be made twice. Default: all but POST, as HTTP has it. */
+  readonly idempotent?: boolean;
+}
+
+/** Answers of success; throws `AttractorApiError` for others. */
+export type Call = (request: Request) => Promise<Response>;
+
+export function createCall(options: ClientOptions): Call {
+  const { apiKey, headers, retries = 2, maxWait = 10_000 } = options;
+  const base = new URL(options.url);
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  return async function call(request) {
+    const { method, json, form, idempotent = method !== 'POST' } = request;
+    const send = options.fetch ?? fetch;
+    const timeout = request.timeout ?? options.timeout ?? 60_000;
+    const ends = [request.signal, timeout > 0 ? AbortSignal.timeout(timeout) : undefined];
+    const signal = AbortSignal.any(ends.filter((one) => one !== undefined));
+    for (let left = idempotent ? retries : 0; ; left--) {
+      const response = await send(new URL(request.path.replace(/^\/+/, ''), base), {
+        method,
+        headers: {
+          accept: 'application/json, */*',
+          ...headers,
+          ...(apiKey !== undefined && { 'api-key': apiKey }),
+          ...(json !== undefined && { 'content-type': 'application/json' }),
+        },
+        body: json === undefined ? form : JSON.stringify(json, plain),
+        signal,
+      });
+      if (response.ok) return response;
+      const error = await AttractorApiError.of(response);
+      const wait = 1000 * (error.retryAfter ?? 1);
+      const again = (response.status === 429 || response.status === 503) && wait <= maxWait;
+      if (left <= 0 || !again) throw error;
+      await pause(wait, signal);
+    }
+  };
+}
+
+const plain = (_: string, value: unknown) =>
+  ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value;
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', end);
+      resolve();
+    }, ms);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}

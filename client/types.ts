@@ -1,0 +1,48 @@
+// The client's types, derived from the schemas that the server parses and describes itself by. Types only: nothing of
+// the server is loaded.
+
+import type { z } from 'zod';
+import type { createCollection } from '../server/schemas/collections.ts';
+import type { upsertItems } from '../server/schemas/items.ts';
+import type { groupsBody, queryBody } from '../server/schemas/query.ts';
+import type * as replies from '../server/schemas/replies.ts';
+import type { ErrorCode } from '../src/errors/table.ts';
+
+/** Bytes, or what JSON can carry: base64 text, a data URI, an object that says where the image is. */
+export type Bytes = Uint8Array | Blob;
+export type ImageInput = Bytes | NonNullable<z.input<typeof queryBody>['image']>;
+
+type WithImage<T> = T extends { image?: unknown } ? Omit<T, 'image'> & { image?: ImageInput } : T;
+
+export type ItemInput = WithImage<z.input<ReturnType<typeof upsertItems>>['items'][number]>;
+/** What describes an item beside its id and picture. */
+export type ItemFacts = Omit<ItemInput, 'id' | 'image' | 'vector'>;
+export type QueryInput = WithImage<z.input<typeof queryBody>>;
+export type GroupsInput = WithImage<z.input<typeof groupsBody>>;
+export type Filter = NonNullable<QueryInput['filter']>;
+export type CollectionInput = NonNullable<z.input<typeof createCollection>>;
+
+export type CollectionInfo = z.output<typeof replies.collectionInfo>;
+export type Collection = z.output<typeof replies.collection>;
+export type Item = z.output<typeof replies.item>;
+export type UpsertResult = z.output<typeof replies.upsertResult>;
+export type Hit = z.output<typeof replies.hit>;
+export type HitGroup = z.output<typeof replies.groups>['groups'][number];
+export type Timing = z.output<typeof replies.account.timing>;
+export type Explanation = NonNullable<z.output<typeof replies.account.explanation>>;
+
+export interface QueryReply {
+  readonly points: readonly Hit[];
+  readonly timing: Timing;
+  /** With `params: { explain: true }`. */
+  readonly explanation?: Explanation;
+}
+
+export interface GroupsReply {
+  readonly groups: readonly HitGroup[];
+  readonly timing: Timing;
+  readonly explanation?: Explanation;
+}
+
+/** A code of the API's table (docs/errors.md); `unknown`: the answer is not Attractor's, as of a proxy in between. */
+export type Code = ErrorCode | 'unknown';

@@ -1,0 +1,39 @@
+// So many calls a minute for each key, or for each address where no key is needed, with the standard headers.
+
+import type { Request } from 'express';
+import { ipKeyGenerator, type RateLimitRequestHandler, rateLimit } from 'express-rate-limit';
+import { AttractorError } from '../../src/errors/error.ts';
+import type { Caller } from './access.ts';
+
+const WINDOW_MS = 60_000;
+
+/** `callerOf` is undefined for who gave no key, or a wrong one: these count by their address. 0: no limit. */
+export function createRateLimit(options: {
+  perMinute: number;
+  callerOf: (request: Request) => Caller | undefined;
+}): RateLimitRequestHandler {
+  const limitOf = (request: Request) => options.callerOf(request)?.key?.rate ?? options.perMinute;
+  return rateLimit({
+    windowMs: WINDOW_MS,
+    limit: limitOf,
+    skip: (request) => limitOf(request) === 0,
+    keyGenerator(request) {
+      const key = options.callerOf(request)?.key;
+      return key ? `key ${key.id}` : `address ${ipKeyGenerator(request.ip ?? '')}`;
+    },
+    standardHeaders: 'draft-8',
+    identifier: 'calls',
+    legacyHeaders: false,
+    // Its checks print to the console when a client sends X-Forwarded-For; ATTRACTOR_TRUST_PROXY says whom to believe.
+    validate: false,
+    handler: (request, _response, next) => {
+      const expected = `at most ${limitOf(request)} calls a minute`;
+      next(
+        new AttractorError('rate_limited', `calls: expected ${expected}, received more`, {
+          expected,
+          received: 'more',
+        }),
+      );
+    },
+  });
+}

@@ -1,0 +1,59 @@
+// An upsert whose images may be URLs: all are fetched first. A URL that brings none fails its own item, as a broken image does;
+// what is malformed has been refused before as a whole.
+
+import type { Collection, ItemInput, UpsertResult } from '../../../../src/catalogue/types.ts';
+import { AttractorError } from '../../../../src/errors/error.ts';
+import { createImageReader, type ImageReading, type ImageSource } from '../../../http/image.ts';
+
+export type ItemSource = Omit<ItemInput, 'image'> & { readonly image?: ImageSource };
+
+/** One result per item, in order. Throws what the images' text makes it throw, and `aborted`. */
+export async function upsertRead(options: {
+  collection: Collection;
+  items: readonly ItemSource[];
+  images: ImageReading;
+  signal: AbortSignal;
+}): Promise<UpsertResult[]> {
+  const { collection, items, signal } = options;
+  const reader = createImageReader(options.images);
+  const read = async (item: ItemSource, i: number): Promise<ItemInput | AttractorError> => {
+    const { image: source, ...rest } = item;
+    if (source === undefined) return rest;
+    try {
+      return { ...rest, image: await reader.read({ source, field: `items[${i}].image`, signal }) };
+    } catch (error) {
+      if (!('url' in source) || !(error instanceof AttractorError) || error.code === 'aborted') throw error;
+      return error;
+    }
+  };
+  // Text before URLs: where one is malformed nothing is fetched.
+  const inputs = new Array<ItemInput | AttractorError>(items.length);
+  for (const urls of [false, true]) {
+    await Promise.all(
+      items.map(async (item, i) => {
+        if ((item.image !== undefined && 'url' in item.image) === urls) inputs[i] = await read(item, i);
+      }),
+    );
+  }
+  const good = inputs.filter((input): input is ItemInput => !(input instanceof AttractorError));
+  const results = good.length > 0 ? await collection.upsert({ items: good, priority: 'bulk', signal }) : [];
+  let next = 0;
+  return inputs.map((input, i): UpsertResult => {
+    if (input instanceof AttractorError) return { id: items[i]!.id, status: 'failed', error: input };
+    const result = results[next++]!;
+    return next - 1 === i || !result.error ? result : { ...result, error: moved(result.error, next - 1, i) };
+  });
+}
+
+/** The error of the item that the library saw at `from`, as of the caller's item `to`. */
+function moved(error: AttractorError, from: number, to: number): AttractorError {
+  const [old, at] = [`items[${from}]`, `items[${to}]`];
+  const { code, message, field, expected, received, cause } = error;
+  const rename = (text: string) => (text.startsWith(old) ? at + text.slice(old.length) : text);
+  return new AttractorError(code, rename(message), {
+    field: field && rename(field),
+    expected,
+    received,
+    cause,
+  });
+}

@@ -1,0 +1,30 @@
+// `attractor config`: the settings of a server started here, and where each comes from.
+
+import type { Command } from 'commander';
+
+export function addConfig(program: Command): void {
+  program
+    .command('config')
+    .description(
+      'Print the settings that a server started here would have, and where each comes from. Secrets are not shown.',
+    )
+    .option('--json', 'as JSON')
+    .addHelpText('after', '\nExample:\n  ATTRACTOR_CONFIG=/etc/attractor.json attractor config')
+    .action(async (flags: { json?: boolean }) => {
+      const { readSettings } = await import('../../server/settings.ts');
+      const { file, settings, unknown } = readSettings({ env: process.env, cwd: process.cwd() });
+      if (flags.json) {
+        console.log(JSON.stringify({ file, settings, unknown }, null, 2));
+        return;
+      }
+      console.log(`file: ${file ?? 'none'}`);
+      const shown = settings.map(({ value }) => (value === undefined ? '(not set)' : String(value)));
+      const widths = [settings.map(({ name }) => name), shown].map((texts) =>
+        Math.max(...texts.map(({ length }) => length)),
+      );
+      settings.forEach(({ name, from }, i) => {
+        console.log(`${name.padEnd(widths[0]!)}  ${shown[i]!.padEnd(widths[1]!)}  ${from}`);
+      });
+      for (const name of unknown) console.error(`warning: ${name} is no setting`);
+    });
+}
