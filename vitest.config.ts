@@ -7,5 +7,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // The default is a second: a machine that does other work takes longer.
+    expect: { poll: { timeout: 15_000 } },
   },
 });

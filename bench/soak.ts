@@ -45,6 +45,8 @@ const catalogue = await openCatalogue({
   },
   defaultModel: 'soak',
   logger: { info: () => {}, warn: () => {}, error: console.error },
+  // So that there is a graph.
+  hnsw: { from: Math.min(5000, items) },
 });
 const shop = await catalogue.createCollection({ name: 'soak' });
 for (let n = 0; n < items; n += batch) {
@@ -67,7 +69,7 @@ rmSync(directory, { recursive: true });
 
 async function look(done: number): Promise<void> {
   const behind = shop.info.count - shop.info.indexed;
-  while (shop.info.indexed < shop.info.count) await pause(50);
+  while (shop.info.status !== 'green') await pause(50);
   let found = 0;
   for (const vector of queries) {
     const truth = await shop.query({ by: { vector }, exact: true });

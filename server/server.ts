@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { observers } from '../src/catalogue/observer.ts';
+import type { PooledEmbedder } from '../src/embed/pool.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { createImageFetcher } from '../src/fetch/fetch-image.ts';
 import { type KeyStore, openKeys } from '../src/store/keys.ts';
@@ -12,6 +13,7 @@ import { openTasks } from '../src/tasks/tasks.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
+import { drainable } from './drain.ts';
 import type { WithoutKeys } from './http/access.ts';
 import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
@@ -53,12 +55,18 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       timeout: config.urls.timeout,
       maxBytes: config.limits.imageBytes,
     });
-  const { models, embedderFor } = modelsFolder({
+  const { models, embedderFor: open } = modelsFolder({
     folder: config.models,
     ...config.embed,
     limits: { bytes: config.limits.imageBytes, pixels: config.limits.imagePixels },
     logger: log,
   });
+  const embedders = new Map<string, PooledEmbedder>();
+  const embedderFor = async (model: string) => {
+    const embedder = await open(model);
+    embedders.set(model, embedder);
+    return embedder;
+  };
   // Started beside the catalogue, so that the first query does not wait for it.
   const embedder = embedderFor(config.model);
   embedder.catch(() => {});
@@ -86,7 +94,10 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     clock: Date.now,
     logger: log,
   });
-  metrics.watch({ catalogue });
+  metrics.watch({
+    catalogue,
+    embedders: () => [...embedders].map(([model, embedder]) => [model, embedder.stats()]),
+  });
   try {
     const { provider } = await embedder;
     let state: Readiness = { ready: false };
@@ -113,6 +124,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       },
       app,
     );
+    const drain = drainable(server);
     const port = await listen(server, config);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     log.info(
@@ -121,7 +133,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     );
     const demo = startDemo();
     await stopped(stop);
-    await Promise.all([drain(server), demo]);
+    await Promise.all([drain(), demo]);
 
     async function startDemo(): Promise<void> {
       const began = performance.now();
@@ -206,14 +218,6 @@ function listen(server: ReturnType<typeof createServer>, { port, host }: Config)
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
-}
-
-/** Accepts nothing new, waits for what is in flight, and closes connections as they fall idle. */
-async function drain(server: ReturnType<typeof createServer>): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  await closed;
-  clearInterval(idle);
 }
 
 await main();

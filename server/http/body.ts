@@ -63,7 +63,7 @@ export function createBodyReader(limits: Limits) {
     if (reads === 'rows') {
       const rows = rowsOf(request);
       if (rows) return { fields: undefined, rows };
-    } else if (reads !== 'upload' && isPlainJson(request, limits.bodyBytes)) {
+    } else if (reads !== 'upload' && isPlainJson(request, Math.min(limits.bodyBytes, SMALL))) {
       return { fields: await readJson(request) };
     } else if (reads !== 'upload' && request.is('application/json')) {
       await run(json, request, response);
@@ -121,6 +121,8 @@ function filePart(request: Request): Uint8Array {
   return bytes;
 }
 
+/** Beyond so many bytes Express's parser costs nothing beside the JSON itself. */
+const SMALL = 64 * 1024;
 const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
 
 /** JSON as nearly every client sends it: in UTF-8, not packed, its length named and allowed. Express's parser reads the rest. */

@@ -4,7 +4,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { envelope, errorReply } from '../schemas/replies.ts';
-import type { Route } from './route.ts';
+import { type Route, scopeOf } from './route.ts';
 
 /** The schemas should be those that the handler parses by. */
 export interface RouteDoc {
@@ -61,7 +61,9 @@ export function openApiDocument(options: { routes: readonly Route[]; version: st
   return document;
 }
 
-function operation({ method, path, reads, doc }: Route): RouteConfig {
+function operation(route: Route): RouteConfig {
+  const { method, path, reads, doc } = route;
+  const scope = scopeOf(route);
   const content = {
     ...(doc?.row && { 'application/x-ndjson': { schema: doc.row } }),
     ...(doc?.body && { 'application/json': { schema: doc.body } }),
@@ -78,6 +80,7 @@ function operation({ method, path, reads, doc }: Route): RouteConfig {
     operationId: operationId(method, path),
     tags: [doc?.tag ?? tagOf(path)],
     ...(doc && { summary: doc.summary }),
+    ...(scope === 'open' ? { security: [] } : { description: `Where there are keys: one with ${scope}.` }),
     request: {
       params: doc?.params ?? paramsOf(path),
       query: doc?.query,

@@ -8,6 +8,7 @@ export function metricsRoutes({ metrics }: { metrics: Metrics }): Route[] {
     {
       method: 'get',
       path: '/metrics',
+      scope: 'admin',
       doc: { summary: 'What Prometheus reads', media: { 'text/plain': undefined } },
       async handle() {
         const { text, contentType } = await metrics.read();

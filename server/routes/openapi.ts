@@ -15,6 +15,7 @@ export function openApiRoutes(options: { routes: () => readonly Route[] }): Rout
     {
       method: 'get',
       path: '/openapi.json',
+      scope: 'open',
       doc: { summary: 'This document', tag: 'docs', media: { 'application/json': shape } },
       handle() {
         document ??= Buffer.from(

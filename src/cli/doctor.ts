@@ -1,4 +1,5 @@
-// `attractor doctor`: what this machine has, what is missing and how to get it, and whether the models are whole.
+// `attractor doctor`: what this machine has, what is missing and how to get it, whether the models are whole, and whether
+// a server can start here (doctor-server.ts).
 
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -6,9 +7,11 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { asAttractorError } from '../errors/error.ts';
 import { builtForAvx2, cpuHasAvx2 } from './cpu.ts';
+import { examineServer } from './doctor-server.ts';
 import { MODELS } from './model.ts';
+import { setting } from './settings.ts';
 
-interface Finding {
+export interface Finding {
   readonly what: string;
   readonly found: string;
   /** False: Attractor does not work without it. */
@@ -21,8 +24,8 @@ export function addDoctor(program: Command): void {
     .description(
       'Say what this machine has, what is missing and how to get it. Exit code 1 where something is broken.',
     )
-    .option('--models <folder>', 'folder of the models to check', MODELS)
-    .action(async (options: { models: string }) => {
+    .option('--models <folder>', "folder of the models to check (default: the server's)")
+    .action(async (options: { models?: string }) => {
       const findings = await examine(options);
       const width = Math.max(...findings.map(({ what }) => what.length));
       for (const { what, found, fine } of findings) {
@@ -32,20 +35,21 @@ export function addDoctor(program: Command): void {
     });
 }
 
-async function examine(options: { models: string }): Promise<Finding[]> {
+async function examine(options: { models?: string }): Promise<Finding[]> {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
   return [
     {
       what: 'node',
       found: `${process.versions.node} (20.18.1 or newer is needed)`,
-      fine: major > 20 || (major === 20 && minor >= 15),
+      fine: major > 20 || (major === 20 && minor >= 18),
     },
     { what: 'cores', found: String(availableParallelism()), fine: true },
     await images(),
     await onnxruntime(),
     graph(),
     ...(await training()),
-    ...(await models(options.models)),
+    ...(await models(options.models ?? setting('ATTRACTOR_MODELS') ?? MODELS)),
+    ...(await examineServer({ withModel: options.models === undefined })),
   ];
 }
 

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AttractorError } from '../errors/error.ts';
 import type { KeyStore, Scope } from '../store/keys.ts';
+import { setting } from './settings.ts';
 
 interface CreateFlags {
   scope: Scope;
@@ -21,7 +22,7 @@ export function addKey(program: Command): void {
     .command('key')
     .description('Make, list and revoke API keys. A server may be running meanwhile.');
   const folder = () =>
-    new Option('--folder <folder>', "the server's data folder").default(process.env.ATTRACTOR_DATA ?? 'data');
+    new Option('--folder <folder>', "the server's data folder").default(setting('ATTRACTOR_DATA') ?? 'data');
   key
     .command('create')
     .description(

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,9 +19,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** Runs in a folder that is not the package's. */
-function attractor(args: readonly string[], onStart?: (child: ChildProcess) => void) {
+function attractor(
+  args: readonly string[],
+  options: { onStart?: (child: ChildProcess) => void; env?: NodeJS.ProcessEnv } = {},
+) {
   return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder });
+    const env = { ...process.env, ...options.env };
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, env });
     let [out, err] = ['', ''];
     child.stdout.on('data', (text) => {
       out += text;
@@ -29,7 +34,7 @@ function attractor(args: readonly string[], onStart?: (child: ChildProcess) => v
       err += text;
     });
     child.on('close', (code) => resolve({ code, out, err }));
-    onStart?.(child);
+    options.onStart?.(child);
   });
 }
 
@@ -174,7 +179,7 @@ describe('attractor train', () => {
   it('stops on Ctrl-C with 130 and the command to go on, which ends in the same model', async () => {
     const args = [...TRAIN, '--epochs', '40', ...QUICK];
     const checkpoint = join(folder, 'runs/stopped/pfml/training.ckpt');
-    const stopped = await attractor([...args, '--out', 'models/stopped'], async (child) => {
+    const onStart = async (child: ChildProcess) => {
       while (
         child.exitCode === null &&
         !(await access(checkpoint).then(
@@ -184,7 +189,8 @@ describe('attractor train', () => {
       )
         await sleep(5);
       child.kill('SIGINT');
-    });
+    };
+    const stopped = await attractor([...args, '--out', 'models/stopped'], { onStart });
     expect(stopped.code).toBe(130);
     expect(stopped.err).toContain(`To go on: attractor ${args.join(' ')} --out models/stopped --resume`);
     await expect(access(join(folder, 'models/stopped'))).rejects.toThrow(/ENOENT/);
@@ -342,9 +348,61 @@ describe('attractor key', () => {
   });
 });
 
+describe('attractor config', () => {
+  it('says what is in force and where it comes from, and refuses what is no setting', async () => {
+    await writeFile(join(folder, 'server.json'), '{"ATTRACTOR_DEMO": false, "PORT": 81}');
+    const env = { ATTRACTOR_CONFIG: 'server.json', PORT: '82', ATTRACTOR_TYPO: '1' };
+    const run = await attractor(['config'], { env });
+    expect(run).toMatchObject({ code: 0, err: 'warning: ATTRACTOR_TYPO is no setting\n' });
+    expect(run.out).toMatch(/^file: .*server\.json$/m);
+    expect(run.out).toMatch(/^PORT +82 +environment$/m);
+    expect(run.out).toMatch(/^ATTRACTOR_DEMO +false +file$/m);
+    expect(run.out).toMatch(/^HOST +127\.0\.0\.1 +default$/m);
+    const { out } = await attractor(['config', '--json'], { env });
+    const { settings } = JSON.parse(out);
+    expect(settings[0]).toEqual({ name: 'PORT', value: 82, from: 'environment', differs: true });
+    await writeFile(join(folder, 'server.json'), '{"PROT": 81}');
+    const bad = await attractor(['config'], { env });
+    expect(bad).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('server.json: unknown setting "PROT"'),
+    });
+    await rm(join(folder, 'server.json'));
+  });
+
+  it('is what other commands mean too', async () => {
+    await writeFile(join(folder, 'server.json'), '{"ATTRACTOR_DATA": "elsewhere"}');
+    const run = await attractor(['snapshot', 'a.snapshot'], { env: { ATTRACTOR_CONFIG: 'server.json' } });
+    expect(run.err).toContain('elsewhere');
+    await rm(join(folder, 'server.json'));
+  });
+});
+
 describe('attractor doctor', () => {
+  it('examines a server: its settings, address, folder, and its model at work', async () => {
+    const env = { PORT: '0', ATTRACTOR_MODELS: join(folder, 'models'), ATTRACTOR_MODEL: 'tiny' };
+    const fine = await attractor(['doctor'], { env: { ...env, ATTRACTOR_DATA: '.' } });
+    expect(fine.out).toMatch(/data folder +\S+ can be written, /);
+    expect(fine.out).toMatch(/embed with tiny +works on cpu, \d+ ms a picture, sha256:/);
+    expect(fine.code).toBe(0);
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const bad = await attractor(['doctor'], {
+      env: { PORT: `${port}`, ATTRACTOR_DATA: 'catalogue.csv/data', ATTRACTOR_MODEL: 'nobody' },
+    });
+    taken.close();
+    expect(bad.out).toMatch(new RegExp(`^! address +127\\.0\\.0\\.1:${port}: EADDRINUSE`, 'm'));
+    expect(bad.out).toMatch(/^! data folder +.*catalogue\.csv is no folder/m);
+    expect(bad.out).toMatch(/^! embed with nobody +.*nobody/m);
+    expect(bad.code).toBe(1);
+    const odd = await attractor(['doctor', '--models', 'models'], { env: { PORT: 'http' } });
+    expect(odd.out).toMatch(/^! settings +PORT: expected an integer/m);
+    expect(odd.code).toBe(1);
+  });
+
   it('says what is there, and fails on a model that is not whole', async () => {
-    const whole = await attractor(['doctor', '--models', 'models']);
+    const whole = await attractor(['doctor', '--models', 'models'], { env: { PORT: '0' } });
     expect(whole.out).toMatch(/node .*\n.*cores .*\n.*sharp +\d.*\n.*onnxruntime +providers .*cpu/);
     expect(whole.out).toMatch(/hnswlib-node +(built with AVX2|portable build)/);
     expect(whole.out).toMatch(/train on onnxruntime, cpu +works/);
@@ -359,6 +417,9 @@ describe('attractor doctor', () => {
     expect(whole.code).toBe(0);
     await tinyBackbone({ directory: join(folder, 'others/tiny') });
     await writeFile(join(folder, 'others/tiny/model.onnx'), 'cut off');
+    expect(whole.out).toMatch(/memory +[\d.]+ GiB free of .*\n.*settings +right, from the environment/);
+    expect(whole.out).toMatch(/data folder +.*data will be made, [\d.]+ GiB free/);
+    expect(whole.out).toMatch(/address +127\.0\.0\.1:0 is free/);
     const broken = await attractor(['doctor', '--models', 'others']);
     expect(broken.out).toMatch(/^! model tiny +.*expected/m);
     expect(broken.code).toBe(1);

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AttractorApiError, AttractorClient, type CollectionClient } from '../../client/client.ts';
+import { createImageFetcher, type ImageFetcher } from '../../src/fetch/fetch-image.ts';
 import { DIMENSION, openShop, type TestShop } from '../http/shop.ts';
 
 let shop: TestShop;
@@ -11,6 +12,9 @@ let server: Server;
 let client: AttractorClient;
 let collection: CollectionClient;
 let photo: Buffer;
+let fetcher: ImageFetcher;
+let withoutKey: AttractorClient;
+const KEY = 'a-key-of-at-least-thirty-two-characters';
 const sent: { method: string; type: string | null }[] = [];
 
 const listening = (server: Server) =>
@@ -21,14 +25,23 @@ const listening = (server: Server) =>
   });
 
 beforeAll(async () => {
-  shop = await openShop();
+  fetcher = createImageFetcher({
+    allow: ['127.0.0.1'],
+    ports: null,
+    lookup: async () => [{ address: '127.0.0.1', family: 4 }],
+  });
+  shop = await openShop({
+    urls: { fetcher, callBytes: 1e6 },
+    access: { adminKey: KEY, withoutKeys: 'never' },
+  });
   server = createServer(shop.app);
   const url = await listening(server);
   const counting: typeof fetch = (input, init) => {
     sent.push({ method: init!.method!, type: new Headers(init!.headers).get('content-type') });
     return fetch(input, init);
   };
-  client = new AttractorClient({ url, fetch: counting });
+  client = new AttractorClient({ url, apiKey: KEY, fetch: counting });
+  withoutKey = new AttractorClient({ url });
   collection = client.collection('shop');
   photo = shop.images.get('p1-0')!;
 });
@@ -38,6 +51,7 @@ beforeEach(() => {
 afterAll(async () => {
   server.closeAllConnections();
   server.close();
+  await fetcher.close();
   await shop.close();
 });
 
@@ -92,6 +106,12 @@ describe('queries', () => {
     expect(await first({ image: new Blob([new Uint8Array(photo)]) })).toBe('p1-0');
     expect(await first({ image: photo.toString('base64') })).toBe('p1-0');
     expect(await first({ image: { base64: photo.toString('base64') } })).toBe('p1-0');
+    // Pictures are served by a server of their own: this one asks for a key.
+    const pictures = createServer((_, response) => response.end(photo));
+    const url = (await listening(pictures)).replace('127.0.0.1', 'pictures.example.com');
+    expect(await first({ image: { url } })).toBe('p1-0');
+    pictures.closeAllConnections();
+    pictures.close();
     const { vector } = await collection.get('p1-0', { withVector: true });
     expect(await first({ vector })).toBe('p1-0');
     expect(await first({ vector: Float32Array.from(vector!) })).toBe('p1-0');
@@ -154,6 +174,10 @@ describe('errors', () => {
     const nothing = new Uint8Array([1, 2, 3]);
     await expect(collection.query({ image: nothing })).rejects.toMatchObject({ code: 'image_unsupported' });
     await expect(collection.put({ id: 'x', image: nothing })).rejects.toMatchObject({ field: 'image' });
+  });
+
+  test('a key that is missing is one, and no call is made again for it', async () => {
+    await expect(withoutKey.collections()).rejects.toMatchObject({ code: 'unauthorized', status: 401 });
   });
 
   test('an answer that is not Attractor’s is unknown, a connection that is refused is fetch’s own error', async () => {

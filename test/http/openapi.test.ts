@@ -90,6 +90,20 @@ describe('the document', () => {
     expect(inUrl.get('collection')).toMatchObject({ in: 'path', required: true });
   });
 
+  test('says which key a route needs, and which routes need none', () => {
+    const health = operations.get('GET /healthz')!;
+    const made = operations.get('PUT /v1/collections/{collection}')!;
+    expect(health).toMatchObject({ security: [] });
+    expect(made).toMatchObject({ description: 'Where there are keys: one with admin.' });
+    expect(made).not.toHaveProperty('security');
+    expect(document).toMatchObject({
+      security: [{}, { apiKey: [] }, { bearer: [] }],
+      components: {
+        securitySchemes: { apiKey: { in: 'header', name: 'api-key' }, bearer: { scheme: 'bearer' } },
+      },
+    });
+  });
+
   test('has patterns that its readers can compile', () => {
     const patterns = [...JSON.stringify(document).matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)];
     expect(patterns.length).toBeGreaterThan(3);
@@ -259,6 +273,7 @@ describe('what the app answers is what the document says', () => {
   });
 
   test('every route is called here', () => {
+    expect(shop.checked(), 'answers that the tests’ own app held to the document').toBeGreaterThan(20);
     const called = new Set(CALLS.map(([name]) => name));
     expect([...operations.keys()].filter((name) => !called.has(name))).toEqual([]);
   });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import supertest from 'supertest';
+import { expect } from 'vitest';
 import { type AppOptions, createApp } from '../../server/app.ts';
 import type { Limits } from '../../server/config.ts';
 import { tracingObserver } from '../../server/http/tracing.ts';
@@ -21,6 +22,7 @@ import { createEmbedder } from '../../src/embed/pool.ts';
 import type { HnswOptions } from '../../src/index/hnsw.ts';
 import { openTasks, type Tasks } from '../../src/tasks/tasks.ts';
 import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
+import { contract } from './contract.ts';
 
 export const DIMENSION = 32;
 export const LIMITS: Limits = {
@@ -44,6 +46,8 @@ export interface TestShop {
   /** What the app logged, one parsed line each. */
   readonly log: readonly Record<string, unknown>[];
   readonly readiness: { state: Readiness };
+  /** Answers so far that were held to /openapi.json. */
+  readonly checked: () => number;
   close(): Promise<void>;
 }
 
@@ -97,7 +101,7 @@ export async function openShop(
     logger,
   });
   const readiness: { state: Readiness } = { state: { ready: true } };
-  const app = createApp({
+  const served: AppOptions = {
     catalogue,
     tasks,
     ready: () => readiness.state,
@@ -106,7 +110,15 @@ export async function openShop(
     models: join(folder, 'models'),
     metrics,
     ...appOptions,
+  };
+  // The document is asked of a twin: a key or a limit of the app's own are for the tests to meet.
+  const twin = createApp({
+    ...served,
+    logger: pino({ level: 'silent' }),
+    access: undefined,
+    edge: undefined,
   });
+  const { app, broken, checked } = await contract({ app: createApp(served), twin });
   return {
     app,
     http: supertest(app),
@@ -117,8 +129,10 @@ export async function openShop(
     images,
     log,
     readiness,
+    checked,
     async close() {
       await tasks.close();
+      expect(broken, 'answers that are not as /openapi.json says').toEqual([]);
       await catalogue.close();
       await rm(folder, { recursive: true, force: true });
     },

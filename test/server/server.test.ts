@@ -48,6 +48,12 @@ test('the first line of the log says what differs from the defaults; the second 
   expect(second).toMatchObject({ level: 40, unknown: ['ATTRACTOR_TYPO'] });
 });
 
+test('the embedder is among the metrics', async () => {
+  await start({ ATTRACTOR_DEMO: 'false' });
+  const metrics = await (await fetch(`${server!.url}/metrics`)).text();
+  expect(metrics).toContain('attractor_embed_processes{model="tiny",state="live"} 1\n');
+});
+
 test('a model that is not there ends the start with exit code 2, and says where it was looked for', async () => {
   const child = spawnServer({ folder: home.folder, env: { ATTRACTOR_MODEL: 'nobody' } });
   const said = text(child.stdout!);

@@ -89,6 +89,31 @@ describe('mistakes', () => {
   });
 });
 
+test('secrets are told of, never told', async () => {
+  const secret = 'c0ffee-'.repeat(6);
+  const settings = read({ ATTRACTOR_ADMIN_KEY: secret });
+  expect(settings.config.adminKey).toBe(secret);
+  expect(of('ATTRACTOR_ADMIN_KEY', { ATTRACTOR_ADMIN_KEY: secret })).toEqual({
+    value: '(secret)',
+    from: 'environment',
+    differs: true,
+  });
+  expect(of('ATTRACTOR_ADMIN_KEY').value).toBeUndefined();
+  expect(JSON.stringify(settings.settings)).not.toContain('c0ffee');
+  expect(() => read({ ATTRACTOR_ADMIN_KEY: 'too short' })).toThrow(
+    /^ATTRACTOR_ADMIN_KEY: expected .* received another text$/,
+  );
+  await write({ ATTRACTOR_ADMIN_KEY: 'too short' });
+  expect(() => read()).toThrow(
+    expect.objectContaining({ message: expect.not.stringContaining('too short') }),
+  );
+});
+
+test('lists are arrays in the file', async () => {
+  await write({ ATTRACTOR_CORS_ORIGINS: ['https://a.example.com', 'https://b.example.com'] });
+  expect(read().config.edge.corsOrigins).toEqual(['https://a.example.com', 'https://b.example.com']);
+});
+
 test('secrets are known by their names', () => {
   expect(['ATTRACTOR_ADMIN_KEY', 'ATTRACTOR_PG_PASSWORD', 'PORT', 'ATTRACTOR_DATA'].map(isSecret)).toEqual([
     true,
