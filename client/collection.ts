@@ -3,15 +3,22 @@
 import type { Call, CallOptions } from './http.ts';
 import { base64, blob, isBytes } from './image.ts';
 import type {
+  BatchInput,
   Collection,
+  FacetCount,
+  FacetInput,
+  Filter,
   GroupsInput,
   GroupsReply,
   ImageInput,
   Item,
   ItemFacts,
   ItemInput,
+  Page,
+  PatchInput,
   QueryInput,
   QueryReply,
+  ScrollInput,
   UpsertResult,
 } from './types.ts';
 
@@ -31,10 +38,21 @@ export interface CollectionClient {
   image(id: string, options?: CallOptions): Promise<Blob>;
   /** Ids that are not there are counted out. */
   delete(ids: string | readonly string[], options?: CallOptions): Promise<{ deleted: number }>;
+  /** All that pass. */
+  deleteWhere(filter: Filter, options?: CallOptions): Promise<{ deleted: number }>;
+  /** Changes attributes, tags and groups of `ids`, or of all that pass the `filter`. */
+  patch(change: PatchInput, options?: CallOptions): Promise<{ matched: number; updated: number }>;
+  /** A page of items; `next_page_offset` is the next one's `offset`, null after the last. */
+  scroll(page?: ScrollInput, options?: CallOptions): Promise<Page>;
+  count(filter?: Filter, options?: CallOptions): Promise<number>;
+  /** The values of an attribute, `tags` or `group`, the most frequent first. */
+  facet(facet: FacetInput, options?: CallOptions): Promise<FacetCount[]>;
   /** By exactly one of `image`, `id`, `vector`, `recommend` and `query`. */
   query(query: QueryInput, options?: CallOptions): Promise<QueryReply>;
   /** The same, one entry per product. */
   queryGroups(query: GroupsInput, options?: CallOptions): Promise<GroupsReply>;
+  /** Many at once, answered in order; images as text. One that fails fails all. */
+  queryBatch(searches: readonly BatchInput[], options?: CallOptions): Promise<QueryReply[]>;
 }
 
 export function collectionClient(options: { name: string; call: Call }): CollectionClient {
@@ -49,12 +67,16 @@ export function collectionClient(options: { name: string; call: Call }): Collect
   async function ask<Reply>(where: string, query: object & { image?: ImageInput }, options?: CallOptions) {
     const { image, ...fields } = query;
     const body = isBytes(image) ? { form: upload(image, fields) } : { json: query };
-    type Answer = { result: object; timing: object; explanation?: object };
-    const { result, timing, explanation } = await json<Answer>(
+    type Answer = { result: object; timing: object; explanation?: object; why?: object };
+    const { result, timing, explanation, why } = await json<Answer>(
       call({ method: 'POST', path: where, idempotent: true, ...body, ...options }),
     );
-    return { ...result, timing, ...(explanation && { explanation }) } as Reply;
+    return { ...result, timing, ...(explanation && { explanation }), ...(why && { why }) } as Reply;
   }
+
+  /** A POST that may be made twice. */
+  const post = <T>(where: string, json: object, options?: CallOptions): Promise<T> =>
+    result(call({ method: 'POST', path: path + where, json, idempotent: true, ...options }));
 
   return {
     name,
@@ -81,10 +103,19 @@ export function collectionClient(options: { name: string; call: Call }): Collect
     },
     delete(ids, options) {
       if (typeof ids === 'string') return result(call({ method: 'DELETE', path: itemPath(ids), ...options }));
-      const request = { method: 'POST', path: `${path}/items/delete`, json: { ids }, ...options } as const;
-      return result(call({ ...request, idempotent: true }));
+      return post('/items/delete', { ids }, options);
+    },
+    deleteWhere: (filter, options) => post('/items/delete', { filter }, options),
+    patch: (change, options) => post('/items/patch', change, options),
+    scroll: (page = {}, options) => post('/scroll', page, options),
+    async count(filter, options) {
+      return (await post<{ count: number }>('/count', { filter }, options)).count;
+    },
+    async facet(facet, options) {
+      return (await post<{ hits: FacetCount[] }>('/facet', facet, options)).hits;
     },
     query: (query, options) => ask<QueryReply>(`${path}/query`, query, options),
+    queryBatch: (searches, options) => post('/query/batch', { searches }, options),
     queryGroups: (query, options) => ask<GroupsReply>(`${path}/query/groups`, query, options),
   };
 }

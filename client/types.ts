@@ -3,8 +3,9 @@
 
 import type { z } from 'zod';
 import type { createCollection } from '../server/schemas/collections.ts';
-import type { upsertItems } from '../server/schemas/items.ts';
+import type { patchItems, upsertItems } from '../server/schemas/items.ts';
 import type { groupsBody, queryBody } from '../server/schemas/query.ts';
+import type { facetBody, scrollBody } from '../server/schemas/reading.ts';
 import type * as replies from '../server/schemas/replies.ts';
 import type { ErrorCode } from '../src/errors/table.ts';
 
@@ -17,8 +18,13 @@ type WithImage<T> = T extends { image?: unknown } ? Omit<T, 'image'> & { image?:
 export type ItemInput = WithImage<z.input<ReturnType<typeof upsertItems>>['items'][number]>;
 /** What describes an item beside its id and picture. */
 export type ItemFacts = Omit<ItemInput, 'id' | 'image' | 'vector'>;
-export type QueryInput = WithImage<z.input<typeof queryBody>>;
-export type GroupsInput = WithImage<z.input<typeof groupsBody>>;
+/** `crops` changes the form of the answer: see client.request. */
+export type QueryInput = Omit<WithImage<z.input<typeof queryBody>>, 'crops'>;
+export type GroupsInput = Omit<WithImage<z.input<typeof groupsBody>>, 'crops'>;
+export type BatchInput = Omit<z.input<typeof queryBody>, 'crops'>;
+export type PatchInput = z.input<typeof patchItems>;
+export type ScrollInput = NonNullable<z.input<typeof scrollBody>>;
+export type FacetInput = z.input<typeof facetBody>;
 export type Filter = NonNullable<QueryInput['filter']>;
 export type CollectionInput = NonNullable<z.input<typeof createCollection>>;
 
@@ -30,12 +36,17 @@ export type Hit = z.output<typeof replies.hit>;
 export type HitGroup = z.output<typeof replies.groups>['groups'][number];
 export type Timing = z.output<typeof replies.account.timing>;
 export type Explanation = NonNullable<z.output<typeof replies.account.explanation>>;
+export type Why = NonNullable<z.output<typeof replies.account.why>>;
+export type Page = z.output<typeof replies.page>;
+export type FacetCount = z.output<typeof replies.facet>['hits'][number];
 
 export interface QueryReply {
   readonly points: readonly Hit[];
   readonly timing: Timing;
   /** With `params: { explain: true }`. */
   readonly explanation?: Explanation;
+  /** With `why`. */
+  readonly why?: Why;
 }
 
 export interface GroupsReply {

@@ -20,6 +20,7 @@ import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
 import { traceRequests } from './http/tracing.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { qdrantRouter } from './qdrant/router.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { healthRoutes, type Readiness } from './routes/health.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -29,6 +30,7 @@ import { aliasRoutes } from './routes/v1/aliases.ts';
 import { importRoutes } from './routes/v1/collections/import.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
+import { readingRoutes } from './routes/v1/collections/reading.ts';
 import { collectionRoutes } from './routes/v1/collections.ts';
 import { modelRoutes } from './routes/v1/models.ts';
 import { snapshotRoutes } from './routes/v1/snapshots.ts';
@@ -92,6 +94,7 @@ export function createApp(options: AppOptions): Express {
     ...aliasRoutes({ catalogue }),
     ...itemRoutes({ ...images, catalogue, tasks, logger, publicImages: edge.publicImages }),
     ...queryRoutes({ ...images, catalogue }),
+    ...readingRoutes({ catalogue }),
     ...importRoutes({ catalogue, tasks, limits, once }),
     ...taskRoutes({ runner: tasks.runner }),
     ...snapshotRoutes({ tasks }),
@@ -103,7 +106,9 @@ export function createApp(options: AppOptions): Express {
   ];
   const access = createAccess(options.access ?? { withoutKeys: 'loopback' });
   const rateLimit = createRateLimit({ perMinute: edge.callsPerMinute, callerOf: ({ caller }) => caller });
-  app.use(createRouter({ routes: idempotent(routes, once), limits, access, rateLimit }));
+  const guards = { limits, access, rateLimit };
+  app.use(createRouter({ routes: idempotent(routes, once), ...guards }));
+  app.use(qdrantRouter({ ...images, catalogue, guards, logger }));
   app.use(express.static(UI_FOLDER, { etag: true }));
   app.use((request) => {
     throw new AttractorError(

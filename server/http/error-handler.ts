@@ -33,15 +33,16 @@ export function errorBody(error: AttractorError): ErrorBody {
 }
 
 /**
- * The error with `prefix` taken off its field: what the library calls `items[0].image` or `by.vector` is plainly
+ * The error with `prefix` of its field replaced: what the library calls `items[0].image` or `by.vector` is plainly
  * `image` or `vector` to the caller of a route. Other values come back as they are.
  */
-export function withoutPrefix(error: unknown, prefix: string): unknown {
+export function withoutPrefix(error: unknown, prefix: string, by = ''): unknown {
   if (!(error instanceof AttractorError) || !error.field?.startsWith(prefix)) return error;
   const { code, message, field, expected, received, retryAfter, cause } = error;
-  const bare = message.startsWith(prefix) ? message.slice(prefix.length) : message;
-  const details = { field: field.slice(prefix.length), expected, received, retryAfter, cause };
-  return new AttractorError(code, bare, details);
+  const renamed = (text: string) => by + text.slice(prefix.length);
+  const said = message.startsWith(field) ? renamed(message) : message;
+  const details = { field: renamed(field), expected, received, retryAfter, cause };
+  return new AttractorError(code, said, details);
 }
 
 const link = (code: string) => `/docs/errors#${code}`;
@@ -49,12 +50,21 @@ const link = (code: string) => `/docs/errors#${code}`;
 /** Seconds: where the error does not say, and at most. */
 const RETRY_AFTER = { default: 1, most: 60 };
 
+/** What an answer says of its error. */
+export type ErrorShape = (error: AttractorError, request: Request) => object;
+
+const ownShape: ErrorShape = (error, request) => ({
+  error: { ...errorBody(error), request_id: request.id },
+  status: 'error',
+});
+
 /** Writes the error answer; `extra` joins the envelope (progress of a start, for instance). */
 export function sendError(
   request: Request,
   response: Response,
   error: AttractorError,
   extra: object = {},
+  shape: ErrorShape = ownShape,
 ): void {
   const again = error.status === 429 || error.status === 503 || error.retryAfter !== undefined;
   if (error.status === 401) response.set('WWW-Authenticate', 'Bearer');
@@ -62,15 +72,10 @@ export function sendError(
     const wait = Math.min(RETRY_AFTER.most, Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER.default)));
     response.set('Retry-After', String(wait));
   }
-  response.status(error.status).json({
-    ...extra,
-    error: { ...errorBody(error), request_id: request.id },
-    status: 'error',
-    time: seconds(request),
-  });
+  response.status(error.status).json({ ...extra, ...shape(error, request), time: seconds(request) });
 }
 
-export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
+export function errorHandler(options: { logger: Logger; shape?: ErrorShape }): ErrorRequestHandler {
   return function handleError(thrown: unknown, request, response, _next) {
     const error = fromLibraries(thrown);
     if (error.status >= 500) {
@@ -87,7 +92,7 @@ export function errorHandler(options: { logger: Logger }): ErrorRequestHandler {
     }
     // Headers are gone: the only honest end is a broken connection.
     if (response.headersSent) response.destroy();
-    else sendError(request, response, error);
+    else sendError(request, response, error, {}, options.shape);
   };
 }
 

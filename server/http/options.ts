@@ -4,7 +4,7 @@ import { AttractorError } from '../../src/errors/error.ts';
 import { checkJson } from './json-guard.ts';
 
 /** Fields that are text in JSON too; every other one is JSON in its text form: 10, true, {"exact":true}. */
-const TEXT = ['id', 'image', 'query', 'group_by'];
+const TEXT = ['id', 'image', 'query', 'group_by', 'why'];
 
 export function fromText(
   fields: Readonly<Record<string, unknown>>,

@@ -49,7 +49,7 @@ export type Reply =
     };
 
 export interface Route {
-  readonly method: 'get' | 'put' | 'post' | 'delete';
+  readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete';
   readonly path: string;
   /** Absent: the body is not read. */
   readonly reads?: Reads;

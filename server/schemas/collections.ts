@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { strict } from '../http/validate.ts';
-import { name } from './common.ts';
+import { integer, name } from './common.ts';
 
 export const collectionName = strict({ collection: name });
 
@@ -10,4 +10,11 @@ export const createCollection = strict({
     .string()
     .regex(/^[\w.-]{1,64}$/, 'the name of a model folder')
     .optional(),
-}).default({});
+  /** Of the vectors that it will be given: a collection without a model. */
+  dimension: integer(1, 8192).optional(),
+})
+  .refine(
+    ({ model, dimension }) => model === undefined || dimension === undefined,
+    'either model or dimension',
+  )
+  .default({});

@@ -61,23 +61,36 @@ export const tags = z.array(z.string('a string'), 'an array of strings');
 /** Taken by the flat payload of a hit. */
 const RESERVED = ['group', 'tags', 'image'];
 const NAMES = 'a name that is not group, tags, image or __proto__';
-const named = z.record(
-  z.string().refine((key) => !RESERVED.includes(key)),
-  z.union([z.string(), z.number(), z.boolean()], 'a string, a finite number, true or false'),
-  {
-    error: (issue) => (issue.code === 'invalid_key' ? NAMES : 'an object of strings, numbers and booleans'),
-  },
-);
+const SCALARS = [z.string(), z.number(), z.boolean()] as const;
+
 /** zod leaves out a member called __proto__ without a word. */
-export const attributes = z
-  .custom<z.input<typeof named>>()
-  .meta({
-    type: 'object',
-    additionalProperties: { anyOf: [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }] },
-  })
-  .superRefine((value, context) => {
-    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
-      context.addIssue({ code: 'custom', path: ['__proto__'], message: NAMES });
-    }
-  })
-  .pipe(named);
+function named<Value extends z.ZodType>(value: Value, expected: string, types: readonly string[]) {
+  const record = z.record(
+    z.string().refine((key) => !RESERVED.includes(key)),
+    value,
+    { error: (issue) => (issue.code === 'invalid_key' ? NAMES : expected) },
+  );
+  return z
+    .custom<z.input<typeof record>>()
+    .meta({ type: 'object', additionalProperties: { anyOf: types.map((type) => ({ type })) } })
+    .superRefine((value, context) => {
+      if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+        context.addIssue({ code: 'custom', path: ['__proto__'], message: NAMES });
+      }
+    })
+    .pipe(record);
+}
+
+const TYPES = ['string', 'number', 'boolean'];
+export const attributes = named(
+  z.union(SCALARS, 'a string, a finite number, true or false'),
+  'an object of strings, numbers and booleans',
+  TYPES,
+);
+
+/** As a change to those of an item. */
+export const changedAttributes = named(
+  z.union([...SCALARS, z.null()], 'a string, a finite number, true, false or null'),
+  'an object of strings, numbers, booleans and nulls',
+  [...TYPES, 'null'],
+);

@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { strict } from '../http/validate.ts';
-import { attributes, id, image, tags, vector } from './common.ts';
+import { attributes, changedAttributes, id, image, tags, vector } from './common.ts';
+import { filter } from './query.ts';
 
 /** What describes an item beside its id and its picture. */
 const facts = { group: id.optional(), tags: tags.optional(), attributes: attributes.optional() };
@@ -25,7 +26,26 @@ export const uploadItem = strict({ item: strict(facts).default({}) });
 export const getItem = strict({ with_vector: z.boolean('true or false').default(false) });
 
 const MANY = '1 to 10000 ids';
-export const deleteItems = strict({ ids: z.array(id, MANY).min(1, MANY).max(10_000, MANY) });
+const selected = { ids: z.array(id, MANY).min(1, MANY).max(10_000, MANY).optional(), filter };
+const SELECTED = 'exactly one of ids and filter';
+const oneSelection = (value: { ids?: unknown; filter?: unknown }) =>
+  (value.ids === undefined) !== (value.filter === undefined);
+
+export const deleteItems = strict(selected).refine(oneSelection, SELECTED);
+
+/** What changes; null takes an attribute or all tags away, and gives the item its own id as its group. */
+const change = {
+  group: id.nullable().optional(),
+  tags: tags.nullable().optional(),
+  attributes: changedAttributes.optional(),
+};
+const CHANGE = 'at least one of group, tags and attributes';
+const someChange = (value: object) => Object.keys(change).some((key) => Object.hasOwn(value, key));
+
+export const patchItem = strict(change).refine(someChange, CHANGE);
+export const patchItems = strict({ ...selected, ...change })
+  .refine(oneSelection, SELECTED)
+  .refine(someChange, CHANGE);
 
 /** False: as a task. */
 export const waitOption = strict({ wait: z.boolean('true or false').default(true) });

@@ -40,8 +40,8 @@ export const errorReply = z
 
 export const collectionInfo = strict({
   name: z.string(),
-  model: z.string(),
-  fingerprint: z.string(),
+  model: z.string().nullable(),
+  fingerprint: z.string().nullable(),
   dimension: count,
   metric: z.literal('cosine'),
   count,
@@ -81,6 +81,8 @@ export const upsertResult = strict({
 
 export const upsertResults = strict({ items: z.array(upsertResult) });
 export const deleted = strict({ deleted: count });
+export const patched = strict({ matched: count, updated: count });
+export const patchedItem = strict({ id: z.string(), status: z.enum(['updated', 'unchanged']) });
 
 /** Attributes beside what every item has. */
 const payload = z
@@ -94,8 +96,12 @@ export const hit = strict({
   vector: floats.optional(),
 }).meta({ id: 'Hit' });
 
-export const points = strict({ points: z.array(hit) });
-export const groups = strict({ groups: z.array(strict({ id: z.string(), hits: z.array(hit) })) });
+const hits = { points: z.array(hit) };
+const hitGroups = {
+  groups: z.array(strict({ id: z.union([z.string(), z.number()]), hits: z.array(hit) })),
+};
+export const points = strict(hits);
+export const groups = strict(hitGroups);
 
 /** Beside the `result` of a query. Milliseconds. */
 export const account = {
@@ -109,7 +115,38 @@ export const account = {
     candidates: count,
     timing: strict({ embed_ms: ms, filter_ms: ms, search_ms: ms }),
   }).optional(),
+  why: strict({
+    id: z.string(),
+    score: z.number().nullable(),
+    rank: z.int().min(1).nullable(),
+    removed_by: z
+      .enum(['query', 'filter', 'negative_example', 'score_threshold', 'offset', 'limit', 'mmr', 'graph'])
+      .nullable(),
+    condition: z.looseObject({}).optional(),
+  }).optional(),
 };
+
+/** With `crops` an answer for each. */
+const pointsOfCrops = strict({ crops: z.array(strict({ ...hits, ...account })) });
+export const pointsOrCrops = z.union([points, pointsOfCrops]);
+export const groupsOrCrops = z.union([
+  groups,
+  strict({ crops: z.array(strict({ ...hitGroups, ...account })) }),
+]);
+export const batch = z.array(
+  z.union([strict({ ...hits, ...account }), pointsOfCrops.extend({ timing: account.timing })]),
+);
+
+export const page = strict({
+  points: z.array(hit.omit({ score: true })),
+  next_page_offset: z.string().nullable(),
+});
+export const counted = strict({ count });
+export const facet = strict({ hits: z.array(strict({ value: scalar, count })) });
+
+export const aliases = strict({
+  aliases: z.array(strict({ alias_name: z.string(), collection_name: z.string() })),
+});
 
 export const alive = strict({ alive: z.literal(true) });
 export const readiness = strict({

@@ -1,4 +1,4 @@
-// What the routes of tasks, aliases, snapshots and models answer, as schemas; see replies.ts.
+// What the routes of tasks, snapshots and models answer, as schemas; see replies.ts.
 
 import { z } from 'zod';
 import { TASK_STATUSES } from '../../src/store/tasks.ts';
@@ -44,10 +44,6 @@ export const importLine = z.union([
     error: error.optional(),
   }),
 ]);
-
-export const aliases = strict({
-  aliases: z.array(strict({ alias_name: z.string(), collection_name: z.string() })),
-});
 
 export const snapshots = strict({
   snapshots: z.array(strict({ name: z.string(), bytes: count, created_at: time })),

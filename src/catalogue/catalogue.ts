@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Embedder } from '../embed/embedder.ts';
-import { AttractorError, refuseUnknown } from '../errors/error.ts';
+import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { HnswOptions } from '../index/hnsw.ts';
 import type { ReplyTable } from '../store/replies.ts';
@@ -11,11 +11,13 @@ import { type CollectionRow, openStore, type Store } from '../store/store.ts';
 import type { TaskTable } from '../store/tasks.ts';
 import { Aliases } from './aliases.ts';
 import { collectionOf } from './collection.ts';
+import { NO_MODEL } from './context.ts';
 import { type IndexOptions, MaintainedIndex } from './maintained-index.ts';
 import type { CatalogueObserver } from './observer.ts';
+import { integer } from './question.ts';
 import { RecallAudit } from './recall-audit.ts';
 import type { AliasAction, AliasInfo, Catalogue, Collection, CollectionInfo } from './types.ts';
-import { checkCollectionName } from './validate.ts';
+import { checkCollectionName, LIMITS } from './validate.ts';
 
 export interface CatalogueOptions {
   /** The data folder; made where it does not exist. */
@@ -119,19 +121,30 @@ class StoredCatalogue implements Catalogue {
     return this.#get(this.#aliases.resolve(name)).collection;
   }
 
-  async createCollection(options: { name: string; model?: string }): Promise<Collection> {
-    refuseUnknown(options, ['name', 'model'], 'collection');
-    const { name, model = this.#options.defaultModel } = options;
+  async createCollection(options: { name: string; model?: string; dimension?: number }): Promise<Collection> {
+    refuseUnknown(options, ['name', 'model', 'dimension'], 'collection');
+    const { name } = options;
     checkCollectionName(name, 'name');
-    const { fingerprint, dimension } = await this.#options.models(model);
+    const made = await this.#madeBy(options);
     this.#assertOpen();
     const alias = this.#aliases.has(name);
     if (alias || this.#store.collections().some((row) => row.name === name)) {
       const message = `There is ${alias ? 'an alias' : 'a collection'} "${name}" already.`;
       throw new AttractorError('collection_exists', message, { field: 'name' });
     }
-    const row = this.#store.createCollection({ name, model, fingerprint, dimension, metric: 'cosine' });
+    const row = this.#store.createCollection({ name, ...made, metric: 'cosine' });
     return this.#open(row);
+  }
+
+  async #madeBy({ model, dimension }: { model?: string; dimension?: number }) {
+    if (dimension === undefined) {
+      const name = model ?? this.#options.defaultModel;
+      const made = await this.#options.models(name);
+      return { model: name, fingerprint: made.fingerprint, dimension: made.dimension };
+    }
+    if (model !== undefined) throw invalid('model', 'either a model or a dimension', 'both');
+    integer(dimension, 'dimension', 1, LIMITS.dimension);
+    return { ...NO_MODEL, dimension };
   }
 
   dropCollection(name: string): void {

@@ -2,19 +2,25 @@
 
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { sniff } from '../image/formats.ts';
-import { type CollectionContext, itemOf, rowOf } from './context.ts';
+import { type CollectionContext, hasModel, itemOf, rowOf } from './context.ts';
 import { findDuplicates } from './duplicates.ts';
+import { facetOf } from './facet.ts';
+import { queryGroups } from './groups.ts';
 import { knownItem } from './item-cache.ts';
-import { queryGroups, queryItems } from './query.ts';
+import { deleteByFilter, patchItems } from './patch.ts';
+import { queryItems } from './query.ts';
+import { countItems, scrollItems } from './scroll.ts';
 import type { Collection, CollectionInfo, QueryOptions } from './types.ts';
 import { deleteItems, upsertItems } from './upsert.ts';
 
 export function collectionOf(context: CollectionContext): Collection {
   return {
     get info(): CollectionInfo {
-      const { id: _, ...info } = context.row;
+      const { id: _, model, fingerprint, ...info } = context.row;
       const { index, busy } = context.maintained;
-      return { ...info, count: index.size, indexed: index.inGraph, status: busy ? 'yellow' : 'green' };
+      const made = hasModel(context.row) ? { model, fingerprint } : { model: null, fingerprint: null };
+      const status = busy ? 'yellow' : 'green';
+      return { ...info, ...made, count: index.size, indexed: index.inGraph, status };
     },
 
     get tombstones() {
@@ -27,7 +33,7 @@ export function collectionOf(context: CollectionContext): Collection {
 
     async upsert(options) {
       context.assertOpen();
-      refuseUnknown(options, ['items', 'priority', 'signal'], 'upsert');
+      refuseUnknown(options, ['items', 'allOrNothing', 'priority', 'signal'], 'upsert');
       if (!Array.isArray(options.items)) throw invalid('items', 'an array of items', options.items);
       return aborting(options.signal, () => upsertItems(context, options));
     },
@@ -56,6 +62,31 @@ export function collectionOf(context: CollectionContext): Collection {
     async compact() {
       context.assertOpen();
       return context.maintained.compact();
+    },
+
+    async deleteByFilter(options) {
+      context.assertOpen();
+      return deleteByFilter(context, options);
+    },
+
+    async patch(options) {
+      context.assertOpen();
+      return patchItems(context, options);
+    },
+
+    scroll(options) {
+      context.assertOpen();
+      return scrollItems(context, options);
+    },
+
+    count(options) {
+      context.assertOpen();
+      return countItems(context, options);
+    },
+
+    facet(options) {
+      context.assertOpen();
+      return facetOf(context, options);
     },
 
     async query(options: QueryOptions) {

@@ -27,9 +27,10 @@ export interface CollectionContext {
 
 /**
  * Vectors of images, in order, by the collection's own model. Throws `fingerprint_mismatch` where the model of that
- * name is another one by now.
+ * name is another one by now, `collection_without_model` where there is none.
  */
 export async function embed(context: CollectionContext, request: EmbedRequest): Promise<EmbedResult[]> {
+  assertModel(context.row);
   const embedder = await context.embedder();
   const { name, model, fingerprint, dimension } = context.row;
   if (embedder.fingerprint !== fingerprint) {
@@ -41,6 +42,18 @@ export async function embed(context: CollectionContext, request: EmbedRequest): 
   }
   const results = await embedder.embed(request);
   return results.map((result) => ('error' in result ? result : usable(result.vector, dimension)));
+}
+
+/** What the store has for the model of a collection that was made by its dimension. */
+export const NO_MODEL = { model: '', fingerprint: '' };
+
+export const hasModel = (row: CollectionRow): boolean => row.fingerprint !== NO_MODEL.fingerprint;
+
+/** Throws `collection_without_model`. */
+export function assertModel(row: CollectionRow, field = 'image'): void {
+  if (hasModel(row)) return;
+  const message = `${field}: the collection "${row.name}" was made by its dimension and has no model: it takes vectors only.`;
+  throw new AttractorError('collection_without_model', message, { field, expected: 'a vector' });
 }
 
 /** A broken model fails its images; it must not get as far as the store. */

@@ -2,7 +2,7 @@
 // Every change goes through here, in the turn of its commit.
 
 import { Columns, type Metadata, type Selection } from '../filter/columns.ts';
-import type { Filter } from '../filter/filter.ts';
+import type { Filter, Scalar, Value } from '../filter/filter.ts';
 import { HnswIndex, type HnswOptions } from '../index/hnsw.ts';
 import type { ItemTable } from '../store/items.ts';
 import { ItemCache } from './item-cache.ts';
@@ -53,6 +53,39 @@ export class IndexedItems {
     this.cache.forget(slot);
     this.#columns.clear(this.index.flat.rowOf(slot));
     this.index.remove(slot);
+  }
+
+  /** One byte per row, 1 for the live ones; good until the next change. */
+  get live(): Uint8Array {
+    return this.index.flat.live.subarray(0, this.#columns.rows);
+  }
+
+  /** The slots of the rows in `mask`, ascending, from `first` on. */
+  *slots(mask: Uint8Array, first = 0): Generator<number> {
+    const { flat } = this.index;
+    // The lowest row at or above the slot.
+    const next = first === 0 ? undefined : flat.next(first - 1);
+    if (first > 0 && next === undefined) return;
+    const start = next === undefined ? 0 : flat.rowOf(next);
+    for (let row = mask.indexOf(1, start); row >= 0; row = mask.indexOf(1, row + 1)) yield flat.slotAt(row);
+  }
+
+  /** The value of `tags` or of an attribute. */
+  value(key: string, slot: number): Value | undefined {
+    return this.#columns.value(key, this.index.flat.rowOf(slot));
+  }
+
+  /** The rows of `mask` that have a value, by their slots, ascending. */
+  *values(key: string, mask: Uint8Array): Generator<[slot: number, value: Value]> {
+    for (let row = mask.indexOf(1); row >= 0; row = mask.indexOf(1, row + 1)) {
+      const value = this.#columns.value(key, row);
+      if (value !== undefined) yield [this.index.flat.slotAt(row), value];
+    }
+  }
+
+  /** How many rows of `mask` have each value of `tags` or of an attribute. */
+  counts(key: string, mask: Uint8Array): Map<Scalar, number> {
+    return this.#columns.counts(key, mask);
   }
 
   /** The rows that pass, good until the next change. `text` is the filter as it was given. */

@@ -3,12 +3,15 @@
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { Selection } from '../filter/columns.ts';
-import { readFilter } from '../filter/read.ts';
-import { type CollectionContext, embed, rowOf } from './context.ts';
-import { observe, observed } from './observer.ts';
+import type { CollectionContext } from './context.ts';
+import { Examples, type NamedExample } from './examples.ts';
+import { observe } from './observer.ts';
+import { askedFilter, selectionOf } from './selection.ts';
 import { averageTarget, type Target } from './target.ts';
-import type { QueryOptions, Recommend } from './types.ts';
-import { imageHash, LIMITS, validVector } from './validate.ts';
+import type { Example, QueryOptions, Recommend } from './types.ts';
+import { LIMITS } from './validate.ts';
+
+const ONE = 'exactly one of image, id, vector and recommend';
 
 /** What hits and groups can both be asked with. */
 export const OPTIONS: readonly string[] = [
@@ -49,68 +52,55 @@ export async function questionOf(context: CollectionContext, options: QueryOptio
   }
   if (ef !== undefined) integer(ef, 'ef', 1, LIMITS.ef);
   const limit = integer(options.limit ?? 10, 'limit', 1, LIMITS.queryLimit);
-  const filter = options.filter === undefined ? undefined : readFilter(options.filter);
+  const asked = askedFilter(options.filter);
   const { target, selves } = await targetOf(context, options);
   context.assertOpen();
   const embedded = context.clock();
-  const { maintained } = context;
-  const text = JSON.stringify(options.filter);
-  const selection = filter && maintained.items.select({ filter, text });
+  const selection = selectionOf(context, asked);
   const filtered = context.clock();
-  if (filter) observe(context, { operation: 'query', stage: 'filter', from: embedded, to: filtered });
+  if (asked) observe(context, { operation: 'query', stage: 'filter', from: embedded, to: filtered });
   return { target, selves, selection, limit, threshold, exact, ef, started, embedded, filtered };
 }
 
 async function targetOf(context: CollectionContext, options: QueryOptions) {
   const { by, signal } = options;
-  if (by === null || typeof by !== 'object' || Object.keys(by).length !== 1) {
-    throw invalid('by', 'exactly one of image, id, vector and recommend', by);
+  if (by === null || typeof by !== 'object') throw invalid('by', ONE, by);
+  refuseUnknown(by, ['image', 'crop', 'id', 'vector', 'recommend'], 'by');
+  const given = Object.keys(by).filter((key) => key !== 'crop');
+  if (given.length !== 1) throw invalid('by', ONE, given.length === 0 ? 'none' : given.join(' and '));
+  if ('crop' in by && !('image' in by)) throw invalid('by.crop', 'no crop without an image', 'a crop');
+  const examples = new Examples(context);
+  if ('recommend' in by) {
+    const target = await recommended(examples, by.recommend, signal);
+    return { target, selves: examples.selves };
   }
-  refuseUnknown(by, ['image', 'id', 'vector', 'recommend'], 'by');
-  const selves = new Set<number>();
-  const nearest = (vector: Float32Array) => ({ target: { kind: 'nearest', vector } as Target, selves });
-  if ('vector' in by) return nearest(validVector(by.vector, 'by.vector', context.row.dimension));
-  if ('id' in by) return nearest(exampleOf(context, by.id, 'by.id', selves));
-  if ('recommend' in by) return { target: recommended(context, by.recommend, selves), selves };
-  // Read but never written: what visitors photograph is not kept.
-  const cached = context.store.items.cachedVector(imageHash(by.image, 'by.image'), context.row.fingerprint);
-  context.observer?.cache?.(cached ? { hits: 1, misses: 0 } : { hits: 0, misses: 1 });
-  if (cached) return nearest(cached);
-  const [result] = await observed(context, { operation: 'query', stage: 'embed' }, () =>
-    embed(context, { images: [by.image], priority: 'online', signal }),
-  );
-  if ('error' in result!) throw result.error;
-  return nearest(result!.vector);
+  const one: Example = 'image' in by ? by : 'id' in by ? by.id : by.vector;
+  const [vector] = await examples.vectors([{ one, field: `by.${given[0]}` }], signal);
+  return { target: { kind: 'nearest', vector: vector! } as Target, selves: examples.selves };
 }
 
-function recommended(context: CollectionContext, recommend: Recommend, selves: Set<number>): Target {
+async function recommended(examples: Examples, recommend: Recommend, signal?: AbortSignal): Promise<Target> {
   const at = 'by.recommend';
   if (recommend === null || typeof recommend !== 'object') throw invalid(at, 'an object', recommend);
   refuseUnknown(recommend, ['positive', 'negative', 'strategy'], at);
   const { positive, negative = [], strategy = 'average_vector' } = recommend;
-  const vectorsOf = (examples: typeof positive, field: string, fewest: number) => {
-    if (!Array.isArray(examples) || examples.length < fewest || examples.length > LIMITS.examples) {
-      throw invalid(field, `an array of ${fewest} to ${LIMITS.examples} ids or vectors`, examples);
-    }
-    return examples.map((one, i) => exampleOf(context, one, `${field}[${i}]`, selves));
-  };
-  const good = vectorsOf(positive, `${at}.positive`, 1);
-  const bad = vectorsOf(negative, `${at}.negative`, 0);
-  if (strategy === 'best_score') return { kind: 'best', positive: good, negative: bad };
-  if (strategy !== 'average_vector') {
+  if (strategy !== 'best_score' && strategy !== 'average_vector') {
     throw invalid(`${at}.strategy`, 'average_vector or best_score', strategy);
   }
-  const target = averageTarget(good, bad);
+  const named = (list: readonly Example[], field: string, fewest: number): NamedExample[] => {
+    if (!Array.isArray(list) || list.length < fewest || list.length > LIMITS.examples) {
+      throw invalid(field, `an array of ${fewest} to ${LIMITS.examples} ids, vectors or images`, list);
+    }
+    return list.map((one, i) => ({ one, field: `${field}[${i}]` }));
+  };
+  const good = named(positive, `${at}.positive`, 1);
+  const bad = named(negative, `${at}.negative`, 0);
+  const vectors = await examples.vectors([...good, ...bad], signal);
+  const [near, far] = [vectors.slice(0, good.length), vectors.slice(good.length)];
+  if (strategy === 'best_score') return { kind: 'best', positive: near, negative: far };
+  const target = averageTarget(near, far);
   if (!target) throw invalid(at, 'examples that do not cancel each other out', 'a mean of zero');
   return target;
-}
-
-/** A unit vector; an item's own slot goes to `selves`. */
-function exampleOf(context: CollectionContext, example: unknown, field: string, selves: Set<number>) {
-  if (typeof example !== 'string') return validVector(example as Float32Array, field, context.row.dimension);
-  const { slot } = rowOf(context, example);
-  selves.add(slot);
-  return context.maintained.index.flat.vector(slot).slice();
 }
 
 export function integer(value: number, field: string, least: number, most: number): number {

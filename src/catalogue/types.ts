@@ -3,9 +3,14 @@
 import type { Embedder } from '../embed/embedder.ts';
 import type { AttractorError } from '../errors/error.ts';
 import type { FilterInput } from '../filter/read.ts';
+import type { Crop } from '../image/crop.ts';
 import type { Plan } from '../index/planner.ts';
 import type { ReplyTable } from '../store/replies.ts';
 import type { TaskTable } from '../store/tasks.ts';
+import type { FacetCount, FacetOptions } from './facet.ts';
+import type { PatchOptions, PatchResult } from './patch.ts';
+import type { ScrollOptions, ScrollPage } from './scroll.ts';
+import type { Why } from './why.ts';
 
 export type AttributeValue = string | number | boolean;
 
@@ -43,17 +48,26 @@ export interface UpsertResult {
   readonly error?: AttractorError;
 }
 
+/** An image, or the part of it that `crop` names. */
+export interface ImageExample {
+  readonly image: Uint8Array;
+  readonly crop?: Crop;
+}
+
+/** An item by its id, a vector, or an image. */
+export type Example = string | Float32Array | ImageExample;
+
 export type QueryBy =
-  | { readonly image: Uint8Array }
+  | ImageExample
   | { readonly id: string }
   | { readonly vector: Float32Array }
   | { readonly recommend: Recommend };
 
-/** More like these and less like those: item ids or vectors. Items among them are no answers. */
+/** More like these and less like those. Items among them are no answers. */
 export interface Recommend {
   /** At least one. */
-  readonly positive: readonly (string | Float32Array)[];
-  readonly negative?: readonly (string | Float32Array)[];
+  readonly positive: readonly Example[];
+  readonly negative?: readonly Example[];
   /**
    * `average_vector` (default): near the mean of the positive ones, away from the mean of the negative ones.
    * `best_score`: near any of the positive ones; not what is nearer to one of the negative ones.
@@ -83,10 +97,16 @@ export interface QueryOptions {
   readonly withVector?: boolean;
   /** True: the answer says how it was found. */
   readonly explain?: boolean;
+  /** The id of an item: the answer says where it is, or why it is not there. Compares all items at that. */
+  readonly why?: string;
   readonly signal?: AbortSignal;
 }
 
-export type GroupQueryOptions = Omit<QueryOptions, 'offset' | 'mmr'> & { readonly groupSize?: number };
+export type GroupQueryOptions = Omit<QueryOptions, 'offset' | 'mmr' | 'why'> & {
+  readonly groupSize?: number;
+  /** `group` (default), `tags`, or the name of an attribute: its texts and whole numbers. */
+  readonly groupBy?: string;
+};
 
 export interface Hit {
   readonly id: string;
@@ -119,10 +139,11 @@ export interface QueryAnswer {
   readonly timing: QueryTiming;
   /** Only where asked for. */
   readonly explanation?: Explanation;
+  readonly why?: Why;
 }
 
 export interface HitGroup {
-  readonly id: string;
+  readonly id: string | number;
   /** Best first, at most `groupSize`. Groups are ordered by their best hit. */
   readonly hits: readonly Hit[];
 }
@@ -164,8 +185,9 @@ export interface RecallReport {
 
 export interface CollectionInfo {
   readonly name: string;
-  readonly model: string;
-  readonly fingerprint: string;
+  /** Null where the collection was made by its dimension: then it takes vectors only. */
+  readonly model: string | null;
+  readonly fingerprint: string | null;
   readonly dimension: number;
   readonly metric: 'cosine';
   /** Live items. */
@@ -185,6 +207,8 @@ export interface Collection {
   readonly recall: RecallReport;
   upsert(options: {
     items: readonly ItemInput[];
+    /** True: an item that is malformed fails the call, and nothing is written. Images are not looked at for this. */
+    allOrNothing?: boolean;
     priority?: 'online' | 'bulk';
     signal?: AbortSignal;
   }): Promise<UpsertResult[]>;
@@ -196,10 +220,17 @@ export interface Collection {
   delete(options: { ids: readonly string[] }): { deleted: number };
   /** Builds the graph anew, without what was deleted. Throws `index_invalid` where that failed. */
   compact(): Promise<void>;
+  deleteByFilter(options: { filter: FilterInput; signal?: AbortSignal }): Promise<{ deleted: number }>;
+  /** Changes metadata, without embedding anything again. */
+  patch(options: PatchOptions): Promise<PatchResult>;
+  /** Items in the order in which they came; a new image or vector makes an item the newest. */
+  scroll(options: ScrollOptions): ScrollPage;
+  count(options: { filter?: FilterInput }): number;
+  facet(options: FacetOptions): FacetCount[];
   query(options: QueryOptions): Promise<QueryAnswer>;
   /** Every pair is compared, exactly: about a minute for 100,000 items. Others are answered meanwhile. */
   duplicates(options: DuplicateOptions): Promise<DuplicateCluster[]>;
-  /** `offset` and `mmr` are for hits only. */
+  /** `offset`, `mmr` and `why` are for hits only. */
   queryGroups(options: GroupQueryOptions): Promise<GroupAnswer>;
 }
 
@@ -220,8 +251,11 @@ export interface Catalogue {
   list(): CollectionInfo[];
   /** By its name or an alias. Throws `collection_not_found`. */
   collection(name: string): Collection;
-  /** Throws `collection_exists` or `model_not_found`; `model` defaults to the catalogue's default model. */
-  createCollection(options: { name: string; model?: string }): Promise<Collection>;
+  /**
+   * By a model (default: the catalogue's default model), or by the dimension of the vectors that it will be given: then it
+   * has no model and takes no images. Throws `collection_exists` or `model_not_found`.
+   */
+  createCollection(options: { name: string; model?: string; dimension?: number }): Promise<Collection>;
   /** With its aliases; by its own name only. Throws `collection_not_found`. */
   dropCollection(name: string): void;
   /** By name. */

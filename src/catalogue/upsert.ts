@@ -4,7 +4,7 @@
 import type { EmbedPriority } from '../embed/embedder.ts';
 import { AttractorError } from '../errors/error.ts';
 import type { ItemRow } from '../store/items.ts';
-import { type CollectionContext, embed } from './context.ts';
+import { assertModel, type CollectionContext, embed } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
 import { observe, observed } from './observer.ts';
 import type { ItemInput, UpsertResult, UpsertStatus } from './types.ts';
@@ -22,9 +22,16 @@ interface Changes {
 
 export async function upsertItems(
   context: CollectionContext,
-  options: { items: readonly ItemInput[]; priority?: EmbedPriority; signal?: AbortSignal },
+  options: {
+    items: readonly ItemInput[];
+    allOrNothing?: boolean;
+    priority?: EmbedPriority;
+    signal?: AbortSignal;
+  },
 ): Promise<UpsertResult[]> {
-  const checked = options.items.map((item, i) => check(item, `items[${i}]`, context.row.dimension));
+  const checked = options.items.map((item, i) => check(context, item, `items[${i}]`));
+  const malformed = options.allOrNothing && checked.find((item) => item instanceof AttractorError);
+  if (malformed) throw malformed;
   const embedded = await embedImages(context, checked, options);
   context.assertOpen();
 
@@ -74,9 +81,11 @@ export function deleteItems(context: CollectionContext, ids: readonly string[]):
   return removed.length;
 }
 
-function check(item: ItemInput, at: string, dimension: number): ValidItem | AttractorError {
+function check(context: CollectionContext, item: ItemInput, at: string): ValidItem | AttractorError {
   try {
-    return validItem(item, at, dimension);
+    const valid = validItem(item, at, context.row.dimension);
+    if (valid.image) assertModel(context.row, `${at}.image`);
+    return valid;
   } catch (error) {
     if (error instanceof AttractorError) return error;
     throw error;

@@ -9,6 +9,7 @@ import type { AttributeValue, ItemInput } from './types.ts';
 export const LIMITS = {
   id: 256,
   collectionName: 64,
+  dimension: 8192,
   tags: 100,
   tag: 256,
   attributes: 100,
@@ -95,7 +96,7 @@ export function checkText(text: string, field: string, longest: number): void {
   }
 }
 
-function tagsText(tags: readonly string[], field: string): string {
+export function tagsText(tags: readonly string[], field: string): string {
   if (!Array.isArray(tags) || tags.length > LIMITS.tags) {
     throw invalid(field, `an array of at most ${LIMITS.tags} tags`, tags);
   }
@@ -104,7 +105,7 @@ function tagsText(tags: readonly string[], field: string): string {
 }
 
 /** Names are sorted: the order of two equal objects is no change. */
-function attributesText(attributes: Readonly<Record<string, AttributeValue>>, field: string): string {
+export function attributesText(attributes: Readonly<Record<string, AttributeValue>>, field: string): string {
   if (attributes === null || typeof attributes !== 'object' || Array.isArray(attributes)) {
     throw invalid(field, 'an object', attributes);
   }

@@ -4,7 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { AttractorError } from '../errors/error.ts';
 import { siblingModule } from '../runtime/sibling-module.ts';
-import type { EmbedResult } from './embedder.ts';
+import type { EmbedImage, EmbedResult } from './embedder.ts';
 import {
   type ChildOptions,
   type FromChild,
@@ -27,7 +27,7 @@ export interface EmbedProcess {
   /** Aborted when the process is gone, however it went; the reason is an `embedder_crashed`. */
   readonly gone: AbortSignal;
   /** One batch at a time. Throws `embedder_crashed` where the process dies or takes longer than the timeout. */
-  run(images: readonly Uint8Array[]): Promise<EmbedResult[]>;
+  run(images: readonly EmbedImage[]): Promise<EmbedResult[]>;
   /** Ends the process and waits until it is gone. */
   stop(): Promise<void>;
 }

@@ -2,6 +2,7 @@
 // Started only by child-process.ts.
 
 import { loadModel } from '../model/load.ts';
+import type { EmbedImage } from './embedder.ts';
 import { createModelEmbedder, type ModelEmbedder } from './model-embedder.ts';
 import { type ChildOptions, type FromChild, packError, packResult, type ToChild } from './protocol.ts';
 
@@ -19,7 +20,7 @@ async function open({ directory, precision, ...options }: ChildOptions): Promise
   }
 }
 
-async function embed(images: readonly Uint8Array[]): Promise<void> {
+async function embed(images: readonly EmbedImage[]): Promise<void> {
   try {
     say({ type: 'done', results: (await embedder.embedImages({ images })).map(packResult) });
   } catch (error) {

@@ -2,13 +2,18 @@
 // everything above (catalogue, server) knows only this file.
 
 import type { AttractorError } from '../errors/error.ts';
+import type { Crop } from '../image/crop.ts';
 
 /** `bulk` work (imports) waits behind `online` work (queries). */
 export type EmbedPriority = 'online' | 'bulk';
 
+/** An encoded image (JPEG, PNG, ...) as the user sent it, or a part of one. */
+export type EmbedImage = Uint8Array | { readonly bytes: Uint8Array; readonly crop?: Crop };
+
+export const bytesOf = (image: EmbedImage): Uint8Array => (image instanceof Uint8Array ? image : image.bytes);
+
 export interface EmbedRequest {
-  /** Encoded images (JPEG, PNG, ...), as the user sent them. */
-  readonly images: readonly Uint8Array[];
+  readonly images: readonly EmbedImage[];
   readonly priority?: EmbedPriority;
   /** Takes what still waits out of the queue. The error is the signal's reason where that is an AttractorError (a deadline), else `aborted`. */
   readonly signal?: AbortSignal;

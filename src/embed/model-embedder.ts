@@ -7,7 +7,7 @@ import { preprocess } from '../image/preprocess.ts';
 import { normalised } from '../math/normalise.ts';
 import type { LoadedModel } from '../model/load.ts';
 import { openSession, type Provider } from '../runtime/session.ts';
-import type { EmbedResult } from './embedder.ts';
+import type { EmbedImage, EmbedResult } from './embedder.ts';
 
 export interface ModelEmbedder {
   readonly fingerprint: string;
@@ -18,7 +18,7 @@ export interface ModelEmbedder {
    * Decodes and embeds; one entry per image, in order. A bad image fails alone, with the error of `preprocess`, or
    * `internal` where the graph gives it a vector without direction. Throws only where the graph cannot run at all.
    */
-  embedImages(options: { images: readonly Uint8Array[] }): Promise<EmbedResult[]>;
+  embedImages(options: { images: readonly EmbedImage[] }): Promise<EmbedResult[]>;
   /**
    * The graph's output, `[count, dimension]` row-major and not normalised, for tensors made by `preprocess`:
    * `[count, 3, height, width]`. Blocks the event loop while the graph computes.
@@ -57,7 +57,7 @@ export async function createModelEmbedder(options: ModelEmbedderOptions): Promis
     return result[output]!.data as Float32Array;
   }
 
-  async function embedImages({ images }: { images: readonly Uint8Array[] }): Promise<EmbedResult[]> {
+  async function embedImages({ images }: { images: readonly EmbedImage[] }): Promise<EmbedResult[]> {
     const results = new Array<EmbedResult>(images.length);
     const tensors = new Float32Array(images.length * size);
     const decoded: number[] = []; // decoded[row] is the image in that row of the batch
@@ -66,7 +66,9 @@ export async function createModelEmbedder(options: ModelEmbedderOptions): Promis
       while (next < images.length) {
         const index = next++;
         try {
-          const tensor = await preprocess({ bytes: images[index]!, contract, limits });
+          const image = images[index]!;
+          const part = image instanceof Uint8Array ? { bytes: image } : image;
+          const tensor = await preprocess({ ...part, contract, limits });
           tensors.set(tensor, size * (decoded.push(index) - 1));
         } catch (error) {
           results[index] = { error: asAttractorError(error) };

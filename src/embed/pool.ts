@@ -4,9 +4,10 @@
 import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AttractorError, asAttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { checkCrop } from '../image/crop.ts';
 import type { Provider } from '../runtime/session.ts';
 import { type EmbedProcess, startEmbedProcess } from './child-process.ts';
-import type { Embedder } from './embedder.ts';
+import { bytesOf, type Embedder, type EmbedImage } from './embedder.ts';
 import type { QueueStats } from './meter.ts';
 import { type EmbedderOptions, poolOptions } from './options.ts';
 import type { ModelFacts } from './protocol.ts';
@@ -197,8 +198,7 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
     provider,
     async embed(request) {
       refuseUnknown(request, ['images', 'priority', 'signal'], 'embed');
-      const odd = request.images.findIndex((image) => !(image instanceof Uint8Array));
-      if (odd >= 0) throw invalid(`images[${odd}]`, 'a Uint8Array', request.images[odd]);
+      for (const [i, image] of request.images.entries()) checkImage(image, `images[${i}]`);
       if (closing.signal.aborted) throw stopped();
       if (outage) throw outage;
       return queue.submit(request);
@@ -213,6 +213,12 @@ function giveWay(pid: number): void {
   try {
     setPriority(pid, NICENESS);
   } catch {}
+}
+
+function checkImage(image: EmbedImage, field: string): void {
+  const bytes: unknown = image && bytesOf(image);
+  if (!(bytes instanceof Uint8Array)) throw invalid(field, 'a Uint8Array, or {bytes, crop}', image);
+  if (!(image instanceof Uint8Array) && image.crop) checkCrop(image.crop, `${field}.crop`);
 }
 
 const stopped = (): AttractorError => new AttractorError('not_ready', 'The embedder is closed.');

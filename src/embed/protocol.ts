@@ -6,7 +6,7 @@ import type { ErrorCode } from '../errors/table.ts';
 import type { ImageLimits } from '../image/inspect.ts';
 import type { Precision } from '../model/load.ts';
 import type { Provider } from '../runtime/session.ts';
-import type { EmbedResult } from './embedder.ts';
+import type { EmbedImage, EmbedResult } from './embedder.ts';
 
 /** How a child opens its model. */
 export interface ChildOptions {
@@ -25,7 +25,7 @@ export interface ModelFacts {
 
 export type ToChild =
   | { readonly type: 'open'; readonly options: ChildOptions }
-  | { readonly type: 'batch'; readonly images: readonly Uint8Array[] };
+  | { readonly type: 'batch'; readonly images: readonly EmbedImage[] };
 
 export type FromChild =
   | ({ readonly type: 'ready' } & ModelFacts)

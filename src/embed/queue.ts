@@ -2,7 +2,7 @@
 // second try for images whose process died. Pure bookkeeping: knows nothing of processes.
 
 import { AttractorError } from '../errors/error.ts';
-import type { EmbedPriority, EmbedRequest, EmbedResult } from './embedder.ts';
+import type { EmbedImage, EmbedPriority, EmbedRequest, EmbedResult } from './embedder.ts';
 import { Meter, type QueueStats } from './meter.ts';
 
 /** For so long after the last query a kept process waits for the next one. Milliseconds. */
@@ -11,7 +11,7 @@ const QUIET = 10_000;
 const TURNS = 8;
 
 interface Job {
-  readonly images: readonly Uint8Array[];
+  readonly images: readonly EmbedImage[];
   readonly priority: EmbedPriority;
   readonly since: number;
   readonly results: EmbedResult[];
@@ -31,7 +31,7 @@ interface Ticket {
 }
 
 export interface Batch {
-  readonly images: readonly Uint8Array[];
+  readonly images: readonly EmbedImage[];
   /** One result per image. */
   done(results: readonly EmbedResult[]): void;
   /** The process died over this batch: each image is tried once more, alone, so that one bad image cannot take others with it. */

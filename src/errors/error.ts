@@ -57,8 +57,17 @@ export function show(value: unknown): string {
       ? String(value)
       : typeof value === 'number'
         ? String(value)
-        : (JSON.stringify(value) ?? String(value));
+        : json(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** A hostile value is nested so deep that to write it down is to run out of stack. */
+function json(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'a value that cannot be shown';
+  }
 }
 
 /** Refuses, by name, any key of `options` that is not in `known`. */

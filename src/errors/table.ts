@@ -61,6 +61,10 @@ export const ERRORS = {
     409,
     'The collection was made by another model: a query never crosses fingerprints.',
   ),
+  collection_without_model: entry(
+    409,
+    'The collection was made by its dimension: it takes vectors, not images.',
+  ),
   checkpoint_invalid: entry(422, 'The training checkpoint is corrupt or belongs to another run.'),
   // onnx
   onnx_invalid: entry(422, 'The ONNX file is malformed.'),

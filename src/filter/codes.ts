@@ -29,6 +29,17 @@ export class Codes {
     }
   }
 
+  /** Adds to `counts` (by code) the rows with a 1 in `mask`; those without a code are not counted. */
+  count(mask: Uint8Array, counts: Uint32Array): void {
+    if (this.#dense) {
+      const rows = Math.min(this.#dense.length, mask.length);
+      for (let row = 0; row < rows; row++) counts[this.#dense[row]!]! += mask[row]!;
+      counts[0] = 0;
+      return;
+    }
+    for (const [row, code] of this.#sparse) counts[code]! += mask[row]!;
+  }
+
   /** Clears the bytes of `mask` (one a row) whose row's code has a 0 in `table`; `few` where few are set. */
   narrow(mask: Uint8Array, table: Uint8Array, few: boolean): void {
     if (this.#dense) {

@@ -44,6 +44,26 @@ export class Column {
     if (this.#unused > SMALL && 2 * this.#unused > this.#values.length) this.#rebuild();
   }
 
+  /** Of one row; undefined where it has none. */
+  value(row: number): Value | undefined {
+    return this.#values[this.#codes.get(row)];
+  }
+
+  /** How many rows of `mask` have each value; a row counts once for each different element of a list. */
+  counts(mask: Uint8Array): Map<Scalar, number> {
+    const byCode = new Uint32Array(this.#values.length);
+    this.#codes.count(mask, byCode);
+    const counts = new Map<Scalar, number>();
+    for (let code = 1; code < byCode.length; code++) {
+      if (byCode[code] === 0) continue;
+      const value = this.#values[code]!;
+      for (const one of typeof value === 'object' ? new Set(value) : [value]) {
+        counts.set(one, (counts.get(one) ?? 0) + byCode[code]!);
+      }
+    }
+    return counts;
+  }
+
   /** One byte per code: 1 where its value passes, or does not, as `keep` says. And how many rows with a value that is. */
   table(test: Test, keep: boolean): { table: Uint8Array; rows: number } {
     const passing = this.#tableOf(test);

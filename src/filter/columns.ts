@@ -2,7 +2,7 @@
 // asked of the caller, whose store has an index on both.
 
 import { Column } from './column.ts';
-import { type Filter, passes, type Value } from './filter.ts';
+import { type Filter, passes, type Scalar, type Value } from './filter.ts';
 
 export interface Metadata {
   readonly tags: readonly string[];
@@ -35,6 +35,10 @@ export class Columns {
   readonly #attributes = new Map<string, Column>();
   #rows = 0;
 
+  get rows(): number {
+    return this.#rows;
+  }
+
   /** The next row. */
   push(metadata: Metadata): void {
     this.#rows++;
@@ -66,6 +70,20 @@ export class Columns {
     this.#rows = countOnes(live.subarray(0, this.#rows));
   }
 
+  /** The value of `tags` or of an attribute in a row. */
+  value(key: string, row: number): Value | undefined {
+    return this.#column(key)?.value(row);
+  }
+
+  /** How many rows of `mask` have each value of `tags` or of an attribute. */
+  counts(key: string, mask: Uint8Array): Map<Scalar, number> {
+    return this.#column(key)?.counts(mask) ?? new Map();
+  }
+
+  #column(key: string): Column | undefined {
+    return key === 'tags' ? this.#tags : this.#attributes.get(key);
+  }
+
   /** `live` has one byte per row, 1 for the rows to choose from; `size` is how many of them there are. */
   select(options: { filter: Filter; live: Uint8Array; size: number; rowsOf: RowsOf }): Selection {
     const { filter, live, size, rowsOf } = options;
@@ -89,7 +107,7 @@ export class Columns {
       return { kind: 'all', of, share: of.reduce((share, one) => share * one.share, 1) };
     }
     if (filter.kind === 'test') {
-      const column = filter.key === 'tags' ? this.#tags : this.#attributes.get(filter.key);
+      const column = this.#column(filter.key);
       if (!column) return passes(filter.test, undefined) === keep ? ALL : NONE;
       const { table, rows } = column.table(filter.test, keep);
       const kept = rows + (table[0] === 1 ? size - column.used : 0);

@@ -2,6 +2,7 @@
 // golden tests all go through this one function. Not batching and not inference (src/embed).
 
 import type { PreprocessContract } from './contract.ts';
+import { type Crop, cropRegion } from './crop.ts';
 import { type ImageLimits, inspect, undecodable } from './inspect.ts';
 import { sharp } from './libvips.ts';
 
@@ -10,7 +11,7 @@ import { sharp } from './libvips.ts';
  * lays it on the background, resizes, and normalises.
  * @returns CHW, `3 * height * width` values of `(pixel - mean[c]) / std[c]`, pixel in 0..255.
  * @throws `image_unsupported`, `image_too_large` (see `inspect`), `image_undecodable` where the pixel data is
- * truncated or corrupt. Damage that decoders repair with a warning is accepted, as browsers do.
+ * truncated or corrupt, `invalid_argument` for a crop that is not inside the image. Damage that decoders repair with a warning is accepted, as browsers do.
  */
 export async function preprocess(options: PreprocessOptions): Promise<Float32Array> {
   return toChw(await decodePixels(options), options.contract);
@@ -18,20 +19,24 @@ export async function preprocess(options: PreprocessOptions): Promise<Float32Arr
 
 export interface PreprocessOptions {
   readonly bytes: Uint8Array;
+  /** Only this part, as if it were the image. */
+  readonly crop?: Crop;
   readonly contract: PreprocessContract;
   readonly limits?: Partial<ImageLimits>;
 }
 
 /** The first half of `preprocess`: RGB bytes `[height, width, 3]` as the contract lays them out, before normalising. */
 export async function decodePixels(options: PreprocessOptions): Promise<Uint8Array> {
-  const { bytes, contract, limits } = options;
+  const { bytes, crop, contract, limits } = options;
   const header = await inspect({ bytes, limits });
   const [r, g, b] = contract.background;
   const background = { r, g, b };
 
   // The limits were checked on the header; sharp's own would refuse what ours may allow.
   const pipeline = sharp(bytes, { failOn: 'error', limitInputPixels: false, autoOrient: true });
-  if (!contract.shrinkOnLoad) {
+  if (crop) {
+    pipeline.extract(cropRegion(crop, header));
+  } else if (!contract.shrinkOnLoad) {
     // A crop to the whole image: the documented way that libvips decodes every pixel before it resizes
     // (`fastShrinkOnLoad: false` still lets libjpeg halve a large one).
     pipeline.extract({ left: 0, top: 0, width: header.width, height: header.height });

@@ -139,6 +139,11 @@ export class FlatIndex implements VectorIndex {
     return row < this.#vectors.rows && this.#slots[row] === slot && this.#live[row] === 1 ? row : -1;
   }
 
+  /** The slot of a row; the opposite of `rowOf`. */
+  slotAt(row: number): number {
+    return this.#slots[row]!;
+  }
+
   /** Live slots above `slot`. */
   countAfter(slot: number): number {
     let count = 0;

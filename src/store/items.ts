@@ -24,6 +24,8 @@ export class ItemTable {
   readonly #bySlot: Database.Statement<[number, number], ItemRow>;
   readonly #bySlots: Database.Statement<[string, number], ItemRow>;
   readonly #groupSlots: Database.Statement<[number, string], number>;
+  readonly #groups: Database.Statement<[number], { slot: number; group: string }>;
+  readonly #largestGroups: Database.Statement<[number, number], { group: string; count: number }>;
   readonly #page: Database.Statement<
     [number, number, number, number],
     { slot: number; tags: string; attributes: string; vector: Buffer }
@@ -51,6 +53,12 @@ export class ItemTable {
     this.#groupSlots = db
       .prepare<[number, string], number>('SELECT slot FROM item WHERE collection = ? AND group_id = ?')
       .pluck();
+    this.#groups = db.prepare('SELECT slot, group_id AS "group" FROM item WHERE collection = ?');
+    // From the index on groups alone.
+    this.#largestGroups = db.prepare(
+      `SELECT group_id AS "group", count(*) AS count FROM item WHERE collection = ?
+       GROUP BY group_id ORDER BY count DESC, group_id LIMIT ?`,
+    );
     this.#page = db.prepare(
       'SELECT slot, tags, attributes, vector FROM item WHERE collection = ? AND slot > ? AND slot <= ? ORDER BY slot LIMIT ?',
     );
@@ -99,6 +107,16 @@ export class ItemTable {
 
   slotsOfGroup(collection: number, group: string): number[] {
     return this.#groupSlots.all(collection, group);
+  }
+
+  /** Of every item, in any order. Nothing else may be asked of the store in between. */
+  groups(collection: number): IterableIterator<{ slot: number; group: string }> {
+    return this.#groups.iterate(collection);
+  }
+
+  /** The largest first, equal ones by their ids. */
+  largestGroups(collection: number, limit: number): { group: string; count: number }[] {
+    return this.#largestGroups.all(collection, limit);
   }
 
   /** The next at most `limit` live slots above `after`, ascending, with what is searched. Throws `store_corrupt`. */

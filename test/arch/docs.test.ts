@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { readDemo } from '../../server/demo.ts';
 import { createMetrics } from '../../server/metrics/metrics.ts';
+import { qdrantRoutes } from '../../server/qdrant/router.ts';
 import { docsRoutes } from '../../server/routes/docs.ts';
 import { healthRoutes } from '../../server/routes/health.ts';
 import { metricsRoutes } from '../../server/routes/metrics.ts';
@@ -16,6 +17,7 @@ import { aliasRoutes } from '../../server/routes/v1/aliases.ts';
 import { importRoutes } from '../../server/routes/v1/collections/import.ts';
 import { itemRoutes } from '../../server/routes/v1/collections/items.ts';
 import { queryRoutes } from '../../server/routes/v1/collections/query.ts';
+import { readingRoutes } from '../../server/routes/v1/collections/reading.ts';
 import { collectionRoutes } from '../../server/routes/v1/collections.ts';
 import { modelRoutes } from '../../server/routes/v1/models.ts';
 import { snapshotRoutes } from '../../server/routes/v1/snapshots.ts';
@@ -51,6 +53,7 @@ test('docs/api.md has every route, and no route that does not exist', async () =
     ...aliasRoutes({ catalogue }),
     ...itemRoutes({ catalogue, tasks, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
+    ...readingRoutes({ catalogue }),
     ...importRoutes({ catalogue, tasks, limits, once: async ({ work }) => work(() => {}) }),
     ...taskRoutes({ runner: tasks.runner }),
     ...snapshotRoutes({ tasks }),
@@ -79,6 +82,17 @@ test('docs/operations.md has every metric with its labels, in the order of the s
   // Alerts that ask for a metric that does not exist never fire.
   const asked = [...documented.matchAll(/\battractor_\w+/g)].map(([name]) => name.replace(/_bucket$/, ''));
   expect(asked.filter((name) => !names.includes(name))).toEqual([]);
+});
+
+test("docs/api.md has every route of Qdrant's that is served", () => {
+  const text = read('docs/api.md');
+  const limits = { bodyBytes: 1024, imageBytes: 1024, imagePixels: 1, itemsPerCall: 1, importBytes: 1 };
+  const routes = qdrantRoutes({ catalogue: {} as Catalogue, limits });
+  expect(routes.length).toBeGreaterThan(20);
+  const missing = routes
+    .map(({ method, path }) => `\`${method.toUpperCase()} ${path.replace(/:(\w+)/g, '{$1}')}\``)
+    .filter((route) => !text.includes(route));
+  expect(missing).toEqual([]);
 });
 
 test('docs/api.md has every setting of the server, and no other', () => {

@@ -65,6 +65,26 @@ describe('collections and items', () => {
     await expect(client.collection('other').info()).rejects.toMatchObject({ code: 'collection_not_found' });
   });
 
+  test('are counted, paged through, changed and deleted by filter', async () => {
+    const items = [0, 1, 2, 3].map((n) => ({
+      id: `f${n}`,
+      vector: Array(DIMENSION).fill(1),
+      attributes: { n, own: true },
+    }));
+    await collection.upsert(items);
+    const own = { must: [{ key: 'own', match: { value: true } }] };
+    expect(await collection.count(own)).toBe(4);
+    expect(await collection.count()).toBe(shop.images.size + 4);
+    const page = await collection.scroll({ filter: own, limit: 3 });
+    expect(page.points.map(({ id }) => id)).toEqual(['f0', 'f1', 'f2']);
+    expect(page.next_page_offset).toBe('f3');
+    const change = { filter: 'own = true AND n > 1', attributes: { n: null }, tags: ['odd one'] };
+    expect(await collection.patch(change)).toEqual({ matched: 2, updated: 2 });
+    expect(await collection.facet({ key: 'tags', filter: own })).toEqual([{ value: 'odd one', count: 2 }]);
+    expect(await collection.deleteWhere('own = true')).toEqual({ deleted: 4 });
+    expect(await collection.scroll({ filter: own })).toEqual({ points: [], next_page_offset: null });
+  });
+
   test('an item goes in by bytes, by Blob, by vector and by upload, and comes out as it went in', async () => {
     const vector = new Float32Array(DIMENSION).fill(0.5);
     const facts = { group: 'g', tags: ['a'], attributes: { price: 2, sale: true } };
@@ -139,6 +159,21 @@ describe('queries', () => {
     expect(uploaded.points[0]!.payload).toBeUndefined();
     expect(uploaded.explanation).toMatchObject({ plan: 'scan', matches: 2 });
     expect(uploaded.timing.embed_ms).toBeGreaterThanOrEqual(0);
+  });
+
+  test('in a batch, with the reason why an item is not there', async () => {
+    const why = await collection.query({ id: 'p0-0', limit: 1, filter: 'group = "p1"', why: 'p2-0' });
+    expect(why.why).toMatchObject({ id: 'p2-0', removed_by: 'filter' });
+    const batch = await collection.queryBatch([
+      { id: 'p0-0', limit: 1, filter: 'group = "p1"' },
+      {
+        image: photo.toString('base64'),
+        limit: 1,
+        crop: { x: 0, y: 0, width: 1, height: 1, unit: 'fraction' },
+      },
+    ]);
+    expect(batch[0]!.points).toEqual(why.points);
+    expect(batch[1]!.points[0]!.score).toBeCloseTo(1, 3);
   });
 
   test('as groups', async () => {

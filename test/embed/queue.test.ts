@@ -1,15 +1,15 @@
 // The order in which images are handed out, without any process behind it.
 
 import { describe, expect, test } from 'vitest';
-import type { EmbedResult } from '../../src/embed/embedder.ts';
+import { bytesOf, type EmbedResult } from '../../src/embed/embedder.ts';
 import { type Batch, type BatchQueue, createBatchQueue } from '../../src/embed/queue.ts';
 import { AttractorError } from '../../src/errors/error.ts';
 
 /** An image is one byte, its name; its vector is that byte. */
 const images = (...names: number[]): Uint8Array[] => names.map((name) => Uint8Array.of(name));
-const namesOf = (batch: Batch | undefined): number[] => batch!.images.map((bytes) => bytes[0]!);
+const namesOf = (batch: Batch | undefined): number[] => batch!.images.map((image) => bytesOf(image)[0]!);
 const answer = (batch: Batch): void =>
-  batch.done(batch.images.map((bytes) => ({ vector: Float32Array.from(bytes) })));
+  batch.done(batch.images.map((image) => ({ vector: Float32Array.from(bytesOf(image)) })));
 const vectorsOf = (results: EmbedResult[]): unknown[] =>
   results.map((result) => ('vector' in result ? result.vector[0] : result.error.code));
 

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatasetRow } from '../../src/dataset/row.ts';
-import type { Embedder, EmbedRequest } from '../../src/embed/embedder.ts';
+import { bytesOf, type Embedder, type EmbedRequest } from '../../src/embed/embedder.ts';
 import { AttractorError } from '../../src/errors/error.ts';
 import { openFeatureCache } from '../../training/features/cache.ts';
 import { extractFeatures } from '../../training/features/extract.ts';
@@ -55,7 +55,7 @@ function byteEmbedder(options: { failAt?: number; onBatch?: (done: number) => vo
       if (options.failAt !== undefined && seen.length >= options.failAt) {
         throw new AttractorError('embedder_crashed', 'The child died.');
       }
-      const results = images.map((bytes) => {
+      const results = images.map(bytesOf).map((bytes) => {
         const text = Buffer.from(bytes).toString();
         seen.push(text);
         return text.startsWith('bad')

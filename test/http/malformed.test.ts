@@ -92,7 +92,7 @@ table('options', [
   ['constructor as a field', () => json('{"id":"p0-0","constructor":{}}'), unknown, 'constructor'],
   ['group_size 0', () => groups({ id: 'p0-0', group_size: 0 }), bad, 'group_size'],
   ['group_size 101', () => groups({ id: 'p0-0', group_size: 101 }), bad, 'group_size'],
-  ['group_by another field', () => groups({ id: 'p0-0', group_by: 'brand' }), bad, 'group_by'],
+  ['group_by a number', () => groups({ id: 'p0-0', group_by: 5 }), bad, 'group_by'],
   ['group_size outside groups', () => query({ id: 'p0-0', group_size: 2 }), unknown, 'group_size'],
   ['with_vector of get a word', () => it.http.get(`${ITEMS}/p0-0?with_vector=yes`), bad, 'with_vector'],
 ]);
@@ -302,7 +302,7 @@ table('items', [
   ['an upload with a long tag', () => put(JSON.stringify({ tags: ['x'.repeat(300)] })), bad, 'tags[0]'],
   ['get of an unknown item', () => it.http.get(`${ITEMS}/nobody`), 'item_not_found', 'id'],
   ['image of an unknown item', () => it.http.get(`${ITEMS}/nobody/image`), 'item_not_found', 'id'],
-  ['delete without ids', () => it.http.post(`${ITEMS}/delete`).send({}), bad, 'ids'],
+  ['delete without ids', () => it.http.post(`${ITEMS}/delete`).send({}), bad, 'body'],
   ['delete by number', () => it.http.post(`${ITEMS}/delete`).send({ ids: [1] }), bad, 'ids[0]'],
 ]);
 

@@ -63,7 +63,7 @@ describe('the document', () => {
 
   test('describes every body: a route that reads one names its fields', () => {
     for (const [name, { requestBody }] of operations) {
-      if (name.startsWith('PUT') || (name.startsWith('POST') && requestBody)) {
+      if (/^PUT|^PATCH/.test(name) || (name.startsWith('POST') && requestBody)) {
         for (const { schema } of Object.values(requestBody!.content)) {
           expect(Object.keys(schema.properties ?? {}).length, name).toBeGreaterThan(0);
         }
@@ -136,6 +136,15 @@ const CALLS: [operation: string, send: Send][] = [
   ['GET /v1/collections/{collection}', (http) => http.get(COLLECTION)],
   ['DELETE /v1/collections/{collection}', (http) => http.delete('/v1/collections/other')],
   [
+    'POST /v1/collections/aliases',
+    (http) =>
+      http
+        .post('/v1/collections/aliases')
+        .send({ actions: [{ create_alias: { alias_name: 'live', collection_name: 'shop' } }] }),
+  ],
+  ['GET /v1/aliases', (http) => http.get('/v1/aliases')],
+  ['GET /v1/collections/{collection}/aliases', (http) => http.get(`${COLLECTION}/aliases`)],
+  [
     'PUT /v1/collections/{collection}/items',
     (http, photo) =>
       http.put(`${COLLECTION}/items`).send({
@@ -190,15 +199,6 @@ const CALLS: [operation: string, send: Send][] = [
     (http) => http.post(`${COLLECTION}/duplicates`).send({ threshold: 0.9 }),
   ],
   ['POST /v1/collections/{collection}/compact', (http) => http.post(`${COLLECTION}/compact`)],
-  [
-    'POST /v1/collections/aliases',
-    (http) =>
-      http
-        .post('/v1/collections/aliases')
-        .send({ actions: [{ create_alias: { collection_name: 'shop', alias_name: 'live' } }] }),
-  ],
-  ['GET /v1/aliases', (http) => http.get('/v1/aliases')],
-  ['GET /v1/collections/{collection}/aliases', (http) => http.get(`${COLLECTION}/aliases`)],
   ['GET /v1/tasks', (http) => http.get('/v1/tasks?limit=2')],
   ['GET /v1/tasks/{uid}', (http) => http.get('/v1/tasks/1')],
   ['GET /v1/tasks/{uid}/dead-letters', (http) => http.get('/v1/tasks/1/dead-letters')],
@@ -219,6 +219,41 @@ const CALLS: [operation: string, send: Send][] = [
   [
     'POST /v1/embeddings',
     (http, photo) => http.post('/v1/embeddings').send({ model: 'tiny', input: photo.toString('base64') }),
+  ],
+  [
+    'POST /v1/collections/{collection}/query',
+    (http, photo) =>
+      http
+        .post(`${COLLECTION}/query?why=p1-0`)
+        .field('crops', '[{"x": 0, "y": 0, "width": 0.5, "height": 1, "unit": "fraction"}]')
+        .field('filter', 'price > 100')
+        .attach(PHOTO, photo, 'a.jpg'),
+  ],
+  [
+    'POST /v1/collections/{collection}/query/batch',
+    (http) =>
+      http.post(`${COLLECTION}/query/batch`).send({ searches: [{ vector, why: 'p0-0', ...explain }] }),
+  ],
+  [
+    'POST /v1/collections/{collection}/recommend',
+    (http) => http.post(`${COLLECTION}/recommend`).send({ positive: ['p0-0'], why: 'p0-0' }),
+  ],
+  [
+    'POST /v1/collections/{collection}/scroll',
+    (http) => http.post(`${COLLECTION}/scroll`).send({ limit: 3, with_vector: true }),
+  ],
+  ['POST /v1/collections/{collection}/count', (http) => http.post(`${COLLECTION}/count`)],
+  [
+    'POST /v1/collections/{collection}/facet',
+    (http) => http.post(`${COLLECTION}/facet`).send({ key: 'price' }),
+  ],
+  [
+    'PATCH /v1/collections/{collection}/items/{id}',
+    (http) => http.patch(`${COLLECTION}/items/p0-0`).send({ attributes: { price: 2, old: null } }),
+  ],
+  [
+    'POST /v1/collections/{collection}/items/patch',
+    (http) => http.post(`${COLLECTION}/items/patch`).send({ filter: 'price > 1', tags: null }),
   ],
   ['GET /samples', (http) => http.get('/samples')],
   ['GET /samples/attribution', (http) => http.get('/samples/attribution')],

@@ -43,7 +43,7 @@ test('a sane request id is kept, another one is replaced; errors carry it', asyn
 });
 
 test('the page and its files are served under a policy that allows no inline script or style', async () => {
-  const page = await it.http.get('/');
+  const page = await it.http.get('/').accept('html');
   expect(page.status).toBe(200);
   expect(page.headers['content-type']).toContain('text/html');
   const policy = page.headers['content-security-policy']!;

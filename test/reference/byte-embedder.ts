@@ -2,7 +2,7 @@
 // It counts what it embeds, so that tests can say "not again".
 
 import { createHash } from 'node:crypto';
-import type { Embedder, EmbedRequest, EmbedResult } from '../../src/embed/embedder.ts';
+import { bytesOf, type Embedder, type EmbedRequest, type EmbedResult } from '../../src/embed/embedder.ts';
 import { AttractorError } from '../../src/errors/error.ts';
 import { createRng } from '../../src/math/rng.ts';
 import { randomUnit } from './nearest.ts';
@@ -30,8 +30,11 @@ export class ByteEmbedder implements Embedder {
   async embed(request: EmbedRequest): Promise<EmbedResult[]> {
     this.requests.push(request);
     await this.gate;
-    return request.images.map((bytes) => {
-      const text = Buffer.from(bytes).toString();
+    return request.images.map((image) => {
+      // A part of an image has a vector of its own.
+      const part = image instanceof Uint8Array || !image.crop ? '' : JSON.stringify(image.crop);
+      const bytes = Buffer.concat([bytesOf(image), Buffer.from(part)]);
+      const text = bytes.toString();
       this.embedded.push(text);
       if (text.startsWith('bad')) {
         return { error: new AttractorError('image_undecodable', 'these bytes are bad') };

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DatasetRow } from '../../src/dataset/row.ts';
+import { bytesOf } from '../../src/embed/embedder.ts';
 import { AttractorError } from '../../src/errors/error.ts';
 import { importRows } from '../../src/tasks/import.ts';
 import { Harness } from '../catalogue/harness.ts';
@@ -110,7 +111,7 @@ describe('importRows', () => {
     class Fragile extends ByteEmbedder {
       override async embed(request: Parameters<ByteEmbedder['embed']>[0]) {
         const results = await super.embed(request);
-        const deadly = request.images.some((image) => Buffer.from(image).toString() === 'deadly');
+        const deadly = request.images.some((image) => Buffer.from(bytesOf(image)).toString() === 'deadly');
         if (!deadly) return results;
         return results.map(() => ({ error: new AttractorError('embedder_crashed', 'the child died') }));
       }

@@ -2,7 +2,7 @@
 // on cached features, where no image flows while training.
 
 import { createHash } from 'node:crypto';
-import type { Embedder } from '../../src/embed/embedder.ts';
+import { bytesOf, type Embedder } from '../../src/embed/embedder.ts';
 import { asAttractorError, invalid } from '../../src/errors/error.ts';
 import { augmentPng } from '../../src/image/augment.ts';
 import type { PreprocessContract } from '../../src/image/contract.ts';
@@ -78,7 +78,9 @@ function embedderOf(inner: Embedder, picture: (bytes: Uint8Array) => Promise<Uin
     fingerprint: inner.fingerprint,
     dimension: inner.dimension,
     async embed({ images, ...request }) {
-      const pictures = await Promise.all(images.map((bytes) => picture(bytes).catch(asAttractorError)));
+      const pictures = await Promise.all(
+        images.map((image) => picture(bytesOf(image)).catch(asAttractorError)),
+      );
       const good = pictures.filter((made): made is Uint8Array => !(made instanceof Error));
       const results = good.length > 0 ? await inner.embed({ ...request, images: good }) : [];
       let next = 0;

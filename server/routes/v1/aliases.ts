@@ -6,7 +6,7 @@ import { AttractorError } from '../../../src/errors/error.ts';
 import type { Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { changeAliases } from '../../schemas/aliases.ts';
-import * as shown from '../../schemas/task-replies.ts';
+import * as replies from '../../schemas/replies.ts';
 
 export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
   return [
@@ -31,7 +31,7 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       method: 'get',
       path: '/v1/aliases',
       ownCollections: true,
-      doc: { summary: 'All aliases', result: shown.aliases },
+      doc: { summary: 'All aliases', result: replies.aliases },
       handle({ mayUse }) {
         const own = catalogue.aliases().filter(({ collection }) => mayUse(collection));
         return { result: { aliases: own.map(showAlias) } };
@@ -40,7 +40,7 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
     {
       method: 'get',
       path: '/v1/collections/:collection/aliases',
-      doc: { summary: 'Aliases of a collection', result: shown.aliases },
+      doc: { summary: 'Aliases of a collection', result: replies.aliases },
       handle({ params }) {
         const { name } = catalogue.collection(params.collection!).info;
         const own = catalogue.aliases().filter(({ collection }) => collection === name);

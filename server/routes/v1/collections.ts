@@ -43,8 +43,8 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       },
       async handle({ params, fields }) {
         const { collection: name } = parse(collectionName, params);
-        const { model } = parse(createCollection, fields);
-        const collection = await catalogue.createCollection({ name, model });
+        const { model, dimension } = parse(createCollection, fields);
+        const collection = await catalogue.createCollection({ name, model, dimension });
         return { result: collection.info };
       },
     },

@@ -28,12 +28,17 @@ export function showItem(collection: string, item: Item): object {
   };
 }
 
-export function showHit(options: { collection: string; hit: Hit; withPayload: boolean }): object {
-  const { id, score, item } = options.hit;
+export function showPoint(options: { collection: string; item: Item; withPayload: boolean }): object {
+  const { collection, item, withPayload } = options;
   return {
-    id,
-    score,
-    ...(options.withPayload && { payload: payload(options.collection, item) }),
+    id: item.id,
+    ...(withPayload && { payload: payload(collection, item) }),
     ...(item.vector && { vector: Array.from(item.vector) }),
   };
+}
+
+export function showHit(options: { collection: string; hit: Hit; withPayload: boolean }): object {
+  const { collection, hit, withPayload } = options;
+  const { id, ...rest } = showPoint({ collection, item: hit.item, withPayload }) as { id: string };
+  return { id, score: hit.score, ...rest };
 }

@@ -13,6 +13,8 @@ import {
   deleteOptions,
   getItem,
   itemAddress,
+  patchItem,
+  patchItems,
   uploadItem,
   upsertItems,
   waitOption,
@@ -72,15 +74,32 @@ export function itemRoutes(
       query: true,
       once: true,
       doc: {
-        summary: 'Delete items by id',
+        summary: 'Delete items by id or by filter',
         query: deleteOptions,
         body: deleteItems,
         result: replies.deleted,
       },
-      handle({ params, query, fields }) {
+      async handle({ params, query, fields, signal }) {
         const collection = catalogue.collection(params.collection!);
         parse(deleteOptions, fromText(query), 'query');
-        return { result: collection.delete(parse(deleteItems, fields)) };
+        const { ids, filter } = parse(deleteItems, fields);
+        if (ids) return { result: collection.delete({ ids }) };
+        return { result: await collection.deleteByFilter({ filter: filter!, signal }) };
+      },
+    },
+    {
+      method: 'post',
+      path: `${items}/patch`,
+      reads: 'json',
+      once: true,
+      doc: {
+        summary: 'Change attributes, tags and groups of items by id or by filter',
+        body: patchItems,
+        result: replies.patched,
+      },
+      async handle({ params, fields, signal }) {
+        const collection = catalogue.collection(params.collection!);
+        return { result: await collection.patch({ ...parse(patchItems, fields), signal }) };
       },
     },
     {
@@ -113,6 +132,27 @@ export function itemRoutes(
         const collection = catalogue.collection(params.collection!);
         const { with_vector: withVector } = parse(getItem, fromText(query), 'query');
         return { result: showItem(params.collection!, collection.get({ id: params.id!, withVector })) };
+      },
+    },
+    {
+      method: 'patch',
+      path: item,
+      once: true,
+      reads: 'json',
+      doc: {
+        summary: 'Change attributes, tags and group of an item',
+        params: itemAddress,
+        body: patchItem,
+        result: replies.patchedItem,
+      },
+      async handle({ params, fields }) {
+        const collection = catalogue.collection(params.collection!);
+        const { id } = parse(itemAddress, params);
+        const change = parse(patchItem, fields);
+        // An item that is not there is this answer's failure.
+        collection.get({ id });
+        const { updated } = await collection.patch({ ids: [id], ...change });
+        return { result: { id, status: updated === 1 ? 'updated' : 'unchanged' } };
       },
     },
     {

@@ -1,36 +1,34 @@
-// /v1/collections/{collection}/query and /query/groups
+// /v1/collections/{collection}/query, /query/groups, /query/batch and /recommend
 
-import type {
-  Catalogue,
-  Explanation,
-  GroupQueryOptions,
-  QueryAnswer,
-  QueryBy,
-  QueryTiming,
-} from '../../../../src/catalogue/types.ts';
+import type { Catalogue } from '../../../../src/catalogue/types.ts';
 import { withoutPrefix } from '../../../http/error-handler.ts';
 import { createImageReader, type ImageReading } from '../../../http/image.ts';
 import { fromText, merge } from '../../../http/options.ts';
 import type { Call, Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
 import {
-  type CommonFields,
-  type GroupsFields,
+  batchBody,
   groupsBody,
   queryBody,
+  recommendBody,
   uploadGroupOptions,
   uploadOptions,
 } from '../../../schemas/query.ts';
 import * as replies from '../../../schemas/replies.ts';
-import { showHit } from '../shape.ts';
+import { type Asking, asElement, askGroups, askHits, inTurns } from './asked.ts';
 
 export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): Route[] {
   const { catalogue } = options;
-  const path = '/v1/collections/:collection/query';
+  const collection = '/v1/collections/:collection';
+  const asking = ({ params, image, signal }: Call): Asking => {
+    const name = params.collection!;
+    const images = createImageReader(options);
+    return { name, collection: catalogue.collection(name), images, signal, image };
+  };
   return [
     {
       method: 'post',
-      path,
+      path: `${collection}/query`,
       reads: 'json or upload',
       query: true,
       doc: {
@@ -38,32 +36,19 @@ export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): R
         query: uploadOptions,
         body: queryBody,
         form: uploadOptions,
-        result: replies.points,
+        result: replies.pointsOrCrops,
         beside: replies.account,
       },
       scope: 'search',
-      async handle(call) {
-        const name = call.params.collection!;
-        const collection = catalogue.collection(name);
+      handle(call) {
+        const of = asking(call);
         const fields = allFields(call);
-        const asked = call.image ? parse(uploadOptions, fields) : parse(queryBody, fields);
-        const { offset, mmr } = asked;
-        const answer = await named(
-          collection.query({
-            ...(await toOptions(call, asked)),
-            offset,
-            mmr: mmr && { diversity: mmr.diversity, candidates: mmr.candidates_limit },
-          }),
-        );
-        const points = answer.hits.map((hit) =>
-          showHit({ collection: name, hit, withPayload: asked.with_payload }),
-        );
-        return { result: { points }, ...account(answer) };
+        return askHits(of, call.image ? parse(uploadOptions, fields) : parse(queryBody, fields));
       },
     },
     {
       method: 'post',
-      path: `${path}/groups`,
+      path: `${collection}/query/groups`,
       reads: 'json or upload',
       query: true,
       doc: {
@@ -71,59 +56,55 @@ export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): R
         query: uploadGroupOptions,
         body: groupsBody,
         form: uploadGroupOptions,
-        result: replies.groups,
+        result: replies.groupsOrCrops,
         beside: replies.account,
       },
       scope: 'search',
-      async handle(call) {
-        const name = call.params.collection!;
-        const collection = catalogue.collection(name);
+      handle(call) {
+        const of = asking(call);
         const fields = allFields(call);
-        const asked = call.image ? parse(uploadGroupOptions, fields) : parse(groupsBody, fields);
-        const answer = await named(
-          collection.queryGroups({ ...(await toOptions(call, asked)), groupSize: asked.group_size }),
+        return askGroups(of, call.image ? parse(uploadGroupOptions, fields) : parse(groupsBody, fields));
+      },
+    },
+    {
+      method: 'post',
+      path: `${collection}/query/batch`,
+      reads: 'json',
+      doc: { summary: 'Many queries at once', body: batchBody, result: replies.batch },
+      scope: 'search',
+      async handle(call) {
+        const of = asking(call);
+        const { searches } = parse(batchBody, call.fields);
+        const answers = await inTurns(searches, (search, i) =>
+          askHits(of, search).catch((error: unknown) => {
+            throw withoutPrefix(error, '', `searches[${i}].`);
+          }),
         );
-        const groups = answer.groups.map(({ id, hits }) => ({
-          id,
-          hits: hits.map((hit) => showHit({ collection: name, hit, withPayload: asked.with_payload })),
-        }));
-        return { result: { groups }, ...account(answer) };
+        return { result: answers.map(asElement) };
+      },
+    },
+    {
+      method: 'post',
+      path: `${collection}/recommend`,
+      reads: 'json',
+      doc: {
+        summary: 'The items most like good examples, and unlike bad ones',
+        body: recommendBody,
+        result: replies.points,
+        beside: replies.account,
+      },
+      scope: 'search',
+      handle(call) {
+        const of = asking(call);
+        const { positive, negative, strategy, ...rest } = parse(recommendBody, call.fields);
+        return askHits(of, { ...rest, recommend: { positive, negative, strategy } }).catch(
+          (error: unknown) => {
+            throw withoutPrefix(error, 'recommend.');
+          },
+        );
       },
     },
   ];
-
-  async function toOptions(call: Call, asked: CommonFields | GroupsFields): Promise<GroupQueryOptions> {
-    return {
-      by: call.image ? { image: call.image } : await toBy(call, asked as GroupsFields),
-      limit: asked.limit,
-      filter: asked.filter,
-      explain: asked.params.explain,
-      scoreThreshold: asked.score_threshold,
-      exact: asked.params.exact,
-      ef: asked.params.hnsw_ef,
-      withVector: asked.with_vector,
-      signal: call.signal,
-    };
-  }
-
-  async function toBy(call: Call, fields: GroupsFields): Promise<QueryBy> {
-    const { image, id, vector, query, recommend } = fields;
-    if (recommend !== undefined) return { recommend };
-    if (typeof query === 'object' && 'recommend' in query) return { recommend: query.recommend };
-    if (image !== undefined) {
-      const { signal } = call;
-      return { image: await createImageReader(options).read({ source: image, field: 'image', signal }) };
-    }
-    const itemId = id ?? (typeof query === 'string' ? query : undefined);
-    return itemId === undefined ? { vector: vector ?? (query as Float32Array) } : { id: itemId };
-  }
-}
-
-/** With the API's names in its errors. */
-function named<T>(answer: Promise<T>): Promise<T> {
-  return answer.catch((error: unknown) => {
-    throw withoutPrefix(error, 'by.');
-  });
 }
 
 function allFields({ fields, query, image }: Call): unknown {
@@ -132,17 +113,3 @@ function allFields({ fields, query, image }: Call): unknown {
     query: fromText(query),
   });
 }
-
-function account({ timing, explanation }: Pick<QueryAnswer, 'timing' | 'explanation'>): object {
-  return { timing: showTiming(timing), ...(explanation && { explanation: showExplanation(explanation) }) };
-}
-
-function showTiming({ embed, search }: QueryTiming): object {
-  return { embed_ms: round(embed), search_ms: round(search) };
-}
-
-function showExplanation({ timing, ...rest }: Explanation): object {
-  return { ...rest, timing: { ...showTiming(timing), filter_ms: round(timing.filter) } };
-}
-
-const round = (ms: number) => Math.round(ms * 1000) / 1000;

@@ -1,0 +1,144 @@
+// Changing many items at once: their metadata, without embedding anything again, or deleting all that pass a filter.
+// Both go in steps of one transaction each, and others are answered in between.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import type { FilterInput } from '../filter/read.ts';
+import type { ItemRow } from '../store/items.ts';
+import type { CollectionContext } from './context.ts';
+import type { IndexedItem } from './indexed-items.ts';
+import { askedFilter, selectionOf } from './selection.ts';
+import type { AttributeValue } from './types.ts';
+import { deleteItems } from './upsert.ts';
+import { attributesText, checkText, LIMITS, tagsText } from './validate.ts';
+
+/** Items per transaction: some ten milliseconds, in which nobody else is answered. */
+const STEP = 250;
+
+export interface PatchOptions {
+  /** The items: exactly one of these two. Ids that are not there are counted out. */
+  readonly ids?: readonly string[];
+  readonly filter?: FilterInput;
+  /** Merged into those of the item, name by name; null removes one. */
+  readonly attributes?: Readonly<Record<string, AttributeValue | null>>;
+  /** In place of the item's own; null: none. */
+  readonly tags?: readonly string[] | null;
+  /** Null: the item's own id. */
+  readonly group?: string | null;
+  /** True: nothing is merged; what is not named goes back to what an item without it has. */
+  readonly replace?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface PatchResult {
+  /** Items that were to be changed, */
+  readonly matched: number;
+  /** and those of them that are not as they were. */
+  readonly updated: number;
+}
+
+/**
+ * Durable when it returns. Up to 250 items are changed all or none; more in steps of as many, and what stops it in the
+ * middle (a merge that exceeds the limit on attributes, the signal) leaves the steps before it done.
+ */
+export async function patchItems(context: CollectionContext, options: PatchOptions): Promise<PatchResult> {
+  const known = ['ids', 'filter', 'attributes', 'tags', 'group', 'replace', 'signal'];
+  refuseUnknown(options, known, 'patch');
+  checkPatch(options);
+  let [matched, updated] = [0, 0];
+  await inSteps(context, slotsOf(context, options), options.signal, (rows) => {
+    matched += rows.length;
+    updated += patchRows(context, rows, options);
+  });
+  return { matched, updated };
+}
+
+/** Like `patchItems`, in steps. */
+export async function deleteByFilter(
+  context: CollectionContext,
+  options: { filter: FilterInput; signal?: AbortSignal },
+): Promise<{ deleted: number }> {
+  refuseUnknown(options, ['filter', 'signal'], 'delete');
+  if (options.filter === undefined) throw invalid('filter', 'a filter', undefined);
+  let deleted = 0;
+  await inSteps(context, slotsOf(context, options), options.signal, (rows) => {
+    deleted += deleteItems(
+      context,
+      rows.map(({ id }) => id),
+    );
+  });
+  return { deleted };
+}
+
+function slotsOf(
+  context: CollectionContext,
+  { ids, filter }: { ids?: readonly string[]; filter?: FilterInput },
+): number[] {
+  const { maintained, store, row } = context;
+  if (ids) return [...new Set(ids.flatMap((id) => store.items.byId(row.id, id)?.slot ?? []))];
+  return [...maintained.items.slots(selectionOf(context, askedFilter(filter))!.mask)];
+}
+
+/** Of these slots only what is still there: an item that is replaced meanwhile has another one. */
+async function inSteps(
+  context: CollectionContext,
+  slots: readonly number[],
+  signal: AbortSignal | undefined,
+  step: (rows: ItemRow[]) => void,
+): Promise<void> {
+  for (let at = 0; at < slots.length; at += STEP) {
+    if (at > 0) await nextTurn();
+    if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
+    context.assertOpen();
+    step(context.store.items.bySlots(context.row.id, slots.slice(at, at + STEP)));
+  }
+}
+
+/** One transaction, and in its turn the memory. Returns how many were not so already. */
+function patchRows(context: CollectionContext, rows: readonly ItemRow[], patch: PatchOptions): number {
+  const { store, maintained, row: collection } = context;
+  const changed: Omit<IndexedItem, 'vector'>[] = [];
+  store.transaction(() => {
+    for (const row of rows) {
+      const { group, tags, attributes } = patched(row, patch);
+      if (group === row.group && tags === row.tags && attributes === row.attributes) continue;
+      const { slot } = row;
+      store.items.updateMetadata({ collection: collection.id, slot, group, tags, attributes });
+      changed.push({ slot, tags, attributes });
+    }
+  });
+  for (const item of changed) maintained.items.update(item);
+  if (changed.length > 0) context.audit.changed();
+  return changed.length;
+}
+
+function patched(row: ItemRow, patch: PatchOptions): Pick<ItemRow, 'group' | 'tags' | 'attributes'> {
+  const { attributes = {}, replace = false } = patch;
+  const old = replace ? { ...row, group: row.id, tags: '[]', attributes: '{}' } : row;
+  const merged = Object.entries({ ...JSON.parse(old.attributes), ...attributes });
+  const left = Object.fromEntries(merged.filter(([, value]) => value !== null));
+  return {
+    group: patch.group === undefined ? old.group : (patch.group ?? row.id),
+    tags: patch.tags === undefined ? old.tags : tagsText(patch.tags ?? [], 'tags'),
+    attributes: attributesText(left as Record<string, AttributeValue>, 'attributes'),
+  };
+}
+
+/** What can be said before any item is seen. */
+function checkPatch({ ids, filter, attributes, tags, group, replace }: PatchOptions): void {
+  if ((ids === undefined) === (filter === undefined)) {
+    throw invalid('ids', 'exactly one of ids and filter', ids === undefined ? 'neither' : 'both');
+  }
+  if (ids !== undefined && !Array.isArray(ids)) throw invalid('ids', 'an array of ids', ids);
+  if (attributes === undefined && tags === undefined && group === undefined && !replace) {
+    throw invalid('attributes', 'at least one of attributes, tags and group', 'none of them');
+  }
+  if (tags !== undefined && tags !== null) tagsText(tags, 'tags');
+  if (group !== undefined && group !== null) checkText(group, 'group', LIMITS.id);
+  if (attributes === undefined) return;
+  if (attributes === null || typeof attributes !== 'object' || Array.isArray(attributes)) {
+    throw invalid('attributes', 'an object', attributes);
+  }
+  const set = Object.entries(attributes).filter(([, value]) => value !== null);
+  attributesText(Object.fromEntries(set) as Record<string, AttributeValue>, 'attributes');
+}

@@ -1,0 +1,79 @@
+// The searches for one question, the account of them, and slots as hits. What is asked is question.ts; how it is found is
+// the planner's.
+
+import { AttractorError } from '../errors/error.ts';
+import { type Plan, plannedSearch } from '../index/planner.ts';
+import type { SearchHits } from '../index/vector-index.ts';
+import { type CollectionContext, itemOf } from './context.ts';
+import type { KnownItem } from './item-cache.ts';
+import type { Question } from './question.ts';
+import { nearestTo } from './target.ts';
+import type { Explanation, Hit, QueryAnswer, QueryOptions } from './types.ts';
+
+/** The searches for one question, and the account of them. */
+export class Search {
+  readonly #context: CollectionContext;
+  readonly #question: Question;
+  #plan: Plan | undefined;
+
+  constructor(context: CollectionContext, question: Question) {
+    this.#context = context;
+    this.#question = question;
+  }
+
+  nearest(k: number): SearchHits {
+    const { index } = this.#context.maintained;
+    const { target, ef, exact, selection } = this.#question;
+    const { hits, plan } = nearestTo({
+      target,
+      k,
+      flat: index.flat,
+      most: selection?.matches ?? index.size,
+      search: (vector, k) => {
+        const planned = plannedSearch({ index, vector, k, ef, exact, selection });
+        const { slots } = planned.hits;
+        if (planned.plan.kind === 'graph') this.#context.audit.offer({ vector, k, selection, slots });
+        return planned;
+      },
+    });
+    this.#plan = plan;
+    return hits;
+  }
+
+  account(explain = false): Pick<QueryAnswer, 'timing' | 'explanation'> {
+    const { size } = this.#context.maintained.index;
+    const { started, embedded, filtered, selection } = this.#question;
+    const timing = { embed: embedded - started, search: this.#context.clock() - embedded };
+    this.#context.observer?.plan?.(this.#plan!.kind);
+    if (!explain) return { timing };
+    const { kind, reason, candidates } = this.#plan!;
+    const filter = filtered - embedded;
+    const explanation: Explanation = {
+      plan: kind,
+      reason,
+      items: size,
+      estimated: selection?.estimated ?? size,
+      matches: selection?.matches ?? size,
+      candidates,
+      timing: { embed: timing.embed, filter, search: timing.search - filter },
+    };
+    return { timing, explanation };
+  }
+}
+
+/** In this order. */
+export function rowsAt(context: CollectionContext, slots: ArrayLike<number>): KnownItem[] {
+  return context.maintained.items.cache.at(Array.from(slots)).map((item, i) => {
+    if (item) return item;
+    throw new AttractorError('internal', `slot ${slots[i]} is in the index but not in the store`);
+  });
+}
+
+export function hitOf(
+  context: CollectionContext,
+  options: Pick<QueryOptions, 'withVector'>,
+  known: KnownItem,
+  score: number,
+): Hit {
+  return { id: known.id, score, item: itemOf(context, known, options.withVector) };
+}
