@@ -6,6 +6,7 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Catalogue } from '../src/catalogue/types.ts';
 import { AttractorError } from '../src/errors/error.ts';
+import type { Tasks } from '../src/tasks/tasks.ts';
 import { type EdgeSettings, type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
 import { type AccessOptions, createAccess } from './http/access.ts';
@@ -13,6 +14,7 @@ import { createAdmission } from './http/admit.ts';
 import { deadlines } from './http/deadline.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { constantHeaders } from './http/headers.ts';
+import { createOnce, idempotent } from './http/idempotency.ts';
 import type { ImageReading } from './http/image.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { requestContext } from './http/request.ts';
@@ -26,16 +28,23 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { openApiRoutes } from './routes/openapi.ts';
 import { sampleRoutes } from './routes/samples.ts';
 import { aliasRoutes } from './routes/v1/aliases.ts';
+import { importRoutes } from './routes/v1/collections/import.ts';
 import { itemRoutes } from './routes/v1/collections/items.ts';
 import { queryRoutes } from './routes/v1/collections/query.ts';
 import { readingRoutes } from './routes/v1/collections/reading.ts';
 import { collectionRoutes } from './routes/v1/collections.ts';
+import { modelRoutes } from './routes/v1/models.ts';
+import { snapshotRoutes } from './routes/v1/snapshots.ts';
+import { taskRoutes } from './routes/v1/tasks.ts';
 
 export interface AppOptions {
   readonly catalogue: Catalogue;
+  readonly tasks: Tasks;
   readonly ready: () => Readiness;
   readonly logger: Logger;
   readonly limits: Limits;
+  /** Where the model folders are. */
+  readonly models: string;
   /** Absent: /metrics does not exist. */
   readonly metrics?: Metrics;
   /** True: a line of the level info per request. */
@@ -52,7 +61,8 @@ export interface AppOptions {
 const DEFAULT_EDGE: EdgeSettings = { callsPerMinute: 0, trustProxy: 0, corsOrigins: [], publicImages: false };
 
 export function createApp(options: AppOptions): Express {
-  const { catalogue, ready, logger, limits, demo, metrics, accessLog, edge = DEFAULT_EDGE } = options;
+  const { catalogue, tasks, ready, logger, limits, demo, models, metrics, accessLog } = options;
+  const { edge = DEFAULT_EDGE } = options;
   const images = { limits, ...options.urls };
   const app = express();
   app.disable('x-powered-by');
@@ -78,13 +88,18 @@ export function createApp(options: AppOptions): Express {
     ),
   );
   app.use(deadlines());
+  const once = createOnce({ replies: catalogue.replies, clock: Date.now });
   const routes: Route[] = [
     ...healthRoutes({ ready }),
     ...collectionRoutes({ catalogue }),
     ...aliasRoutes({ catalogue }),
-    ...itemRoutes({ ...images, catalogue, logger, publicImages: edge.publicImages }),
+    ...itemRoutes({ ...images, catalogue, tasks, logger, publicImages: edge.publicImages }),
     ...queryRoutes({ ...images, catalogue }),
     ...readingRoutes({ catalogue }),
+    ...importRoutes({ catalogue, tasks, limits, once }),
+    ...taskRoutes({ runner: tasks.runner }),
+    ...snapshotRoutes({ tasks }),
+    ...modelRoutes({ ...images, catalogue, models }),
     ...(demo ? sampleRoutes({ demo }) : []),
     ...docsRoutes,
     ...(metrics ? metricsRoutes({ metrics }) : []),
@@ -93,7 +108,7 @@ export function createApp(options: AppOptions): Express {
   const access = createAccess(options.access ?? { withoutKeys: 'loopback' });
   const rateLimit = createRateLimit({ perMinute: edge.callsPerMinute, callerOf: ({ caller }) => caller });
   const guards = { limits, admit: createAdmission({ access, rateLimit }) };
-  app.use(createRouter({ routes, ...guards }));
+  app.use(createRouter({ routes: idempotent(routes, once), ...guards }));
   app.use(qdrantRouter({ ...images, catalogue, guards, logger }));
   app.use(express.static(UI_FOLDER, { etag: true, acceptRanges: false }));
   app.use((request) => {

@@ -69,6 +69,7 @@ const environment = z.object({
   ATTRACTOR_MAX_IMAGE_BYTES: integer(1024, 256 * MiB).default(20 * MiB),
   ATTRACTOR_MAX_IMAGE_PIXELS: integer(10_000, 1_000_000_000).default(100_000_000),
   ATTRACTOR_MAX_ITEMS_PER_CALL: integer(1, 10_000).default(256),
+  ATTRACTOR_MAX_IMPORT_BYTES: integer(1024, 1024 * 1024 * MiB).default(4096 * MiB),
   ATTRACTOR_ADMIN_KEY: z
     .string()
     .regex(/^[\x21-\x7e]{32,256}$/, ADMIN_KEY)
@@ -118,6 +119,8 @@ export interface Limits {
   /** Of the first frame, before it is decoded. */
   readonly imagePixels: number;
   readonly itemsPerCall: number;
+  /** Of the body of an import. */
+  readonly importBytes: number;
 }
 
 /** How the service meets what is outside. */
@@ -223,6 +226,7 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
       imageBytes: env.ATTRACTOR_MAX_IMAGE_BYTES,
       imagePixels: env.ATTRACTOR_MAX_IMAGE_PIXELS,
       itemsPerCall: env.ATTRACTOR_MAX_ITEMS_PER_CALL,
+      importBytes: env.ATTRACTOR_MAX_IMPORT_BYTES,
     },
     edge: {
       callsPerMinute: env.ATTRACTOR_RATE_LIMIT,

@@ -9,6 +9,7 @@ import type { PooledEmbedder } from '../src/embed/pool.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { createImageFetcher } from '../src/fetch/fetch-image.ts';
 import { type KeyStore, openKeys } from '../src/store/keys.ts';
+import { openTasks } from '../src/tasks/tasks.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
@@ -18,6 +19,7 @@ import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Readiness } from './routes/health.ts';
+import { rowReading } from './rows.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** Exit codes: bad input, and what could not be finished in time. */
@@ -85,6 +87,13 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     memory: () => process.availableMemory(),
     observer: observers([metrics.observer, tracingObserver]),
   });
+  const tasks = openTasks({
+    catalogue,
+    directory: config.data,
+    reading: rowReading({ limits: config.limits, fetcher }),
+    clock: Date.now,
+    logger: log,
+  });
   metrics.watch({
     catalogue,
     embedders: () => [...embedders].map(([model, embedder]) => [model, embedder.stats()]),
@@ -94,9 +103,11 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     let state: Readiness = { ready: false };
     const app = createApp({
       catalogue,
+      tasks,
       ready: () => (stop.aborted ? { ready: false } : state),
       logger: log,
       limits: config.limits,
+      models: config.models,
       metrics,
       accessLog: config.accessLog,
       access: { keys, adminKey: config.adminKey, withoutKeys },
@@ -141,6 +152,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       state = { ready: true };
     }
   } finally {
+    await tasks.close();
     await catalogue.close();
     keys.close();
     await fetcher?.close();

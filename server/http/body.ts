@@ -6,21 +6,26 @@ import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
 import { createBodyBudget } from './body-budget.ts';
 import { checkJson } from './json-guard.ts';
+import { ROW_TYPES, type Rows, rowsOf } from './stream.ts';
 
 /** What a route reads. `upload` is multipart/form-data with one file part, `image`. */
-export type Reads = 'json' | 'upload' | 'json or upload';
+/** `rows`: JSON Lines or CSV, not read but handed on. */
+export type Reads = 'json' | 'upload' | 'json or upload' | 'rows';
 
 export interface Body {
   /** Parsed JSON, or the form's text fields; undefined where nothing was sent. */
   readonly fields: unknown;
   /** The file part; undefined for JSON. */
   readonly image?: Uint8Array;
+  /** The body of a route that reads `rows`, as it comes. */
+  readonly rows?: Rows;
 }
 
 const TYPES: Record<Reads, string> = {
   json: 'application/json',
   upload: 'multipart/form-data',
   'json or upload': 'application/json or multipart/form-data',
+  rows: ROW_TYPES.join(' or '),
 };
 
 type Middleware = (request: Request, response: Response, next: (error?: unknown) => void) => void;
@@ -61,15 +66,20 @@ export function createBodyReader(limits: Limits) {
 
   /** Throws what the parsers throw (see error-handler.ts), or `unsupported_media_type`. */
   return async function readBody(request: Request, response: Response, reads: Reads): Promise<Body> {
+    if (reads === 'rows') {
+      const rows = rowsOf(request);
+      if (rows) return { fields: undefined, rows };
+    }
     takeRoom(request, response);
-    if (reads !== 'upload' && isPlainJson(request, Math.min(limits.bodyBytes, SMALL))) {
+    const takesJson = reads === 'json' || reads === 'json or upload';
+    if (takesJson && isPlainJson(request, Math.min(limits.bodyBytes, SMALL))) {
       return { fields: await readJson(request) };
     }
-    if (reads !== 'upload' && request.is('application/json')) {
+    if (takesJson && request.is('application/json')) {
       await run(json, request, response);
       return { fields: request.body };
     }
-    if (reads !== 'json' && request.is('multipart/form-data')) {
+    if (reads !== 'json' && reads !== 'rows' && request.is('multipart/form-data')) {
       await run(form, request, response).catch((error: unknown) => {
         if (!(error instanceof Error) || error instanceof multer.MulterError) throw error;
         // busboy's own errors are plain: a missing boundary, an end that never came; and so is multer's for who went away.
@@ -83,7 +93,7 @@ export function createBodyReader(limits: Limits) {
       return { fields: { ...request.body }, image: filePart(request) };
     }
     const type = request.get('content-type');
-    if (reads !== 'upload' && type === undefined && !hasBytes(request)) return { fields: undefined };
+    if (takesJson && type === undefined && !hasBytes(request)) return { fields: undefined };
     const received = type?.slice(0, 80) ?? 'no content-type';
     throw new AttractorError(
       'unsupported_media_type',

@@ -25,6 +25,10 @@ export interface RouteDoc {
   readonly beside?: z.ZodRawShape;
   /** Instead of `result`, for what is not in the envelope: media types, each with its schema where it has one. */
   readonly media?: Readonly<Record<string, z.ZodType | undefined>>;
+  /** Of `result` where the answer is 202: what is asked has been noted, and is done later. */
+  readonly accepted?: z.ZodType;
+  /** Of one row, where the body is rows. */
+  readonly row?: z.ZodType;
   /** Default: by the path. */
   readonly tag?: string;
 }
@@ -62,6 +66,7 @@ function operation(route: Route): RouteConfig {
   const { method, path, reads, doc } = route;
   const scope = scopeOf(route);
   const content = {
+    ...(doc?.row && { 'application/x-ndjson': { schema: doc.row } }),
     ...(doc?.body && { 'application/json': { schema: doc.body } }),
     ...(reads?.includes('upload') && {
       'multipart/form-data': { schema: (doc?.form ?? z.object({})).extend({ image: bytes }) },
@@ -85,7 +90,13 @@ function operation(route: Route): RouteConfig {
       }),
     },
     responses: {
-      200: { description: 'Done.', content: ok },
+      ...((!doc?.accepted || doc.result || doc.media) && { 200: { description: 'Done.', content: ok } }),
+      ...(doc?.accepted && {
+        202: {
+          description: 'Noted, and done later.',
+          content: { 'application/json': { schema: envelope(doc.accepted) } },
+        },
+      }),
       default: {
         description: 'An error: see /docs/errors. 429 and 503 come with Retry-After.',
         content: { 'application/json': { schema: errorReply } },

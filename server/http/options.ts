@@ -6,9 +6,12 @@ import { checkJson } from './json-guard.ts';
 /** Fields that are text in JSON too; every other one is JSON in its text form: 10, true, {"exact":true}. */
 const TEXT = ['id', 'image', 'query', 'group_by', 'why'];
 
-export function fromText(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function fromText(
+  fields: Readonly<Record<string, unknown>>,
+  text: readonly string[] = TEXT,
+): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => [key, TEXT.includes(key) ? value : fromJson(value)]),
+    Object.entries(fields).map(([key, value]) => [key, text.includes(key) ? value : fromJson(value)]),
   );
 }
 

@@ -11,6 +11,7 @@ import { type Body, createBodyReader, type Reads } from './body.ts';
 import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
 import { seconds } from './request.ts';
+import { sendStream } from './stream.ts';
 import { createTable } from './table.ts';
 import { parse, strict } from './validate.ts';
 
@@ -20,17 +21,33 @@ export interface Call extends Body {
   readonly query: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** The header, not yet checked. */
+  readonly idempotencyKey?: string;
+  /** The id of the caller's API key, where there is one. */
+  readonly callerId?: string;
+  /** Keeps the answer under the key; to be called in the transaction of the effect, where there is one. */
+  readonly record?: (reply: Extract<Reply, { result: unknown }>) => void;
   /** False for collections that are not the caller's: for routes that have `ownCollections`. */
   mayUse(collection: string): boolean;
 }
 
 /**
  * `result` goes into the envelope, with `timing` where there is one; an `error` beside it decides the status.
- * `bytes` are sent as they are.
+ * `bytes` are sent as they are. `status` is for what is well and yet not done (202).
  */
 export type Reply =
-  | { readonly result: unknown; readonly timing?: object; readonly error?: AttractorError }
-  | { readonly bytes: Uint8Array; readonly headers: Readonly<Record<string, string>> };
+  | {
+      readonly result: unknown;
+      readonly timing?: object;
+      readonly error?: AttractorError;
+      readonly status?: 202;
+    }
+  | { readonly bytes: Uint8Array; readonly headers: Readonly<Record<string, string>> }
+  /** Sent as it comes, no faster than it is read. */
+  | {
+      readonly stream: AsyncIterable<Uint8Array | string>;
+      readonly headers: Readonly<Record<string, string>>;
+    };
 
 export interface Route {
   readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete';
@@ -38,6 +55,8 @@ export interface Route {
   /** Absent: the body is not read. */
   readonly reads?: Reads;
   readonly query?: true;
+  /** A write that is done once under an `Idempotency-Key` (idempotency.ts). */
+  readonly once?: true;
   /** For /openapi.json; a test fails for a route without it. */
   readonly doc?: RouteDoc;
   /** What the caller's key must include. Default: for a collection `search` to get, else `write`; without one `admin`. */
@@ -60,12 +79,16 @@ export function createRouter(options: {
   const table = createTable(options.routes);
 
   async function answer(route: Route, params: Record<string, string>, request: Request, response: Response) {
-    const { mayUse } = await admit({ request, response, route, params });
+    const { key, mayUse } = await admit({ request, response, route, params });
     const query = request.url.includes('?') ? { ...request.query } : {};
     if (!route.query) parse(NO_OPTIONS, query, 'query');
     const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
     const { signal, id: requestId } = request;
-    send(request, response, await route.handle({ ...body, params, query, signal, requestId, mayUse }));
+    const idempotencyKey = request.get('idempotency-key');
+    const caller = { requestId, mayUse, callerId: key?.id, idempotencyKey };
+    const reply = await route.handle({ ...body, ...caller, params, query, signal });
+    if ('stream' in reply) await sendStream(response, reply);
+    else send(request, response, reply);
   }
 
   return (request, response, next) => {
@@ -87,21 +110,22 @@ export function createRouter(options: {
   };
 }
 
-function send(request: Request, response: Response, reply: Reply): void {
+function send(request: Request, response: Response, reply: Exclude<Reply, { stream: unknown }>): void {
   if ('bytes' in reply) {
     response.set(reply.headers);
     // Express answers 304 itself where the ETag matches.
     response.send(Buffer.from(reply.bytes.buffer, reply.bytes.byteOffset, reply.bytes.byteLength));
     return;
   }
-  const { error, ...body } = reply;
+  const { error, status = 200, ...body } = reply;
   if (error) sendError(request, response, error, body);
-  else sendJson(response, { ...body, status: 'ok', time: seconds(request) });
+  else sendJson(response, status, { ...body, status: 'ok', time: seconds(request) });
 }
 
 /** Head and body in one write. */
-function sendJson(response: Response, body: object): void {
+function sendJson(response: Response, status: number, body: object): void {
   const text = JSON.stringify(body);
+  response.statusCode = status;
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.setHeader('Content-Length', Buffer.byteLength(text));
   response.end(text);

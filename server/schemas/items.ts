@@ -46,3 +46,11 @@ export const patchItem = strict(change).refine(someChange, CHANGE);
 export const patchItems = strict({ ...selected, ...change })
   .refine(oneSelection, SELECTED)
   .refine(someChange, CHANGE);
+
+/** False: as a task. */
+export const waitOption = strict({ wait: z.boolean('true or false').default(true) });
+
+/** It is always waited for; who says so is right. */
+export const deleteOptions = strict({
+  wait: z.literal(true, 'true, as deletes are always waited for').default(true),
+});

@@ -6,7 +6,9 @@ import type { Embedder } from '../embed/embedder.ts';
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { HnswOptions } from '../index/hnsw.ts';
+import type { ReplyTable } from '../store/replies.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
+import type { TaskTable } from '../store/tasks.ts';
 import { Aliases } from './aliases.ts';
 import { collectionOf } from './collection.ts';
 import { NO_MODEL } from './context.ts';
@@ -165,6 +167,21 @@ class StoredCatalogue implements Catalogue {
   changeAliases({ actions }: { actions: readonly AliasAction[] }): void {
     this.#assertOpen();
     this.#aliases.change(actions);
+  }
+
+  async embedder(model: string): Promise<Embedder> {
+    this.#assertOpen();
+    return this.#embedder(model);
+  }
+
+  get tasks(): TaskTable {
+    this.#assertOpen();
+    return this.#store.tasks;
+  }
+
+  get replies(): ReplyTable {
+    this.#assertOpen();
+    return this.#store.replies;
   }
 
   getMeta(key: string): string | undefined {

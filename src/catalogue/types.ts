@@ -1,9 +1,12 @@
 // What the API and the CLI say to a catalogue and hear back: the nouns of docs/design.md as types.
 
+import type { Embedder } from '../embed/embedder.ts';
 import type { AttractorError } from '../errors/error.ts';
 import type { FilterInput } from '../filter/read.ts';
 import type { Crop } from '../image/crop.ts';
 import type { Plan } from '../index/planner.ts';
+import type { ReplyTable } from '../store/replies.ts';
+import type { TaskTable } from '../store/tasks.ts';
 import type { FacetCount, FacetOptions } from './facet.ts';
 import type { PatchOptions, PatchResult } from './patch.ts';
 import type { ScrollOptions, ScrollPage } from './scroll.ts';
@@ -259,6 +262,12 @@ export interface Catalogue {
   aliases(): AliasInfo[];
   /** In order, all or none, durable. Throws `collection_not_found`, `alias_not_found` or `collection_exists`. */
   changeAliases(options: { actions: readonly AliasAction[] }): void;
+  /** The embedder of a model, started at the first call; the catalogue closes it. */
+  embedder(model: string): Promise<Embedder>;
+  /** The durable list of tasks, in the same file as the items; src/tasks runs them. */
+  readonly tasks: TaskTable;
+  /** Answers under idempotency keys; the server keeps them. */
+  readonly replies: ReplyTable;
   /** Small named facts that must survive a restart (e.g. "demo imported"). */
   getMeta(key: string): string | undefined;
   setMeta(key: string, value: string): void;

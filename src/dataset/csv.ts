@@ -26,17 +26,7 @@ export function readCsv(options: { text: string; tabs: boolean }): Table {
       cause,
     });
   }
-  const header = lines.shift()?.record.map((name) => name.trim());
-  if (header === undefined) {
-    throw new AttractorError('dataset_invalid', 'The file is empty: expected a header line');
-  }
-  const repeated = header.find((name, i) => name === '' || header.indexOf(name) !== i);
-  if (repeated !== undefined) {
-    throw new AttractorError(
-      'dataset_invalid',
-      `The header has a repeated or empty column name: "${repeated}"`,
-    );
-  }
+  const header = checkHeader(lines.shift()?.record);
   const records = lines.map(({ record, info }): TableRecord => {
     const cells = new Map<string, string>();
     header.forEach((name, i) => {
@@ -48,14 +38,30 @@ export function readCsv(options: { text: string; tabs: boolean }): Table {
   return { columns: header, records, problems, typed: false };
 }
 
+/** The names of the columns. Throws `dataset_invalid`. */
+export function checkHeader(record: readonly string[] | undefined): string[] {
+  const header = record?.map((name) => name.trim());
+  if (header === undefined) {
+    throw new AttractorError('dataset_invalid', 'The file is empty: expected a header line');
+  }
+  const repeated = header.find((name, i) => name === '' || header.indexOf(name) !== i);
+  if (repeated !== undefined) {
+    throw new AttractorError(
+      'dataset_invalid',
+      `The header has a repeated or empty column name: "${repeated}"`,
+    );
+  }
+  return header;
+}
+
 /** Spreadsheets of half of Europe write semicolons: believed only where the header has no comma. */
-function guessDelimiter(text: string): ',' | ';' {
+export function guessDelimiter(text: string): ',' | ';' {
   const end = text.search(/\r|\n/);
   const header = end < 0 ? text : text.slice(0, end);
   return !header.includes(',') && header.includes(';') ? ';' : ',';
 }
 
-function reasonOf(error: CsvError): string {
+export function reasonOf(error: CsvError): string {
   const { column, record } = error as { column?: unknown; record?: unknown };
   if (error.code.startsWith('CSV_RECORD_INCONSISTENT') && Array.isArray(record)) {
     return `expected as many cells as the header has, received ${record.length}`;

@@ -27,7 +27,7 @@ export interface ColumnNames {
   readonly tags?: string;
 }
 
-const GUESSES = {
+export const GUESSES = {
   label: ['label', 'group', 'product_id', 'class'],
   image: ['image', 'path', 'file', 'filename'],
   id: ['id', 'item_id'],
@@ -109,12 +109,12 @@ function text(cell: Cell | undefined): string | undefined {
   return typeof cell === 'number' || typeof cell === 'boolean' ? String(cell) : undefined;
 }
 
-function tagsOf(cell: Cell | undefined): string[] {
+export function tagsOf(cell: Cell | undefined): string[] {
   const parts = Array.isArray(cell) ? cell.map(String) : (text(cell) ?? '').split(/[|;]/);
   return [...new Set(parts.map((tag) => tag.trim()).filter((tag) => tag !== ''))];
 }
 
-type ColumnType = 'number' | 'boolean' | 'string';
+export type ColumnType = 'number' | 'boolean' | 'string';
 
 // No leading zeros: "00123" is an article number, not the number 123.
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
@@ -125,11 +125,21 @@ function typeOf(name: string, table: Table): ColumnType {
   for (const { cells } of table.records) {
     const cell = cells.get(name);
     if (typeof cell !== 'string') continue;
-    const own = cell === 'true' || cell === 'false' ? 'boolean' : isNumber(cell) ? 'number' : 'string';
-    if (own === 'string' || (type !== undefined && type !== own)) return 'string';
-    type = own;
+    type = joinedType(type, cell);
+    if (type === 'string') return type;
   }
   return type ?? 'string';
+}
+
+/** The type of a column that was `type` so far and has this cell too. */
+export function joinedType(type: ColumnType | undefined, cell: string): ColumnType {
+  const own = cell === 'true' || cell === 'false' ? 'boolean' : isNumber(cell) ? 'number' : 'string';
+  return type === undefined || type === own ? own : 'string';
+}
+
+/** A cell of a column of this type. */
+export function typed(type: ColumnType | undefined, cell: string): string | number | boolean {
+  return type === 'number' ? Number(cell) : type === 'boolean' ? cell === 'true' : cell;
 }
 
 function isNumber(cell: string): boolean {
@@ -149,8 +159,7 @@ function attributesOf(
     if (cell === undefined) continue;
     if (typeof cell === 'object')
       return `${name}: expected text, a number or a boolean, received ${show(cell)}`;
-    const type = types?.get(name);
-    attributes[name] = type === 'number' ? Number(cell) : type === 'boolean' ? cell === 'true' : cell;
+    attributes[name] = typeof cell === 'string' ? typed(types?.get(name), cell) : cell;
   }
   return attributes;
 }

@@ -63,7 +63,8 @@ export function modelInvalid(
   return new AttractorError('model_invalid', message, { field, expected, received, cause });
 }
 
-async function readManifest(directory: string): Promise<ModelManifest> {
+/** Throws `model_not_found` or `model_invalid`. */
+export async function readManifest(directory: string): Promise<ModelManifest> {
   const path = join(directory, 'manifest.json');
   let text: string;
   try {

@@ -55,4 +55,40 @@ export const MIGRATIONS: readonly string[] = [
     collection INTEGER NOT NULL REFERENCES collection (id) ON DELETE CASCADE
   ) STRICT;
   `,
+  `
+  -- AUTOINCREMENT: a uid names the files of its task.
+  CREATE TABLE task (
+    uid         INTEGER PRIMARY KEY AUTOINCREMENT,
+    type        TEXT NOT NULL,
+    collection  TEXT,
+    status      TEXT NOT NULL,
+    done        INTEGER NOT NULL DEFAULT 0,
+    total       INTEGER NOT NULL,
+    params      TEXT NOT NULL,
+    details     TEXT NOT NULL DEFAULT '{}',
+    error       TEXT,
+    enqueued_at INTEGER NOT NULL,
+    started_at  INTEGER,
+    finished_at INTEGER
+  ) STRICT;
+  CREATE INDEX task_status ON task (status, uid);
+
+  CREATE TABLE dead_letter (
+    task   INTEGER NOT NULL REFERENCES task (uid) ON DELETE CASCADE,
+    line   INTEGER NOT NULL,
+    id     TEXT NOT NULL,
+    code   TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (task, line)
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE reply (
+    key     TEXT PRIMARY KEY,
+    request TEXT NOT NULL,
+    reply   TEXT NOT NULL,
+    at      INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX reply_at ON reply (at);
+  `,
 ];

@@ -8,8 +8,10 @@ import { AttractorError } from '../errors/error.ts';
 import { AliasTable } from './aliases.ts';
 import { ItemTable } from './items.ts';
 import { type FolderLock, lockFolder } from './lock.ts';
+import { ReplyTable } from './replies.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 import { corrupt, guarded } from './sqlite-error.ts';
+import { TaskTable } from './tasks.ts';
 
 export interface CollectionRow {
   readonly id: number;
@@ -57,6 +59,8 @@ export function openStore(options: { directory: string }): Store {
 export class Store {
   readonly items: ItemTable;
   readonly aliases: AliasTable;
+  readonly tasks: TaskTable;
+  readonly replies: ReplyTable;
   readonly #db: Database.Database;
   readonly #path: string;
   readonly #lock: FolderLock;
@@ -72,6 +76,8 @@ export class Store {
     this.#lock = lock;
     this.items = new ItemTable(db, path);
     this.aliases = new AliasTable(db);
+    this.tasks = new TaskTable(db, path);
+    this.replies = new ReplyTable(db);
     this.#collections = db.prepare(`SELECT ${COLLECTION} FROM collection ORDER BY name`);
     this.#insertCollection = db.prepare(
       `INSERT INTO collection (name, model, fingerprint, dimension, metric)

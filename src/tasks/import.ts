@@ -4,7 +4,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Catalogue, Collection, ItemInput } from '../catalogue/types.ts';
 import type { DatasetRow } from '../dataset/row.ts';
-import { AttractorError, asAttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { upsertBatch } from './batch.ts';
 
 export interface ImportProgress {
   readonly done: number;
@@ -59,7 +60,9 @@ export async function importRows(options: ImportOptions): Promise<ImportReport> 
   const total = options.total ?? (Array.isArray(rows) ? rows.length : 0);
   let done = 0;
   for await (const batch of batches(rows, batchSize)) {
-    for (const [i, outcome] of (await importBatch(options, batch)).entries()) {
+    const inputs = await Promise.all(batch.map((row) => inputOf(row, options.mapGroup)));
+    const { collection, signal } = options;
+    for (const [i, outcome] of (await upsertBatch({ collection, inputs, signal })).entries()) {
       const { line, id } = batch[i]!;
       if (typeof outcome === 'string') count[outcome]++;
       else failed.push({ line, id, reason: outcome.message, error: outcome });
@@ -75,35 +78,6 @@ export async function openCollection(options: { catalogue: Catalogue; name: stri
   const { catalogue, name } = options;
   const known = catalogue.list().some((info) => info.name === name);
   return known ? catalogue.collection(name) : catalogue.createCollection({ name });
-}
-
-type Outcome = 'created' | 'updated' | 'unchanged' | AttractorError;
-
-async function importBatch(options: ImportOptions, batch: readonly DatasetRow[]): Promise<Outcome[]> {
-  const read = await Promise.all(batch.map((row) => inputOf(row, options.mapGroup)));
-  const inputs = read.filter((input): input is ItemInput => !(input instanceof AttractorError));
-  const outcomes = await upsert(options, inputs);
-  // Where an image took its embedder down, the images beside it failed with it: each gets one try of its own.
-  for (const [i, outcome] of outcomes.entries()) {
-    if (outcome instanceof AttractorError && outcome.retryable) {
-      outcomes[i] = (await upsert(options, [inputs[i]!]))[0]!;
-    }
-  }
-  let next = 0;
-  return read.map((input) => (input instanceof AttractorError ? input : outcomes[next++]!));
-}
-
-async function upsert(
-  { collection, signal }: ImportOptions,
-  items: readonly ItemInput[],
-): Promise<Outcome[]> {
-  if (signal?.aborted) throw new AttractorError('aborted', 'The import was aborted.');
-  const results = await collection.upsert({ items, priority: 'bulk', signal });
-  // What an abort cut short is no dead letter.
-  if (signal?.aborted) throw new AttractorError('aborted', 'The import was aborted.');
-  return results.map((result) =>
-    result.status === 'failed' ? asAttractorError(result.error) : result.status,
-  );
 }
 
 async function inputOf(

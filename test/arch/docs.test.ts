@@ -14,12 +14,17 @@ import { metricsRoutes } from '../../server/routes/metrics.ts';
 import { openApiRoutes } from '../../server/routes/openapi.ts';
 import { sampleRoutes } from '../../server/routes/samples.ts';
 import { aliasRoutes } from '../../server/routes/v1/aliases.ts';
+import { importRoutes } from '../../server/routes/v1/collections/import.ts';
 import { itemRoutes } from '../../server/routes/v1/collections/items.ts';
 import { queryRoutes } from '../../server/routes/v1/collections/query.ts';
 import { readingRoutes } from '../../server/routes/v1/collections/reading.ts';
 import { collectionRoutes } from '../../server/routes/v1/collections.ts';
+import { modelRoutes } from '../../server/routes/v1/models.ts';
+import { snapshotRoutes } from '../../server/routes/v1/snapshots.ts';
+import { taskRoutes } from '../../server/routes/v1/tasks.ts';
 import type { Catalogue } from '../../src/catalogue/types.ts';
 import { ERRORS } from '../../src/errors/table.ts';
+import type { Tasks } from '../../src/tasks/tasks.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
@@ -40,14 +45,19 @@ test('docs/errors.md has one section per code, in the order of the table, with i
 test('docs/api.md has every route, and no route that does not exist', async () => {
   const text = read('docs/api.md');
   const catalogue = {} as Catalogue;
-  const limits = { bodyBytes: 1024, imageBytes: 1024, imagePixels: 1, itemsPerCall: 1 };
+  const limits = { bodyBytes: 1024, imageBytes: 1024, imagePixels: 1, itemsPerCall: 1, importBytes: 1 };
+  const tasks = {} as Tasks;
   const routes = [
     ...healthRoutes({ ready: () => ({ ready: true }) }),
     ...collectionRoutes({ catalogue }),
     ...aliasRoutes({ catalogue }),
-    ...itemRoutes({ catalogue, limits, logger: pino({ level: 'silent' }) }),
+    ...itemRoutes({ catalogue, tasks, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
     ...readingRoutes({ catalogue }),
+    ...importRoutes({ catalogue, tasks, limits, once: async ({ work }) => work(() => {}) }),
+    ...taskRoutes({ runner: tasks.runner }),
+    ...snapshotRoutes({ tasks }),
+    ...modelRoutes({ catalogue, limits, models: '' }),
     ...metricsRoutes({ metrics: createMetrics({ process: false }) }),
     ...openApiRoutes({ routes: () => [] }),
     ...sampleRoutes({ demo: await readDemo({ folder: join(ROOT, 'examples/furniture') }) }),
@@ -76,7 +86,7 @@ test('docs/operations.md has every metric with its labels, in the order of the s
 
 test("docs/api.md has every route of Qdrant's that is served", () => {
   const text = read('docs/api.md');
-  const limits = { bodyBytes: 1024, imageBytes: 1024, imagePixels: 1, itemsPerCall: 1 };
+  const limits = { bodyBytes: 1024, imageBytes: 1024, imagePixels: 1, itemsPerCall: 1, importBytes: 1 };
   const routes = qdrantRoutes({ catalogue: {} as Catalogue, limits });
   expect(routes.length).toBeGreaterThan(20);
   const missing = routes

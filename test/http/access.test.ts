@@ -85,6 +85,15 @@ describe('with keys', () => {
     ['write', 'delete one', () => it.http.delete(`${SHOP}/items/none`)],
     ['write', 'upload', () => it.http.put(`${SHOP}/items/x`).send({})],
     ['admin', 'metrics', () => it.http.get('/metrics')],
+    ['search', 'aliases', () => it.http.get(`${SHOP}/aliases`)],
+    ['write', 'import', () => it.http.post(`${SHOP}/import`).type('text/csv').send('id\n')],
+    ['write', 'duplicates', () => it.http.post(`${SHOP}/duplicates`).send({})],
+    ['write', 'compact', () => it.http.post(`${SHOP}/compact`)],
+    ['admin', 'change aliases', () => it.http.post('/v1/collections/aliases').send({})],
+    ['admin', 'take a snapshot', () => it.http.post('/v1/snapshots?x=')],
+    ['admin', 'list snapshots', () => it.http.get('/v1/snapshots')],
+    ['admin', 'read a snapshot', () => it.http.get('/v1/snapshots/none')],
+    ['admin', 'delete a snapshot', () => it.http.delete('/v1/snapshots/none')],
     ['admin', 'make', () => it.http.put('/v1/collections/-').send({})],
     ['admin', 'drop', () => it.http.delete('/v1/collections/none')],
   ];
@@ -104,6 +113,42 @@ describe('with keys', () => {
     for (const scope of order) {
       expect(codeOf(await as(`${scope} of other`, send()))).toEqual([403, 'forbidden']);
     }
+  });
+
+  test('a key of some collections sees only their tasks and aliases', async () => {
+    const insert = (collection: string | null) =>
+      it.catalogue.tasks.insert({ type: 'compact', collection, total: 1, params: '{}', at: 0 }).uid;
+    const [theirs, mine, nobodys] = ['shop', 'other', null].map(insert);
+    it.catalogue.changeAliases({ actions: [{ create: { alias: 'live', collection: 'shop' } }] });
+    const get = async (path: string) => (await as('write of other', it.http.get(path))).body;
+    const { tasks, next } = (await get('/v1/tasks?limit=1')).result;
+    expect([tasks.map((one: { uid: number }) => one.uid), next]).toEqual([[mine], null]);
+    expect((await get('/v1/aliases')).result.aliases).toEqual([]);
+    expect((await get(`/v1/tasks/${mine}`)).result.uid).toBe(mine);
+    for (const uid of [theirs, nobodys]) {
+      const paths = [`/v1/tasks/${uid}`, `/v1/tasks/${uid}/dead-letters`];
+      for (const path of paths) expect((await get(path)).error.code).toBe('task_not_found');
+      for (const what of ['cancel', 'retry']) {
+        const { body } = await as('write of other', it.http.post(`/v1/tasks/${uid}/${what}`));
+        expect(body.error.code).toBe('task_not_found');
+      }
+      expect((await as('search', it.http.get(`/v1/tasks/${uid}`))).status).toBe(200);
+    }
+    for (const uid of [theirs, mine, nobodys]) await it.tasks.runner.cancel(uid!);
+  });
+
+  test("an idempotency key is its caller's own", async () => {
+    const send = (who: string, id: string) =>
+      as(
+        who,
+        it.http
+          .post(`${SHOP}/items/delete`)
+          .set('Idempotency-Key', 'same')
+          .send({ ids: [id] }),
+      );
+    expect((await send('write', 'none')).status).toBe(200);
+    expect((await send('write', 'nobody')).status).toBe(409);
+    expect((await send('admin', 'nobody')).status).toBe(200);
   });
 
   test('a key of some collections sees only these', async () => {

@@ -13,12 +13,14 @@ import type { Limits } from '../../server/config.ts';
 import { tracingObserver } from '../../server/http/tracing.ts';
 import { createMetrics } from '../../server/metrics/metrics.ts';
 import type { Readiness } from '../../server/routes/health.ts';
+import { rowReading } from '../../server/rows.ts';
 import { openCatalogue } from '../../src/catalogue/catalogue.ts';
 import { observers } from '../../src/catalogue/observer.ts';
 import type { Catalogue, Collection } from '../../src/catalogue/types.ts';
 import { readDataset } from '../../src/dataset/read.ts';
 import { createEmbedder } from '../../src/embed/pool.ts';
 import type { HnswOptions } from '../../src/index/hnsw.ts';
+import { openTasks, type Tasks } from '../../src/tasks/tasks.ts';
 import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
 import { contract } from './contract.ts';
 
@@ -28,12 +30,16 @@ export const LIMITS: Limits = {
   imageBytes: 64 * 1024,
   imagePixels: 1_000_000,
   itemsPerCall: 16,
+  importBytes: 1024 * 1024,
 };
 
 export interface TestShop {
   readonly app: Express;
   readonly http: ReturnType<typeof supertest>;
   readonly catalogue: Catalogue;
+  readonly tasks: Tasks;
+  /** The data folder. */
+  readonly data: string;
   readonly shop: Collection;
   /** Pictures by item id: `p0-0` to `p3-2`. */
   readonly images: ReadonlyMap<string, Buffer>;
@@ -87,12 +93,21 @@ export async function openShop(
     attributes: { name: `Product ${id}`, price: 12.5, new: true },
   }));
   await shop.upsert({ items });
+  const tasks = openTasks({
+    catalogue,
+    directory: join(folder, 'data'),
+    reading: rowReading({ limits: LIMITS, fetcher: options.urls?.fetcher }),
+    clock: Date.now,
+    logger,
+  });
   const readiness: { state: Readiness } = { state: { ready: true } };
   const served: AppOptions = {
     catalogue,
+    tasks,
     ready: () => readiness.state,
     logger,
     limits: LIMITS,
+    models: join(folder, 'models'),
     metrics,
     ...appOptions,
   };
@@ -108,12 +123,15 @@ export async function openShop(
     app,
     http: supertest(app),
     catalogue,
+    tasks,
+    data: join(folder, 'data'),
     shop,
     images,
     log,
     readiness,
     checked,
     async close() {
+      await tasks.close();
       expect(broken, 'answers that are not as /openapi.json says').toEqual([]);
       await catalogue.close();
       await rm(folder, { recursive: true, force: true });

@@ -35,6 +35,7 @@ test('an empty environment gives the defaults; data starts from the working fold
       imageBytes: 20 * 2 ** 20,
       imagePixels: 100e6,
       itemsPerCall: 256,
+      importBytes: 4 * 1024 ** 3,
     },
     edge: { callsPerMinute: 0, trustProxy: 0, corsOrigins: [], publicImages: false },
     adminKey: undefined,

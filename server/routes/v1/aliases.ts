@@ -14,7 +14,9 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       method: 'post',
       path: '/v1/collections/aliases',
       reads: 'json',
-      doc: { summary: 'Make, delete and rename aliases', body: changeAliases, result: z.literal(true) },
+      once: true,
+      scope: 'admin',
+      doc: { summary: 'Change aliases, all or none', body: changeAliases, result: z.literal(true) },
       handle({ fields }) {
         const actions = parse(changeAliases, fields).actions.map(toAction);
         try {
@@ -29,13 +31,17 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       method: 'get',
       path: '/v1/aliases',
       scope: 'search',
+      ownCollections: true,
       doc: { summary: 'All aliases', result: replies.aliases },
-      handle: () => ({ result: { aliases: catalogue.aliases().map(showAlias) } }),
+      handle({ mayUse }) {
+        const own = catalogue.aliases().filter(({ collection }) => mayUse(collection));
+        return { result: { aliases: own.map(showAlias) } };
+      },
     },
     {
       method: 'get',
       path: '/v1/collections/:collection/aliases',
-      doc: { summary: 'The aliases of a collection', result: replies.aliases },
+      doc: { summary: 'Aliases of a collection', result: replies.aliases },
       handle({ params }) {
         const { name } = catalogue.collection(params.collection!).info;
         const own = catalogue.aliases().filter(({ collection }) => collection === name);

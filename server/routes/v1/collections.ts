@@ -32,6 +32,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'put',
       path,
+      once: true,
       scope: 'admin',
       reads: 'json',
       doc: {
@@ -51,6 +52,7 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
     {
       method: 'delete',
       path,
+      once: true,
       doc: { summary: 'Delete a collection with all its items', result: z.literal(true) },
       scope: 'admin',
       handle({ params }) {

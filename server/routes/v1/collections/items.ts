@@ -2,6 +2,7 @@
 
 import type { Catalogue, UpsertResult } from '../../../../src/catalogue/types.ts';
 import type { Logger } from '../../../../src/errors/log.ts';
+import type { Tasks } from '../../../../src/tasks/tasks.ts';
 import { errorBody, withoutPrefix } from '../../../http/error-handler.ts';
 import type { ImageReading } from '../../../http/image.ts';
 import { fromJson, fromText } from '../../../http/options.ts';
@@ -9,26 +10,31 @@ import type { Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
 import {
   deleteItems,
+  deleteOptions,
   getItem,
   itemAddress,
   patchItem,
   patchItems,
   uploadItem,
   upsertItems,
+  waitOption,
 } from '../../../schemas/items.ts';
 import * as replies from '../../../schemas/replies.ts';
+import { task } from '../../../schemas/task-replies.ts';
 import { showItem } from '../shape.ts';
 import { upsertRead } from './upsert.ts';
+import { upsertLater } from './upsert-later.ts';
 
 export function itemRoutes(
   options: ImageReading & {
     catalogue: Catalogue;
+    tasks: Tasks;
     logger: Logger;
     /** Pictures without a key, for a shop's pages. */
     publicImages?: boolean;
   },
 ): Route[] {
-  const { catalogue, limits, logger } = options;
+  const { catalogue, tasks, limits, logger } = options;
   const items = '/v1/collections/:collection/items';
   const item = `${items}/:id`;
   const upsertBody = upsertItems(limits.itemsPerCall);
@@ -37,9 +43,19 @@ export function itemRoutes(
       method: 'put',
       path: items,
       reads: 'json',
-      doc: { summary: 'Add or replace items', body: upsertBody, result: replies.upsertResults },
-      async handle({ params, fields, signal, requestId }) {
+      query: true,
+      once: true,
+      doc: {
+        summary: 'Add or replace items',
+        query: waitOption,
+        body: upsertBody,
+        result: replies.upsertResults,
+        accepted: task,
+      },
+      async handle({ params, query, fields, signal, requestId, record }) {
         const collection = catalogue.collection(params.collection!);
+        const { wait } = parse(waitOption, fromText(query), 'query');
+        if (!wait) return upsertLater({ collection, tasks, body: upsertBody, fields, signal, record });
         const { items } = parse(upsertBody, fields);
         const results = await upsertRead({ collection, items, images: options, signal });
         // The answer is a 200: what failed on our side would otherwise be in no log.
@@ -55,9 +71,17 @@ export function itemRoutes(
       method: 'post',
       path: `${items}/delete`,
       reads: 'json',
-      doc: { summary: 'Delete items by id or by filter', body: deleteItems, result: replies.deleted },
-      async handle({ params, fields, signal }) {
+      query: true,
+      once: true,
+      doc: {
+        summary: 'Delete items by id or by filter',
+        query: deleteOptions,
+        body: deleteItems,
+        result: replies.deleted,
+      },
+      async handle({ params, query, fields, signal }) {
         const collection = catalogue.collection(params.collection!);
+        parse(deleteOptions, fromText(query), 'query');
         const { ids, filter } = parse(deleteItems, fields);
         if (ids) return { result: collection.delete({ ids }) };
         return { result: await collection.deleteByFilter({ filter: filter!, signal }) };
@@ -67,6 +91,7 @@ export function itemRoutes(
       method: 'post',
       path: `${items}/patch`,
       reads: 'json',
+      once: true,
       doc: {
         summary: 'Change attributes, tags and groups of items by id or by filter',
         body: patchItems,
@@ -81,6 +106,7 @@ export function itemRoutes(
       method: 'put',
       path: item,
       reads: 'upload',
+      once: true,
       doc: {
         summary: 'Add or replace an item by upload',
         params: itemAddress,
@@ -111,6 +137,7 @@ export function itemRoutes(
     {
       method: 'patch',
       path: item,
+      once: true,
       reads: 'json',
       doc: {
         summary: 'Change attributes, tags and group of an item',
@@ -131,6 +158,7 @@ export function itemRoutes(
     {
       method: 'delete',
       path: item,
+      once: true,
       doc: { summary: 'Delete an item', result: replies.deleted },
       handle({ params }) {
         const collection = catalogue.collection(params.collection!);

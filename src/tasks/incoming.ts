@@ -1,0 +1,71 @@
+// Bodies of imports on their way to disk: written whole before the first row is read, so that a client may send all of it
+// before it reads an answer, and what is missing at the end is seen before anything is written to a collection.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AttractorError } from '../errors/error.ts';
+import type { Body, BodyFormat } from './body.ts';
+
+const PARTIAL = '.part';
+
+export class Incoming {
+  readonly #directory: string;
+  #next = 0;
+
+  /** Removes what is of no use any more: bodies that never arrived whole, and those whose task `keeps` does not know. */
+  constructor(options: { directory: string; keeps: (uid: number) => boolean }) {
+    const { directory, keeps } = options;
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true });
+    for (const file of readdirSync(directory)) {
+      const uid = /^(\d+)\.rows$/.exec(file)?.[1];
+      if (file.endsWith(PARTIAL) || (uid && !keeps(Number(uid)))) rmSync(join(directory, file));
+    }
+  }
+
+  /** Throws `body_too_large`, `aborted` or `store_full`, and leaves nothing then. */
+  async receive(options: {
+    chunks: AsyncIterable<Uint8Array>;
+    format: BodyFormat;
+    maxBytes: number;
+    signal: AbortSignal;
+  }): Promise<Body> {
+    const { chunks, format, maxBytes, signal } = options;
+    const path = join(this.#directory, `${this.#next++}${PARTIAL}`);
+    const file = await open(path, 'w');
+    try {
+      const hash = createHash('sha256');
+      let bytes = 0;
+      for await (const chunk of chunks) {
+        if (signal.aborted) throw new AttractorError('aborted', 'The client went away while sending.');
+        bytes += chunk.length;
+        if (bytes > maxBytes) {
+          const expected = `at most ${maxBytes} bytes`;
+          const message = `body: expected ${expected}, received more`;
+          throw new AttractorError('body_too_large', message, { field: 'body', expected, received: 'more' });
+        }
+        hash.update(chunk);
+        await file.writeFile(chunk);
+      }
+      await file.sync();
+      return { path, format, bytes, sha256: hash.digest('hex') };
+    } catch (error) {
+      rmSync(path, { force: true });
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      throw new AttractorError('store_full', `${path}: the disk is full.`, { cause: error });
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Gives a body its last name. */
+  settle(body: Body, path: string): void {
+    renameSync(body.path, path);
+  }
+
+  discard(body: Body): void {
+    rmSync(body.path, { force: true });
+  }
+}

@@ -1,0 +1,52 @@
+// What a task is to those who ask about it, and to the runner that runs it.
+
+import type { Logger } from '../errors/log.ts';
+import type { TaskRow, TaskStatus, TaskTable } from '../store/tasks.ts';
+
+export const TASK_TYPES = ['import', 'duplicates', 'snapshot', 'compact'] as const;
+
+export type TaskType = (typeof TASK_TYPES)[number];
+
+export interface Task {
+  readonly uid: number;
+  readonly type: TaskType;
+  readonly collection: string | undefined;
+  readonly status: TaskStatus;
+  readonly progress: { readonly done: number; readonly total: number };
+  /** Milliseconds until it is done, from the pace so far; while it runs. */
+  readonly eta: number | undefined;
+  /** What came of it, so far; by type. */
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly error: { readonly code: string; readonly message: string } | undefined;
+  /** Milliseconds since 1970. */
+  readonly enqueuedAt: number;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+}
+
+/** What a kind of task is given to run one. */
+export interface TaskRun {
+  readonly row: TaskRow;
+  /** Fires when the task is canceled or the process stops. */
+  readonly signal: AbortSignal;
+  readonly table: TaskTable;
+  readonly logger: Logger;
+  /** Seen by those who ask, not durable. */
+  progress(progress: { done: number; total: number }): void;
+  /** Durable with whatever `also` writes, in one transaction. */
+  checkpoint(state: { done: number; total: number; details: object }, also?: () => void): void;
+}
+
+export interface TaskKind {
+  /** Returns the details. Started again after a crash or a retry, it goes on from `row.done`. */
+  run(run: TaskRun): Promise<object>;
+  /** Takes back what a run left that did not succeed. */
+  undo?(row: TaskRow): void;
+  /** What to do differently the next time; undefined where a finished task has nothing to be retried. */
+  retry?(row: TaskRow, table: TaskTable): { params: string; done: number; total: number } | undefined;
+}
+
+/** A task that reads nothing but the collection starts over. */
+export function startOver(row: TaskRow) {
+  return row.status === 'succeeded' ? undefined : { params: row.params, done: 0, total: row.total };
+}
