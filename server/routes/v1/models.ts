@@ -22,6 +22,7 @@ export function modelRoutes(
     {
       method: 'get',
       path: '/v1/models',
+      scope: 'search',
       ownCollections: true,
       doc: { summary: 'All models', result: replies.modelList },
       handle: async () => ({ result: { models: (await listModels({ folder })).map(showModel) } }),
@@ -29,6 +30,7 @@ export function modelRoutes(
     {
       method: 'get',
       path: '/v1/models/:name',
+      scope: 'search',
       ownCollections: true,
       doc: { summary: 'One model: contract, provenance, quality', result: replies.oneModel },
       async handle({ params }) {

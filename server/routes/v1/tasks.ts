@@ -23,6 +23,7 @@ export function taskRoutes({ runner }: { runner: TaskRunner }): Route[] {
       method: 'get',
       path: '/v1/tasks',
       query: true,
+      scope: 'search',
       ownCollections: true,
       doc: { summary: 'Tasks, newest first', query: listTasks, result: shown.taskList },
       handle({ query, mayUse }) {
@@ -42,6 +43,7 @@ export function taskRoutes({ runner }: { runner: TaskRunner }): Route[] {
     {
       method: 'get',
       path: task,
+      scope: 'search',
       ownCollections: true,
       doc: { summary: 'One task', result: shown.task },
       handle: (call) => ({ result: showTask(runner.get(find(call))) }),
@@ -49,6 +51,7 @@ export function taskRoutes({ runner }: { runner: TaskRunner }): Route[] {
     {
       method: 'post',
       path: `${task}/cancel`,
+      scope: 'write',
       ownCollections: true,
       doc: { summary: 'Cancel a task', result: shown.task },
       handle: async (call) => ({ result: showTask(await runner.cancel(find(call))) }),
@@ -56,6 +59,7 @@ export function taskRoutes({ runner }: { runner: TaskRunner }): Route[] {
     {
       method: 'post',
       path: `${task}/retry`,
+      scope: 'write',
       ownCollections: true,
       doc: { summary: 'Go on with a task, or with its dead letters', accepted: shown.task },
       handle: (call) => ({ result: showTask(runner.retry(find(call))), status: 202 }),
@@ -64,6 +68,7 @@ export function taskRoutes({ runner }: { runner: TaskRunner }): Route[] {
       method: 'get',
       path: `${task}/dead-letters`,
       query: true,
+      scope: 'search',
       ownCollections: true,
       doc: { summary: 'Rows of an import that failed', query: listDeadLetters, result: shown.deadLetters },
       handle(call) {
