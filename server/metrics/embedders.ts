@@ -1,29 +1,7 @@
 // What the embedders count of themselves, asked at each scrape.
 
 import { Counter, Gauge, type Registry } from 'prom-client';
-
-type ByPriority = Readonly<Record<'online' | 'bulk', number>>;
-
-/** Counters are since the start; times are in milliseconds. */
-export interface EmbedderStats {
-  /** Images that wait for a process now. */
-  readonly waiting: ByPriority;
-  /** Images that processes have now. */
-  readonly underWay: number;
-  /** Images that have a result. */
-  readonly images: ByPriority;
-  /** Batches by their size. */
-  readonly batches: ReadonlyMap<number, number>;
-  /** How long images waited, and processes worked, all together. */
-  readonly waited: ByPriority;
-  readonly worked: ByPriority;
-  /** Images that found the queue full; images whose caller left before they were handed out. */
-  readonly refused: ByPriority;
-  readonly dropped: ByPriority;
-  readonly processes: { readonly wanted: number; readonly live: number };
-  readonly recycled: number;
-  readonly crashed: number;
-}
+import type { EmbedderStats } from '../../src/embed/pool.ts';
 
 type Labels = Record<string, string | number>;
 

@@ -4,8 +4,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CatalogueObserver } from '../../src/catalogue/observer.ts';
 import type { Catalogue } from '../../src/catalogue/types.ts';
+import type { EmbedderStats } from '../../src/embed/pool.ts';
 import { collectionGauges } from './collections.ts';
-import { type EmbedderStats, embedderMetrics } from './embedders.ts';
+import { embedderMetrics } from './embedders.ts';
 
 /** Seconds: from a vector query to an upload that waits its turn. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -82,7 +82,7 @@ function graph(): Finding {
       : 'built with AVX2, which this CPU lacks: npm rebuild hnswlib-node';
     return { what, found, fine: able };
   }
-  const optional = able ? '; optional: npm run build:avx2 makes searches of large collections faster' : '';
+  const optional = able ? '; optional: npm run build:avx2 builds graphs of large collections faster' : '';
   return { what, found: `portable build${optional}`, fine: true };
 }
 
