@@ -40,7 +40,7 @@ export function embedderMetrics(options: {
       },
     });
   }
-  const byPriority = (values: ByPriority, scale = 1): [Labels, number][] => [
+  const byPriority = (values: EmbedderStats['waiting'], scale = 1): [Labels, number][] => [
     [{ priority: 'online' }, values.online * scale],
     [{ priority: 'bulk' }, values.bulk * scale],
   ];

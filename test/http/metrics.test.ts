@@ -163,6 +163,7 @@ describe('embedders', () => {
       processes: { wanted: 2, live: 1 },
       recycled: 14,
       crashed: 15,
+      pace: undefined,
     };
     metrics.watch({ catalogue: shop.catalogue, embedders: () => [['tiny', stats]] });
     // Twice: a scrape adds nothing to the counters.
