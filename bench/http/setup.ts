@@ -56,7 +56,7 @@ export async function prepare(
       })),
     });
   }
-  while (collection.info.indexed < collection.info.count) await sleep(200);
+  while (collection.info.status !== 'green') await sleep(200);
   await catalogue.close();
   return { queries, dimension };
 }
