@@ -70,7 +70,7 @@ export class GraphMemory {
     const room = Math.min(MOST_OPEN, nodes);
     this.#hitsAt = openAt + 8 * room;
     this.#memory = new WasmMemory({ wasm: WALK_WASM, mostBytes: MOST_WASM_BYTES });
-    this.#memory.reserve(this.#hitsAt + 8 * FIRST_WIDTH);
+    this.#memory.reserve(this.#hitsAt + 8 * FIRST_WIDTH, 0);
     const { kernel } = this.#memory;
     const lists = [4 + 8 * m, 4 + 4 * m];
     kernel.lay(
@@ -141,7 +141,8 @@ export class GraphMemory {
   }): number[] | undefined {
     const { k, entry, layers, width } = options;
     const memory = this.#memory;
-    memory.reserve(this.#hitsAt + 8 * width);
+    if (this.#hitsAt + 8 * width > MOST_WASM_BYTES) return undefined;
+    memory.reserve(this.#hitsAt + 8 * width, 0);
     const { f32, u32 } = memory;
     const query = quantisedQuery(options.vector, this.#codes);
     memory.i16.set(query.codes, this.#queryAt / 2);

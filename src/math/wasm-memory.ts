@@ -50,12 +50,12 @@ export class WasmMemory<Kernel> {
     return this.#memory.buffer.byteLength;
   }
 
-  /** At least `bytes`; a quarter more than there was, so that growing stays rare. */
-  reserve(bytes: number): void {
+  /** At least `bytes`; and `spare` more of what there was, so that growing stays rare. */
+  reserve(bytes: number, spare = 0.25): void {
     const pages = this.bytes / PAGE_BYTES;
     const missing = Math.ceil(bytes / PAGE_BYTES) - pages;
     if (missing <= 0) return;
-    this.#memory.grow(Math.min(this.#mostPages - pages, Math.max(missing, Math.ceil(pages / 4))));
+    this.#memory.grow(Math.min(this.#mostPages - pages, Math.max(missing, Math.ceil(spare * pages))));
     this.#view();
   }
 
