@@ -148,6 +148,10 @@ class StoredCatalogue implements Catalogue {
   }
 
   dropCollection(name: string): void {
+    if (this.#aliases.has(name)) {
+      const message = `"${name}" is an alias of "${this.#aliases.resolve(name)}": expected the name of a collection. An alias is deleted by itself.`;
+      throw new AttractorError('collection_not_found', message, { field: 'collection', received: name });
+    }
     const { row, maintained } = this.#get(name);
     this.#store.dropCollection(row.id);
     this.#opened.delete(name);
