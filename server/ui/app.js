@@ -52,8 +52,8 @@ function ask(path, options = {}) {
 async function api(path, options) {
   const response = await ask(path, options);
   const body = await response.json().catch(() => undefined);
-  if (response.status === 401) askForKey();
-  if (!response.ok) throw new ApiError(response.status, body?.error);
+  const wrong = response.status === 401 && askForKey();
+  if (!response.ok) throw Object.assign(new ApiError(response.status, body?.error), { wrong });
   return body;
 }
 
@@ -118,6 +118,11 @@ async function searchSample(sample, button) {
 
 function showPhoto(address, from) {
   const photo = $('photo');
+  // A file that is no picture: the server says what is wrong with it, a torn icon would say it worse.
+  photo.onerror = () => {
+    photo.hidden = true;
+    $('drop').classList.remove('has-photo');
+  };
   photo.src = address;
   photo.alt = 'The photo that was searched with';
   photo.hidden = false;
@@ -241,7 +246,9 @@ function showProblem(error) {
   if (error === undefined) return;
   const words =
     error instanceof ApiError
-      ? (KIND_WORDS[error.code] ?? error.message)
+      ? error.wrong
+        ? 'That API key is not known here. Please check it and give it again.'
+        : (KIND_WORDS[error.code] ?? error.message)
       : 'The server cannot be reached. Is it still running?';
   const details = [error.code, error.requestId && `request ${error.requestId}`].filter(Boolean).join(' · ');
   $('problem').replaceChildren(words, element('small', { textContent: details }));
@@ -309,10 +316,13 @@ async function followStart() {
 
 // ---- the key, where one is needed
 
+/** True where one was given that the server does not know. */
 function askForKey() {
+  const given = sessionStorage.getItem('api-key') !== null;
   sessionStorage.removeItem('api-key');
   $('key').hidden = false;
   $('key-text').focus();
+  return given;
 }
 
 $('key').addEventListener('submit', async (event) => {

@@ -188,7 +188,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the page', () => {
       await page.fill('#key-text', 'ak_wrong');
       await page.keyboard.press('Enter');
       await page.waitForSelector('#problem:not([hidden])');
-      expect(await page.textContent('#problem')).toMatch(/API key.*unauthorized/);
+      expect(await page.textContent('#problem')).toMatch(/API key is not known.*unauthorized/);
       await page.fill('#key-text', made.key);
       await page.keyboard.press('Enter');
       await expect.poll(() => page.textContent('#count')).toBe('927 photos');
