@@ -9,6 +9,7 @@ import type { Logger } from '../errors/log.ts';
 import { graphBytes } from '../index/build.ts';
 import type { HnswIndex, HnswOptions } from '../index/hnsw.ts';
 import {
+  hasIndex,
   type IndexIdentity,
   loadIndex,
   publishIndex,
@@ -140,6 +141,8 @@ export class MaintainedIndex {
   async #readGraph(): Promise<void> {
     const { store, collection, logger } = this.#options;
     const { shape, flat } = this.index;
+    // A collection that was too small so far, or a restored folder: nothing to complain of.
+    if (!hasIndex(this.#path)) return removeIndex(this.#path);
     try {
       const nextSlot = store.items.nextSlot(collection.id);
       const identity = this.#identity;

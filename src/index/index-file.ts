@@ -2,6 +2,7 @@
 // manifest, checksum and vectors all match. A bad file is `index_invalid`, and the caller rebuilds from the store.
 // Drawings of both files: docs/formats.md.
 
+import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -114,6 +115,9 @@ export async function loadIndex(options: {
   await checkVectors(content, through, flat);
   return { shape, content, through };
 }
+
+/** Whether there is one to be loaded, right or wrong. */
+export const hasIndex = (path: string): boolean => existsSync(manifestPath(path));
 
 /** Removes the files, the manifest first, so that no moment shows a manifest of something else. */
 export async function removeIndex(path: string): Promise<void> {

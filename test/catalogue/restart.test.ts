@@ -61,11 +61,6 @@ describe('the index of a collection', () => {
 
   test.each([
     ['deleted', () => rmSync(file), 'the index file is missing'],
-    [
-      'deleted with its manifest',
-      () => [file, `${file}.json`].map((f) => rmSync(f)),
-      'there is no index manifest',
-    ],
     ['truncated', () => truncateSync(file, 5000), 'bytes, found 5000'],
     [
       'flipped in one bit',
@@ -97,6 +92,18 @@ describe('the index of a collection', () => {
     expect(await answers(shop)).toEqual(before);
     await harness.reopen();
     expect(warnings().length).toBe(2);
+  });
+
+  test('is built without a complaint where there is no file, as in a restored folder', async () => {
+    const before = await answers(await filled(300));
+    await (await harness.reopen()).close();
+    // A graph without a manifest is none.
+    rmSync(`${file}.json`);
+    const shop = (await harness.open()).collection('shop');
+    expect(await answers(shop)).toEqual(before);
+    await green(shop);
+    expect(warnings()).toEqual([]);
+    expect([rows(), shop.info.indexed]).toEqual([300, 300]);
   });
 
   test('an old file is brought up to date with what was added, replaced and deleted since', async () => {
