@@ -98,32 +98,32 @@ export class MaintainedIndex {
 
   /** Builds the graph anew, without what was deleted. Throws why that failed. */
   async compact(): Promise<void> {
-    while (this.#work) await this.#work;
+    await this.#settled();
     this.#failures = 0;
     this.#wanted = this.index.size >= this.index.from;
     this.changed();
-    while (this.#work) await this.#work;
+    await this.#settled();
     if (this.#wanted) {
       this.#wanted = false;
       throw new AttractorError('index_invalid', 'The graph could not be built; the log has the reason.');
     }
   }
 
-  /** Resolves when nothing is due any more. */
-  async settled(): Promise<void> {
-    while (this.#work) await this.#work;
-  }
-
   /** Stops the work in the background. The file on disk is a whole graph, if an old one. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await this.settled();
+    await this.#settled();
   }
 
   /** Stops the work and removes the files. */
   async drop(): Promise<void> {
     await this.close();
     await removeIndex(this.#path);
+  }
+
+  /** Resolves when nothing is due any more. */
+  async #settled(): Promise<void> {
+    while (this.#work) await this.#work;
   }
 
   async #readItems(): Promise<void> {

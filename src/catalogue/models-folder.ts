@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { EmbedderOptions } from '../embed/options.ts';
 import { createEmbedder, type PooledEmbedder } from '../embed/pool.ts';
 import { AttractorError } from '../errors/error.ts';
+import { modelNotFound } from '../model/list.ts';
 import { loadModel } from '../model/load.ts';
 import type { CatalogueOptions } from './catalogue.ts';
 
@@ -22,13 +23,8 @@ export function modelsFolder(
     models: async (name) => {
       const { manifest, fingerprint } = await loadModel({ directory: join(folder, name), precision }).catch(
         (error: unknown) => {
-          if (!(error instanceof AttractorError) || error.code !== 'model_not_found') throw error;
-          // Callers know names, not where the folder is.
-          throw new AttractorError('model_not_found', `There is no model "${name}".`, {
-            field: 'model',
-            received: name,
-            cause: error,
-          });
+          const missing = error instanceof AttractorError && error.code === 'model_not_found';
+          throw missing ? modelNotFound(name, error) : error;
         },
       );
       return { name, fingerprint, dimension: manifest.dimension };

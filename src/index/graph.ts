@@ -99,11 +99,6 @@ export class Graph {
     return this.#tombstones;
   }
 
-  /** Of memory, beyond the vectors. */
-  get bytes(): number {
-    return (this.#content?.memory.bytes ?? 0) + this.#ownDead.length;
-  }
-
   /** Forgets a slot up to `through` that was live. */
   drop(slot: number): void {
     const twinOf = this.#nodeOfTwin.get(slot);

@@ -28,13 +28,18 @@ export async function listModels(options: { folder: string }): Promise<ListedMod
 /** Throws `model_not_found`, also for a name that is a path, or `model_invalid`. */
 export async function findModel(options: { folder: string; name: string }): Promise<ListedModel> {
   const { folder, name } = options;
-  if (!(await namesIn(folder)).includes(name)) {
-    throw new AttractorError('model_not_found', `There is no model "${name.slice(0, 64)}".`, {
-      field: 'model',
-      received: name.slice(0, 64),
-    });
-  }
+  if (!(await namesIn(folder)).includes(name)) throw modelNotFound(name);
   return { name, manifest: await readManifest(join(folder, name)) };
+}
+
+/** By its name: callers of the API are not told where the folder is. */
+export function modelNotFound(name: string, cause?: unknown): AttractorError {
+  const received = name.slice(0, 64);
+  return new AttractorError('model_not_found', `There is no model "${received}".`, {
+    field: 'model',
+    received,
+    cause,
+  });
 }
 
 async function namesIn(folder: string): Promise<string[]> {
