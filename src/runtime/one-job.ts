@@ -14,8 +14,8 @@ type Said<Result, Note> =
 const STDERR_TAIL = 2000;
 
 /**
- * Sends `job` to a new process of the `module` beside `url`, which answers by answerJob. Throws `aborted` once the process is gone,
- * what the child threw, and `internal` where it died.
+ * Sends `job` to a new process of the `module` beside `url`, which answers by answerJob. Throws `aborted`, once the process is gone;
+ * `code` where that is given; else what the child threw, and `internal` where it died.
  */
 export function runJob<Result, Note = never>(options: {
   /** Of the caller: `import.meta.url`. */
@@ -25,6 +25,7 @@ export function runJob<Result, Note = never>(options: {
   job: object;
   /** For messages: `the experiment`. */
   name: string;
+  code?: ErrorCode;
   signal?: AbortSignal;
   onNote?: (note: Note) => void;
 }): Promise<Result> {
@@ -46,9 +47,9 @@ export function runJob<Result, Note = never>(options: {
       if (signal?.aborted) reject(new AttractorError('aborted', `${name} was stopped`));
       else if (last && 'result' in last) resolve(last.result);
       else {
-        const { failed, code } = last && 'failed' in last ? last : { failed: how };
-        const known = code !== undefined && code in ERRORS ? (code as ErrorCode) : 'internal';
-        reject(new AttractorError(known, `${name}: ${failed}`, { cause }));
+        const { failed, code = 'internal' } = last && 'failed' in last ? last : { failed: how };
+        const known = code in ERRORS ? (code as ErrorCode) : 'internal';
+        reject(new AttractorError(options.code ?? known, `${name}: ${failed}`, { cause }));
       }
     };
     child.on('message', (said: Said<Result, Note>) => {
@@ -56,7 +57,7 @@ export function runJob<Result, Note = never>(options: {
       else last = said;
     });
     child.on('error', (error) => end(error.message));
-    child.on('exit', (code, killed) => end(killed ? `killed by ${killed}` : `exit code ${code}`));
+    child.on('close', (code, killed) => end(killed ? `killed by ${killed}` : `exit code ${code}`));
     child.send(job, () => {});
   });
 }
