@@ -115,7 +115,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     });
     const method = recipe.loss === 'auto' ? fit.winner : methodTitle(recipe.loss);
     const trained = fit.heads.find((head) => head.method === method)!;
-    const test = { heads: fit.heads, data: pickRows(data, split.held, inputs), inputs, matmul, signal };
+    const { held, sides } = split;
+    const test = { heads: fit.heads, data: pickRows(data, held, inputs), inputs, sides, matmul, signal };
     tuned =
       recipe.train === 'head'
         ? undefined
@@ -131,12 +132,13 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       if (grown === undefined) return [];
       const { labels } = test.data;
       const dimension = grown.tuned.head.outputs;
-      const embeddings = await grown.embed(split.held);
-      const { scores } = await scoreEmbeddings({ embeddings, labels, dimension, scores: matmul.scores });
+      const embeddings = await grown.embed(held);
+      const { scores } = await scoreEmbeddings({
+        ...{ embeddings, labels, dimension, sides, scores: matmul.scores },
+      });
       return [{ method: `${method}, ${recipe.train}`, dimension, scores }];
     };
-    const scores =
-      split.held.length > 0 ? [...(await evaluateHeads(test)), ...(await scoreTuned())] : undefined;
+    const scores = held.length > 0 ? [...(await evaluateHeads(test)), ...(await scoreTuned())] : undefined;
     const facts = factsOf({
       ...{ options, name, recipe, split, fit, trained, map, tuned, test: scores },
       prepared: { backbone, rows, data, classes, problems },

@@ -46,18 +46,11 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   const json = readJson(file);
   const out = flags.out ?? join('runs', basename(file, '.json'));
   const { shard, backbone, cache } = flags;
-  const cpu = () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
-  };
   const onCell = ({ key, at, of }: { key: string; at: number; of: number }) =>
     console.error(`\n${at} of ${of}: ${key}`);
   if (isCharges(json)) {
     const experiment = parseCharges(json);
-    const memory = () => process.memoryUsage.rss();
-    const cells = await watched('', (watch) =>
-      runCharges({ experiment, out, shard, cpu, memory, onCell, ...watch }),
-    );
+    const cells = await watched('', (watch) => runCharges({ experiment, out, shard, onCell, ...watch }));
     console.log(done(cells, out));
     return;
   }
@@ -70,6 +63,10 @@ async function run(file: string, flags: RunFlags): Promise<void> {
       });
     }
   }
+  const cpu = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  };
   const data = parsed.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
   const cells = await watched('', (watch) =>
     runExperiment({

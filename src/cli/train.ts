@@ -61,7 +61,7 @@ interface TrainFlags extends SharedFlags {
 
 async function runTrain(flags: TrainFlags): Promise<void> {
   const { train } = await import('../../training/train.ts');
-  const { auditLines, marginLines, tuneLines } = await import('../../training/report/card.ts');
+  const { auditLines, marginLines, testTitle, tuneLines } = await import('../../training/report/card.ts');
   const { alignedTable, scoreRows } = await import('../../training/report/scores.ts');
   const run = flags.run ?? join('runs', basename(flags.out));
   const report = await watched('--resume', (watch) =>
@@ -100,7 +100,8 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   }
   console.log('Validation classes, which chose method, settings and epoch:');
   console.log(alignedTable(scoreRows(facts.validation)));
-  if (facts.test) console.log(`\nTest classes, seen by nothing:\n${alignedTable(scoreRows(facts.test))}`);
+  if (facts.test)
+    console.log(`\n${testTitle(facts)}, seen by nothing:\n${alignedTable(scoreRows(facts.test))}`);
   console.log(`\n${[...marginLines(facts), ...tuneLines(facts)].join('\n')}`);
   const settings = Object.entries(facts.chosen).map(([name, value]) => `${name} ${value}`);
   console.log(`\n${facts.method}${settings.length > 0 ? ` with ${settings.join(', ')}` : ''}`);

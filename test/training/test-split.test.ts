@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { DatasetRow, Split } from '../../src/dataset/row.ts';
 import { testSplit } from '../../training/test-split.ts';
 
-const row = (label: string, split?: Split): DatasetRow => ({
+const row = (label: string, split?: Split, role?: DatasetRow['role']): DatasetRow => ({
   ...{ line: 1, id: label, label, image: '/x.png', tags: [], attributes: {} },
-  split,
+  ...{ split, role },
 });
 
 describe('what nothing is fitted on', () => {
@@ -36,5 +36,19 @@ describe('what nothing is fitted on', () => {
       /1 classes on both sides, such as "b"/,
     );
     expect(testSplit({ rows, fraction: 0, seed: 1 }).held).toEqual([]);
+  });
+
+  it('has the sides of a search where the data set names them, as places among what is held', () => {
+    const rows = [
+      ...[row('a', 'train'), row('b', 'test', 'gallery'), row('c', 'validation', 'query')],
+      ...[row('b', 'test', 'query'), row('d', 'test', 'both'), row('d', 'test')],
+    ];
+    const { held, sides } = testSplit({ rows, fraction: undefined, seed: 1 });
+    expect(held).toEqual([1, 3, 4, 5]);
+    expect(sides).toEqual({ queries: [1, 2, 3], gallery: [0, 2, 3] });
+    expect(() => testSplit({ rows: rows.slice(0, 2), fraction: undefined, seed: 1 })).toThrow(
+      /test classes have no queries/,
+    );
+    expect(testSplit({ rows, fraction: 0.5, seed: 1 }).sides).toBeUndefined();
   });
 });

@@ -3,7 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alignedTable } from '../report/scores.ts';
-import type { ChargesLine, Look } from './charges.ts';
+import type { ChargesLine } from './charges.ts';
+import type { Look } from './charges-cell.ts';
 import { type ChargesExperiment, parseCharges } from './charges-schema.ts';
 import { readLines } from './lines.ts';
 import { documentOf, quoted } from './page.ts';
@@ -33,7 +34,7 @@ function factsOf(experiment: ChargesExperiment): string {
   const { modes, samplesPerMode, dimension, modeSpread, sampleSpread, batch, steps, seeds, train } =
     experiment;
   const apart = Math.sqrt((2 * modeSpread ** 2) / (1 + modeSpread ** 2)).toFixed(2);
-  return `Synthetic: each class has ${modes} clusters of ${samplesPerMode} samples on the sphere in ${dimension} dimensions, clusters about ${apart} apart, samples ${sampleSpread} around them. ${train === 'head' ? 'A linear head, started from the identity, and the proxies learn' : 'Only the proxies learn'}: ${steps} steps of Adam on batches of ${batch.classes} classes x ${batch.samples} at a rate of ${experiment.learningRate}, times the multiplier of the loss for proxies. W2: exact Wasserstein-2 distance of the proxies of a class from its samples. Covered: clusters with a proxy nearer to their mean than half way to the next. In use: effective number of proxies that samples are nearest to. Means over classes, ± 95 % interval over seeds ${seeds.join(', ')}. CPU time of a step: median, one thread. MiB: largest growth of the process while the cell ran, so later rows may re-use what earlier ones took.`;
+  return `Synthetic: each class has ${modes} clusters of ${samplesPerMode} samples on the sphere in ${dimension} dimensions, clusters about ${apart} apart, samples ${sampleSpread} around them. ${train === 'head' ? 'A linear head, started from the identity, and the proxies learn' : 'Only the proxies learn'}: ${steps} steps of Adam on batches of ${batch.classes} classes x ${batch.samples} at a rate of ${experiment.learningRate}, times the multiplier of the loss for proxies. W2: exact Wasserstein-2 distance of the proxies of a class from its samples. Covered: clusters with a proxy nearer to their mean than half way to the next. In use: effective number of proxies that samples are nearest to. Means over classes, ± 95 % interval over seeds ${seeds.join(', ')}. CPU time of a step: median, one thread. MiB: what the process of a cell, which runs nothing else, grew by at its largest, from the made data on.`;
 }
 
 function tableOf(experiment: ChargesExperiment, lines: readonly ChargesLine[], count: number) {
@@ -81,7 +82,10 @@ function verdictOf(rows: readonly { variant: string; cells: readonly (Interval |
   const placed = rows.filter(({ cells }) => cells[0] !== undefined);
   if (placed.length === 0) return 'No variant has proxies.';
   const nearest = placed.reduce((a, b) => (b.cells[0]!.mean < a.cells[0]!.mean ? b : a));
-  return `Nearest to the data: ${nearest.variant}, W2 ${textOf(nearest.cells[0], 3)}.`;
+  const most = placed.reduce((a, b) => (b.cells[1]!.mean > a.cells[1]!.mean ? b : a));
+  const covered = (row: typeof most) => `${textOf(row.cells[1], 0)} % of the clusters`;
+  const other = most === nearest ? '' : ` Most covered: ${most.variant}, ${covered(most)}.`;
+  return `Nearest to the data: ${nearest.variant}, W2 ${textOf(nearest.cells[0], 3)}, covering ${covered(nearest)}.${other}`;
 }
 
 async function plots(lines: readonly ChargesLine[], counts: readonly number[]): Promise<string[]> {

@@ -25,7 +25,7 @@ const schema = z.strictObject({
     .strictObject({ classes: z.int().min(1), samples: z.int().min(1) })
     .default({ classes: 25, samples: 4 }),
   steps: z.int().min(1).default(400),
-  /** Steps between two looks. */
+  /** Steps between two looks; as many as there are: one look, at the end. */
   every: z.int().min(1).default(50),
   learningRate: z.number().positive().default(1e-4),
 });

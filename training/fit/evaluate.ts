@@ -1,23 +1,25 @@
 // The table that every run ends in: the frozen features and each fitted head on the same rows, side by side.
 
+import type { QueryGallery } from '../../src/dataset/published-split.ts';
 import { embed } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import { type MethodScores, scoreEmbeddings } from '../report/scores.ts';
 import type { FittedHead } from './fit.ts';
 import type { Labelled } from './space.ts';
 
-/** `data` are rows of classes that no head was fitted on. */
+/** `data` are rows of classes that no head was fitted on; `sides` as for scoreEmbeddings. */
 export async function evaluateHeads(options: {
   heads: readonly Pick<FittedHead, 'method' | 'map'>[];
   data: Labelled;
   inputs: number;
+  sides?: QueryGallery;
   matmul: Matmul;
   signal?: AbortSignal;
 }): Promise<MethodScores[]> {
-  const { heads, data, inputs, matmul, signal } = options;
+  const { heads, data, inputs, sides, matmul, signal } = options;
   const { features, labels } = data;
   const score = async (embeddings: Float32Array, dimension: number) =>
-    (await scoreEmbeddings({ embeddings, labels, dimension, scores: matmul.scores, signal })).scores;
+    (await scoreEmbeddings({ embeddings, labels, dimension, sides, scores: matmul.scores, signal })).scores;
   const results: MethodScores[] = [
     { method: 'frozen', dimension: inputs, scores: await score(features, inputs) },
   ];

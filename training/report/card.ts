@@ -21,6 +21,8 @@ export interface RunFacts {
   readonly testClasses: number;
   /** The data set said itself which classes test. */
   readonly ownSplit: boolean;
+  /** Images that queries of the test classes are searched in, where the data set says which are which. */
+  readonly gallery?: number;
   /** Of each image, that heads were trained on. */
   readonly views: number;
   /** The method that was exported, as tables name it, and what the validation classes chose for it. */
@@ -81,7 +83,8 @@ export function quality(facts: RunFacts): ModelManifest['quality'] {
   const kind = facts.test
     ? 'test classes, seen by nothing'
     : 'validation classes, which chose method, settings and epoch';
-  const on = `${scores.queries} images of ${kind}; each against all others`;
+  const against = facts.test && facts.gallery ? `a gallery of ${facts.gallery}` : 'all others';
+  const on = `${scores.queries} images of ${kind}; each against ${against}`;
   return {
     recallAt1: { value: round(scores.recallAt1.value), on },
     mapAtR: { value: round(scores.mapAtR.value), on },
@@ -125,10 +128,12 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     '',
     '## Quality',
     '',
-    'In per cent; each image searched among all the others of its side, itself left out, ties by expectation. `frozen` is the',
-    'backbone alone; PCA, LDA and within-class whitening are closed forms fitted on the same images.',
+    'In per cent; each image searched among all the others of its side, or in the gallery where one is named, itself left out, ties by',
+    'expectation. `frozen` is the backbone alone; PCA, LDA and within-class whitening are closed forms fitted on the same images.',
     '',
-    ...(test ? [`Test classes (${counts(test)}), scored once:`, '', markdownTable(scoreRows(test)), ''] : []),
+    ...(test
+      ? [`${testTitle(facts)} (${counts(test)}), scored once:`, '', markdownTable(scoreRows(test)), '']
+      : []),
     `Validation classes (${counts(facts.validation)}), before the refit; choices were made on them, so they flatter:`,
     '',
     markdownTable(scoreRows(facts.validation)),
@@ -138,6 +143,10 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
   ];
   return lines.join('\n');
 }
+
+/** `Test classes`, and what their queries are searched in where that is not all of them. */
+export const testTitle = ({ gallery }: Pick<RunFacts, 'gallery'>) =>
+  gallery ? `Test classes, queries searched in a gallery of ${gallery} images` : 'Test classes';
 
 /** What the race says, in sentences: for the card and the command line. */
 export function marginLines({ winner, margins, method }: Pick<RunFacts, 'winner' | 'margins' | 'method'>) {

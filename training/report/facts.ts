@@ -41,7 +41,12 @@ export function factsOf(run: {
     images: rows.length,
     classes,
     backbone: { name: backbone.name, fingerprint: backbone.fingerprint },
-    ...{ testClasses: options.testClasses ?? 0, ownSplit: split.own, views: options.views ?? 1 },
+    ...{
+      testClasses: options.testClasses ?? 0,
+      ownSplit: split.own,
+      gallery: split.sides?.gallery.length,
+      views: options.views ?? 1,
+    },
     method: trained.method,
     dimension: map.outputs,
     chosen: trained.chosen,

@@ -1,5 +1,7 @@
 // How a method is judged, and the table in which methods stand side by side. Used by the command line and the model card.
 
+import type { QueryGallery } from '../../src/dataset/published-split.ts';
+import { gatherRows } from '../../src/math/gather.ts';
 import { evaluateRetrieval, type Measure } from '../../src/metrics/retrieval.ts';
 import type { ScoreBlock } from '../../src/metrics/scores.ts';
 
@@ -25,17 +27,28 @@ export interface MethodScores {
   readonly scores: Scores;
 }
 
-/** Every row against all the others. `embeddings` is [labels.length, dimension], unit rows. */
+/**
+ * Every row against all the others, or, with `sides`, the queries against the gallery; a row never meets itself. `embeddings` is
+ * [labels.length, dimension], unit rows.
+ */
 export async function scoreEmbeddings(options: {
   embeddings: Float32Array;
   labels: readonly string[];
   dimension: number;
+  sides?: QueryGallery;
   scores: ScoreBlock;
   signal?: AbortSignal;
 }): Promise<Judged> {
-  const { embeddings, labels, dimension, scores, signal } = options;
-  const queries = { vectors: embeddings, labels };
-  const report = await evaluateRetrieval({ dimension, queries, ks: [1], scores, signal });
+  const { embeddings, labels, dimension, sides, scores, signal } = options;
+  const side = (rows: readonly number[]) => ({
+    vectors: gatherRows(embeddings, rows, dimension),
+    labels: rows.map((row) => labels[row]!),
+    ids: rows.map(String),
+  });
+  const sets = sides
+    ? { queries: side(sides.queries), gallery: side(sides.gallery) }
+    : { queries: { vectors: embeddings, labels } };
+  const report = await evaluateRetrieval({ dimension, ...sets, ks: [1], scores, signal });
   const { rPrecision, mapAtR, lone } = report;
   return {
     scores: { recallAt1: report.recall.get(1)!, rPrecision, mapAtR, queries: report.queries, lone },
