@@ -6,6 +6,7 @@ import type { Filter, Scalar, Value } from '../filter/filter.ts';
 import { HnswIndex, type HnswOptions } from '../index/hnsw.ts';
 import type { ItemTable } from '../store/items.ts';
 import { ItemCache } from './item-cache.ts';
+import { Recent } from './recent.ts';
 
 /** As the store has it: tags and attributes are JSON text. */
 export interface IndexedItem {
@@ -24,7 +25,7 @@ export class IndexedItems {
   readonly #items: ItemTable;
   readonly #collection: number;
   readonly #columns = new Columns();
-  readonly #selections = new Map<string, Selection>();
+  readonly #selections = new Recent<string, Selection>(KEPT);
 
   constructor(options: { dimension: number; hnsw?: HnswOptions; items: ItemTable; collection: number }) {
     const { dimension, hnsw, items, collection } = options;
@@ -91,9 +92,10 @@ export class IndexedItems {
   /** The rows that pass, good until the next change. `text` is the filter as it was given. */
   select(options: { filter: Filter; text: string }): Selection {
     const { filter, text } = options;
+    const kept = this.#selections.get(text);
+    if (kept) return kept;
     const [items, collection] = [this.#items, this.#collection];
     const { flat } = this.index;
-    const kept = this.#selections.get(text);
     const rowsOf = function* (kind: 'id' | 'group', values: ReadonlySet<string>) {
       for (const value of values) {
         const slots =
@@ -101,10 +103,8 @@ export class IndexedItems {
         for (const slot of slots === undefined ? [] : [slots].flat()) yield flat.rowOf(slot);
       }
     };
-    const selection = kept ?? this.#columns.select({ filter, live: flat.live, size: flat.size, rowsOf });
-    this.#selections.delete(text);
+    const selection = this.#columns.select({ filter, live: flat.live, size: flat.size, rowsOf });
     this.#selections.set(text, selection);
-    if (this.#selections.size > KEPT) this.#selections.delete(this.#selections.keys().next().value!);
     return selection;
   }
 }

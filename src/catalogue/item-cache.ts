@@ -2,6 +2,7 @@
 // hit did. Every change of an item must be told.
 
 import type { ItemRow, ItemTable } from '../store/items.ts';
+import { Recent } from './recent.ts';
 
 /** A row with its JSON read. */
 export interface KnownItem extends Omit<ItemRow, 'tags' | 'attributes'> {
@@ -19,8 +20,7 @@ const MOST = 20_000;
 export class ItemCache {
   readonly #items: ItemTable;
   readonly #collection: number;
-  /** In the order of their last use. */
-  readonly #known = new Map<number, KnownItem>();
+  readonly #known = new Recent<number, KnownItem>(MOST);
 
   constructor(options: { items: ItemTable; collection: number }) {
     this.#items = options.items;
@@ -29,22 +29,13 @@ export class ItemCache {
 
   /** In the order of `slots`; undefined for those that the store does not have. */
   at(slots: readonly number[]): (KnownItem | undefined)[] {
-    const missing = slots.filter((slot) => !this.#known.has(slot));
-    if (missing.length > 0) {
-      for (const row of this.#items.bySlots(this.#collection, missing)) {
-        this.#known.set(row.slot, knownItem(row));
-      }
-    }
-    const found = slots.map((slot) => {
-      const item = this.#known.get(slot);
-      if (item && this.#known.delete(slot)) this.#known.set(slot, item);
-      return item;
-    });
-    for (const slot of this.#known.keys()) {
-      if (this.#known.size <= MOST) break;
-      this.#known.delete(slot);
-    }
-    return found;
+    const found = slots.map((slot) => this.#known.get(slot));
+    const missing = slots.filter((_, i) => !found[i]);
+    if (missing.length === 0) return found;
+    const rows = this.#items.bySlots(this.#collection, missing);
+    const read = new Map(rows.map((row) => [row.slot, knownItem(row)]));
+    for (const [slot, item] of read) this.#known.set(slot, item);
+    return found.map((item, i) => item ?? read.get(slots[i]!));
   }
 
   forget(slot: number): void {

@@ -1,6 +1,8 @@
 // One small integer per row, 0 where nothing was set: a flat array, or a map while few rows have one (a catalogue may have
 // thousands of attributes that a handful of items use).
 
+import { wordsIn } from './mask.ts';
+
 /** A map's entry takes some ten times the four bytes of a row. */
 const SPARSE_SHARE = 16;
 const SPARSE_MOST = 64;
@@ -84,7 +86,17 @@ export class Codes {
 // The loops that a filter's time goes into: functions of their own, as the compiler likes them.
 
 function lookUpAll(mask: Uint8Array, codes: Uint32Array, table: Uint8Array, rows: number): void {
-  for (let row = 0; row < rows; row++) mask[row]! &= table[codes[row]!]!;
+  // Four at a time take half as long.
+  const words = wordsIn(mask.subarray(0, rows)).words;
+  for (let i = 0; i < words.length; i++) {
+    const row = 4 * i;
+    words[i]! &=
+      table[codes[row]!]! |
+      (table[codes[row + 1]!]! << 8) |
+      (table[codes[row + 2]!]! << 16) |
+      (table[codes[row + 3]!]! << 24);
+  }
+  for (let row = 4 * words.length; row < rows; row++) mask[row]! &= table[codes[row]!]!;
 }
 
 function lookUpSome(mask: Uint8Array, codes: Uint32Array, table: Uint8Array, rows: number): void {

@@ -3,6 +3,7 @@
 
 import { Column } from './column.ts';
 import { type Filter, passes, type Scalar, type Value } from './filter.ts';
+import { countOnes, include } from './mask.ts';
 
 export interface Metadata {
   readonly tags: readonly string[];
@@ -67,7 +68,7 @@ export class Columns {
   /** Row r becomes the number of 1s in `live` before r, where it has a 1; rows without one were cleared. */
   squeeze(live: Uint8Array): void {
     for (const column of [this.#tags, ...this.#attributes.values()]) column.squeeze(live, this.#rows);
-    this.#rows = countOnes(live.subarray(0, this.#rows));
+    this.#rows = countOnes(live.slice(0, this.#rows));
   }
 
   /** The value of `tags` or of an attribute in a row. */
@@ -109,7 +110,7 @@ export class Columns {
     if (filter.kind === 'test') {
       const column = this.#column(filter.key);
       if (!column) return passes(filter.test, undefined) === keep ? ALL : NONE;
-      const { table, rows } = column.table(filter.test, keep);
+      const { table, rows } = column.passing(filter.test, keep);
       const kept = rows + (table[0] === 1 ? size - column.used : 0);
       return { kind: 'column', column, table, share: size === 0 ? 0 : kept / size };
     }
@@ -117,12 +118,6 @@ export class Columns {
     const share = size === 0 ? 0 : rows.length / size;
     return { kind: 'rows', rows, keep, share: keep ? share : 1 - share };
   }
-}
-
-function countOnes(mask: Uint8Array): number {
-  let count = 0;
-  for (let row = 0; row < mask.length; row++) count += mask[row]!;
-  return count;
 }
 
 /** Share of rows below which it is faster to look whether a row is still wanted before it is looked up. */
@@ -139,7 +134,7 @@ function narrow(bound: Bound, mask: Uint8Array, few = false): void {
       for (const one of bound.of) {
         const kept = mask.slice();
         narrow(one, kept, few);
-        for (let row = 0; row < any.length; row++) any[row]! |= kept[row]!;
+        include(any, kept);
       }
       mask.set(any);
       return;

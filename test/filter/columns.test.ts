@@ -93,6 +93,7 @@ describe('Columns', () => {
       tags: [`t${n % 500}`, `u${n % 3}`],
       attributes: {
         sku: `s${n}`,
+        name: `Chair ${n % 100} of model ${n}`,
         price: n / 4,
         ...(n % 200 === 0 ? { rare: n } : {}),
         ...(n > 2500 ? { late: n % 2 === 0 } : {}),
@@ -110,6 +111,16 @@ describe('Columns', () => {
       { must: { is_empty: { key: 'late' } } },
       { must: { key: 'own1234', match: { value: true } } },
       { must: { key: 'sku', match: { text: 'S1234' } } },
+      { must: { key: 'sku', match: { except: ['s7', 's5000'] } } },
+      { must: { key: 'sku', range: { gte: 's1', lt: 's25' } } },
+      { must: { key: 'sku', range: { gt: 's2500' } } },
+      { must_not: { key: 'sku', range: { lte: 's1999' } } },
+      { must: { key: 'sku', range: { gt: 's9', lt: 's1' } } },
+      { must: { key: 'name', match: { text: 'model, Chair 17' } } },
+      { must: { key: 'name', match: { text: 'chair nothing' } } },
+      { must: { key: 'tags', range: { gte: 't4', lt: 't41' } } },
+      { must: { key: 'tags', match: { text: 'U2' } } },
+      { must: { key: 'tags', match: { except: ['t7', 'u1'] } } },
     ];
     const check = () => {
       for (const filter of filters) {

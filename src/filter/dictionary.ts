@@ -1,0 +1,171 @@
+// The distinct values of one attribute, or the distinct lists of tags: a code for each, how many rows have it, and which of them
+// pass a test. The rows are column.ts's.
+
+import { passes, type Range, type Scalar, type Test, type Value } from './filter.ts';
+import { flip } from './mask.ts';
+import { SortedTexts } from './sorted-texts.ts';
+import { Words } from './words.ts';
+
+/** Dictionaries below this size are not worth rebuilding. */
+const SMALL = 64;
+
+/** One byte per code: 1 where its value passes. And how many rows with a value that is. */
+export interface Passing {
+  readonly table: Uint8Array;
+  readonly rows: number;
+}
+
+export class Dictionary {
+  /** By code. Code 0 stands for no value. */
+  readonly #values: (Value | undefined)[] = [undefined];
+  /** Rows with each code; not kept for code 0. */
+  #uses = new Uint32Array(SMALL);
+  /** By code: the value where it is a number, else NaN, for ranges. */
+  #numbers = new Float64Array(SMALL).fill(Number.NaN);
+  /** Of scalars the value, of lists their JSON text. */
+  readonly #codeOf = new Map<Scalar, number>();
+  /** Of lists: the codes of those that have an element. */
+  readonly #codesWith = new Map<Scalar, number[]>();
+  readonly #texts = new SortedTexts();
+  readonly #words = new Words();
+  #used = 0;
+  /** Codes that no row has any more. */
+  #unused = 0;
+
+  /** Codes there are, 0 among them. */
+  get size(): number {
+    return this.#values.length;
+  }
+
+  /** Rows that have a value. */
+  get used(): number {
+    return this.#used;
+  }
+
+  value(code: number): Value | undefined {
+    return this.#values[code];
+  }
+
+  /** The code of a value, a new one where it has none yet. */
+  code(value: Value): number {
+    const key = typeof value === 'object' ? JSON.stringify(value) : value;
+    const known = this.#codeOf.get(key);
+    if (known !== undefined) return known;
+    const code = this.#values.length;
+    this.#codeOf.set(key, code);
+    this.#values.push(value);
+    this.#unused++;
+    if (code === this.#numbers.length) {
+      const numbers = new Float64Array(2 * code).fill(Number.NaN);
+      const uses = new Uint32Array(2 * code);
+      numbers.set(this.#numbers);
+      uses.set(this.#uses);
+      this.#numbers = numbers;
+      this.#uses = uses;
+    }
+    if (typeof value === 'number') this.#numbers[code] = value;
+    if (typeof value === 'object') {
+      for (const element of new Set(value)) {
+        const codes = this.#codesWith.get(element);
+        if (codes) codes.push(code);
+        else this.#codesWith.set(element, [code]);
+      }
+    }
+    return code;
+  }
+
+  /** A row that had `old` has `code` now. */
+  moved(old: number, code: number): void {
+    if (code !== 0 && this.#uses[code]!++ === 0) this.#unused--;
+    if (old !== 0 && --this.#uses[old]! === 0) this.#unused++;
+    this.#used += (code === 0 ? 0 : 1) - (old === 0 ? 0 : 1);
+  }
+
+  /** Most values are of no row: time for `rebuilt`. */
+  get wasteful(): boolean {
+    return this.#unused > SMALL && 2 * this.#unused > this.#values.length;
+  }
+
+  /** One without the values that no row has; every code becomes `to[code]`. */
+  rebuilt(): { dictionary: Dictionary; to: Uint32Array } {
+    const dictionary = new Dictionary();
+    const to = new Uint32Array(this.#values.length);
+    for (let code = 1; code < to.length; code++) {
+      if (this.#uses[code] === 0) continue;
+      to[code] = dictionary.code(this.#values[code]!);
+      dictionary.#uses[to[code]!] = this.#uses[code]!;
+    }
+    dictionary.#unused = 0;
+    dictionary.#used = this.#used;
+    return { dictionary, to };
+  }
+
+  /** What passes, or does not, as `keep` says. */
+  passing(test: Test, keep: boolean): Passing {
+    const passing = this.#passing(test);
+    if (keep) return passing;
+    flip(passing.table);
+    return { table: passing.table, rows: this.#used - passing.rows };
+  }
+
+  #passing(test: Test): Passing {
+    const table = new Uint8Array(this.#values.length);
+    let rows = 0;
+    const mark = (code: number) => {
+      rows += (1 - table[code]!) * this.#uses[code]!;
+      table[code] = 1;
+    };
+    if (test.op === 'empty') {
+      table[0] = 1;
+    } else if (typeof this.#values[1] === 'object') {
+      // Every test but the one above is passed by a list that has an element which passes it.
+      const elements = test.op === 'in' ? test.values : this.#codesWith.keys();
+      for (const element of elements) {
+        if (passes(test, element)) this.#codesWith.get(element)?.forEach(mark);
+      }
+    } else if (test.op === 'in') {
+      for (const value of test.values) {
+        const code = this.#codeOf.get(value);
+        if (code !== undefined) mark(code);
+      }
+    } else if (test.op === 'outside') {
+      const inside = this.#passing({ op: 'in', values: test.values });
+      flip(inside.table);
+      inside.table[0] = 0;
+      return { table: inside.table, rows: this.#used - inside.rows };
+    } else if (test.op === 'text') {
+      for (const code of this.#words.having(test.words, this.#values)) mark(code);
+    } else if (typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) === 'number') {
+      rows = markRange(this.#numbers, test, table, this.#uses);
+    } else {
+      this.#texts.within(test, this.#values, mark);
+    }
+    return { table, rows };
+  }
+}
+
+/** Returns the rows that have a number in the range. */
+function markRange(numbers: Float64Array, range: Range, table: Uint8Array, uses: Uint32Array): number {
+  const { gt = -Infinity, gte = gt, lt = Infinity, lte = lt } = range as Record<keyof Range, number>;
+  // Attributes are finite, so an infinite bound is none.
+  const low = Math.max(gte, nextUp(gt));
+  const high = Math.min(lte, -nextUp(-lt));
+  let rows = 0;
+  // Without branches: values come in any order, and a processor would guess wrong at every other. NaN is in no range.
+  for (let code = 1; code < table.length; code++) {
+    const value = numbers[code]!;
+    const inside = Number(value >= low) & Number(value <= high);
+    table[code] = inside;
+    rows = (rows + (-inside & uses[code]!)) | 0;
+  }
+  return rows;
+}
+
+/** The next number above; infinite ones stay. */
+function nextUp(value: number): number {
+  if (value === 0) return Number.MIN_VALUE;
+  if (!Number.isFinite(value)) return value;
+  const bits = new BigInt64Array(Float64Array.of(value).buffer);
+  bits[0]! += value > 0 ? 1n : -1n;
+  return new Float64Array(bits.buffer)[0]!;
+}
