@@ -15,6 +15,7 @@ import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
 import { drainable } from './drain.ts';
 import type { WithoutKeys } from './http/access.ts';
+import { endSlowBodies } from './http/slow-body.ts';
 import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -118,12 +119,12 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     const server = createServer(
       {
         headersTimeout: config.timeouts.headers,
-        requestTimeout: config.timeouts.request,
         connectionsCheckingInterval: Math.min(5_000, config.timeouts.headers),
         keepAliveTimeout: 5_000,
       },
       app,
     );
+    endSlowBodies(server, { ms: config.timeouts.request });
     const drain = drainable(server);
     const port = await listen(server, config);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;

@@ -76,6 +76,23 @@ export function idempotent(routes: readonly Route[], once: Once): Route[] {
   });
 }
 
+/**
+ * The answer of a write that tells in its last transaction what it will return: kept there under the call's key. Where `show`
+ * throws, nothing is written.
+ */
+export async function answered<Result>(
+  record: Call['record'],
+  show: (result: Result) => JsonReply,
+  write: (onWritten: (result: Result) => void) => unknown,
+): Promise<JsonReply> {
+  let reply: JsonReply | undefined;
+  await write((result) => {
+    reply = show(result);
+    record?.(reply);
+  });
+  return reply!;
+}
+
 function reused(): AttractorError {
   return refused('idempotency_conflict', 'the same call under the same key', 'another call');
 }

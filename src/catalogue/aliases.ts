@@ -3,7 +3,7 @@
 
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import type { Store } from '../store/store.ts';
-import type { AliasAction, AliasInfo } from './types.ts';
+import type { AliasAction, AliasInfo, Writing } from './types.ts';
 import { checkCollectionName } from './validate.ts';
 
 /** More than any deployment switches at once. */
@@ -38,7 +38,7 @@ export class Aliases {
   }
 
   /** One after the other, in one transaction: readers see all of it or nothing. */
-  change(actions: readonly AliasAction[]): void {
+  change({ actions, onWritten }: { actions: readonly AliasAction[] } & Writing<void>): void {
     if (!Array.isArray(actions) || actions.length > MOST_ACTIONS) {
       throw invalid('actions', `an array of at most ${MOST_ACTIONS} actions`, actions);
     }
@@ -50,6 +50,7 @@ export class Aliases {
         const at = `actions[${i}]`;
         apply({ store, collections, known, action, at });
       });
+      onWritten?.();
     });
     this.reload();
   }

@@ -10,13 +10,13 @@ import type { ReplyTable } from '../store/replies.ts';
 import { type CollectionRow, openStore, type Store } from '../store/store.ts';
 import type { TaskTable } from '../store/tasks.ts';
 import { Aliases } from './aliases.ts';
-import { collectionOf } from './collection.ts';
+import { collectionOf, infoOf } from './collection.ts';
 import { NO_MODEL } from './context.ts';
 import { type IndexOptions, MaintainedIndex } from './maintained-index.ts';
 import type { CatalogueObserver } from './observer.ts';
 import { integer } from './question.ts';
 import { RecallAudit } from './recall-audit.ts';
-import type { AliasAction, AliasInfo, Catalogue, Collection, CollectionInfo } from './types.ts';
+import type { AliasAction, AliasInfo, Catalogue, Collection, CollectionInfo, Writing } from './types.ts';
 import { checkCollectionName, LIMITS } from './validate.ts';
 
 export interface CatalogueOptions {
@@ -121,8 +121,10 @@ class StoredCatalogue implements Catalogue {
     return this.#get(this.#aliases.resolve(name)).collection;
   }
 
-  async createCollection(options: { name: string; model?: string; dimension?: number }): Promise<Collection> {
-    refuseUnknown(options, ['name', 'model', 'dimension'], 'collection');
+  async createCollection(
+    options: { name: string; model?: string; dimension?: number } & Writing<CollectionInfo>,
+  ): Promise<Collection> {
+    refuseUnknown(options, ['name', 'model', 'dimension', 'onWritten'], 'collection');
     const { name } = options;
     checkCollectionName(name, 'name');
     const made = await this.#madeBy(options);
@@ -132,7 +134,11 @@ class StoredCatalogue implements Catalogue {
       const message = `There is ${alias ? 'an alias' : 'a collection'} "${name}" already.`;
       throw new AttractorError('collection_exists', message, { field: 'name' });
     }
-    const row = this.#store.createCollection({ name, ...made, metric: 'cosine' });
+    const row = this.#store.transaction(() => {
+      const row = this.#store.createCollection({ name, ...made, metric: 'cosine' });
+      options.onWritten?.(infoOf(row, { count: 0, indexed: 0, status: 'green' }));
+      return row;
+    });
     return this.#open(row);
   }
 
@@ -147,13 +153,16 @@ class StoredCatalogue implements Catalogue {
     return { ...NO_MODEL, dimension };
   }
 
-  dropCollection(name: string): void {
+  dropCollection(name: string, { onWritten }: Writing<void> = {}): void {
     if (this.#aliases.has(name)) {
       const message = `"${name}" is an alias of "${this.#aliases.resolve(name)}": expected the name of a collection. An alias is deleted by itself.`;
       throw new AttractorError('collection_not_found', message, { field: 'collection', received: name });
     }
     const { row, maintained } = this.#get(name);
-    this.#store.dropCollection(row.id);
+    this.#store.transaction(() => {
+      this.#store.dropCollection(row.id);
+      onWritten?.();
+    });
     this.#opened.delete(name);
     this.#aliases.reload();
     const dropped = maintained
@@ -168,9 +177,9 @@ class StoredCatalogue implements Catalogue {
     return this.#aliases.list();
   }
 
-  changeAliases({ actions }: { actions: readonly AliasAction[] }): void {
+  changeAliases(options: { actions: readonly AliasAction[] } & Writing<void>): void {
     this.#assertOpen();
-    this.#aliases.change(actions);
+    this.#aliases.change(options);
   }
 
   async embedder(model: string): Promise<Embedder> {

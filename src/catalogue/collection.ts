@@ -2,6 +2,7 @@
 
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { sniff } from '../image/formats.ts';
+import type { CollectionRow } from '../store/store.ts';
 import { type CollectionContext, hasModel, itemOf, rowOf } from './context.ts';
 import { findDuplicates } from './duplicates.ts';
 import { facetOf } from './facet.ts';
@@ -16,11 +17,9 @@ import { deleteItems, upsertItems } from './upsert.ts';
 export function collectionOf(context: CollectionContext): Collection {
   return {
     get info(): CollectionInfo {
-      const { id: _, model, fingerprint, ...info } = context.row;
       const { index, busy } = context.maintained;
-      const made = hasModel(context.row) ? { model, fingerprint } : { model: null, fingerprint: null };
       const status = busy ? 'yellow' : 'green';
-      return { ...info, ...made, count: index.size, indexed: index.inGraph, status };
+      return infoOf(context.row, { count: index.size, indexed: index.inGraph, status });
     },
 
     get tombstones() {
@@ -33,7 +32,7 @@ export function collectionOf(context: CollectionContext): Collection {
 
     async upsert(options) {
       context.assertOpen();
-      refuseUnknown(options, ['items', 'allOrNothing', 'priority', 'signal'], 'upsert');
+      refuseUnknown(options, ['items', 'allOrNothing', 'priority', 'signal', 'onWritten'], 'upsert');
       if (!Array.isArray(options.items)) throw invalid('items', 'an array of items', options.items);
       return aborting(options.signal, () => upsertItems(context, options));
     },
@@ -56,7 +55,7 @@ export function collectionOf(context: CollectionContext): Collection {
     delete(options) {
       context.assertOpen();
       if (!Array.isArray(options.ids)) throw invalid('ids', 'an array of ids', options.ids);
-      return { deleted: deleteItems(context, options.ids) };
+      return deleteItems(context, options);
     },
 
     async compact() {
@@ -104,6 +103,15 @@ export function collectionOf(context: CollectionContext): Collection {
       return aborting(options.signal, () => queryGroups(context, options));
     },
   };
+}
+
+export function infoOf(
+  row: CollectionRow,
+  state: Pick<CollectionInfo, 'count' | 'indexed' | 'status'>,
+): CollectionInfo {
+  const { id: _, model, fingerprint, ...info } = row;
+  const made = hasModel(row) ? { model, fingerprint } : { model: null, fingerprint: null };
+  return { ...info, ...made, ...state };
 }
 
 /** `aborted` where the caller has gone already. */

@@ -8,14 +8,14 @@ import type { ItemRow } from '../store/items.ts';
 import type { CollectionContext } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
 import { askedFilter, selectionOf } from './selection.ts';
-import type { AttributeValue } from './types.ts';
+import type { AttributeValue, Writing } from './types.ts';
 import { deleteItems } from './upsert.ts';
 import { attributesText, checkText, LIMITS, tagsText } from './validate.ts';
 
 /** Items per transaction: some ten milliseconds, in which nobody else is answered. */
 const STEP = 250;
 
-export interface PatchOptions {
+export interface PatchOptions extends Writing<PatchResult> {
   /** The items: exactly one of these two. Ids that are not there are counted out. */
   readonly ids?: readonly string[];
   readonly filter?: FilterInput;
@@ -42,13 +42,17 @@ export interface PatchResult {
  * middle (a merge that exceeds the limit on attributes, the signal) leaves the steps before it done.
  */
 export async function patchItems(context: CollectionContext, options: PatchOptions): Promise<PatchResult> {
-  const known = ['ids', 'filter', 'attributes', 'tags', 'group', 'replace', 'signal'];
+  const known = ['ids', 'filter', 'attributes', 'tags', 'group', 'replace', 'signal', 'onWritten'];
   refuseUnknown(options, known, 'patch');
   checkPatch(options);
   let [matched, updated] = [0, 0];
-  await inSteps(context, slotsOf(context, options), options.signal, (rows) => {
-    matched += rows.length;
-    updated += patchRows(context, rows, options);
+  await inSteps(context, slotsOf(context, options), options.signal, (rows, last) => {
+    const onWritten = (changed: number) => {
+      matched += rows.length;
+      updated += changed;
+      if (last) options.onWritten?.({ matched, updated });
+    };
+    patchRows(context, rows, { ...options, onWritten });
   });
   return { matched, updated };
 }
@@ -56,16 +60,17 @@ export async function patchItems(context: CollectionContext, options: PatchOptio
 /** Like `patchItems`, in steps. */
 export async function deleteByFilter(
   context: CollectionContext,
-  options: { filter: FilterInput; signal?: AbortSignal },
+  options: { filter: FilterInput; signal?: AbortSignal } & Writing<{ deleted: number }>,
 ): Promise<{ deleted: number }> {
-  refuseUnknown(options, ['filter', 'signal'], 'delete');
+  refuseUnknown(options, ['filter', 'signal', 'onWritten'], 'delete');
   if (options.filter === undefined) throw invalid('filter', 'a filter', undefined);
   let deleted = 0;
-  await inSteps(context, slotsOf(context, options), options.signal, (rows) => {
-    deleted += deleteItems(
-      context,
-      rows.map(({ id }) => id),
-    );
+  await inSteps(context, slotsOf(context, options), options.signal, (rows, last) => {
+    const onWritten = (step: { deleted: number }) => {
+      deleted += step.deleted;
+      if (last) options.onWritten?.({ deleted });
+    };
+    deleteItems(context, { ids: rows.map(({ id }) => id), onWritten });
   });
   return { deleted };
 }
@@ -79,23 +84,28 @@ function slotsOf(
   return [...maintained.items.slots(selectionOf(context, askedFilter(filter))!.mask)];
 }
 
-/** Of these slots only what is still there: an item that is replaced meanwhile has another one. */
+/** Of these slots only what is still there: an item that is replaced meanwhile has another one. At least one step. */
 async function inSteps(
   context: CollectionContext,
   slots: readonly number[],
   signal: AbortSignal | undefined,
-  step: (rows: ItemRow[]) => void,
+  step: (rows: ItemRow[], last: boolean) => void,
 ): Promise<void> {
-  for (let at = 0; at < slots.length; at += STEP) {
+  for (let at = 0; at === 0 || at < slots.length; at += STEP) {
     if (at > 0) await nextTurn();
     if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
     context.assertOpen();
-    step(context.store.items.bySlots(context.row.id, slots.slice(at, at + STEP)));
+    const rows = context.store.items.bySlots(context.row.id, slots.slice(at, at + STEP));
+    step(rows, at + STEP >= slots.length);
   }
 }
 
-/** One transaction, and in its turn the memory. Returns how many were not so already. */
-function patchRows(context: CollectionContext, rows: readonly ItemRow[], patch: PatchOptions): number {
+/** One transaction, and in its turn the memory. Tells how many were not so already. */
+function patchRows(
+  context: CollectionContext,
+  rows: readonly ItemRow[],
+  patch: Omit<PatchOptions, 'onWritten'> & { onWritten: (updated: number) => void },
+): void {
   const { store, maintained, row: collection } = context;
   const changed: Omit<IndexedItem, 'vector'>[] = [];
   store.transaction(() => {
@@ -106,13 +116,16 @@ function patchRows(context: CollectionContext, rows: readonly ItemRow[], patch: 
       store.items.updateMetadata({ collection: collection.id, slot, group, tags, attributes });
       changed.push({ slot, tags, attributes });
     }
+    patch.onWritten(changed.length);
   });
   for (const item of changed) maintained.items.update(item);
   if (changed.length > 0) context.audit.changed();
-  return changed.length;
 }
 
-function patched(row: ItemRow, patch: PatchOptions): Pick<ItemRow, 'group' | 'tags' | 'attributes'> {
+function patched(
+  row: ItemRow,
+  patch: Omit<PatchOptions, 'onWritten'>,
+): Pick<ItemRow, 'group' | 'tags' | 'attributes'> {
   const { attributes = {}, replace = false } = patch;
   const old = replace ? { ...row, group: row.id, tags: '[]', attributes: '{}' } : row;
   const merged = Object.entries({ ...JSON.parse(old.attributes), ...attributes });

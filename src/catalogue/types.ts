@@ -36,6 +36,12 @@ export interface Item {
   readonly vector?: Float32Array;
 }
 
+/** What every write takes. */
+export interface Writing<Result> {
+  /** Called in the last transaction of the write, with what it will return: what is stored here is never there without it. */
+  readonly onWritten?: (result: Result) => void;
+}
+
 export type UpsertStatus = 'created' | 'updated' | 'unchanged' | 'failed';
 
 /**
@@ -205,22 +211,26 @@ export interface Collection {
   readonly tombstones: number;
   /** Of the answers that were not exact; see src/catalogue/recall-audit.ts. */
   readonly recall: RecallReport;
-  upsert(options: {
-    items: readonly ItemInput[];
-    /** True: an item that is malformed fails the call, and nothing is written. Images are not looked at for this. */
-    allOrNothing?: boolean;
-    priority?: 'online' | 'bulk';
-    signal?: AbortSignal;
-  }): Promise<UpsertResult[]>;
+  upsert(
+    options: {
+      items: readonly ItemInput[];
+      /** True: an item that is malformed fails the call, and nothing is written. Images are not looked at for this. */
+      allOrNothing?: boolean;
+      priority?: 'online' | 'bulk';
+      signal?: AbortSignal;
+    } & Writing<UpsertResult[]>,
+  ): Promise<UpsertResult[]>;
   /** Throws `item_not_found`. */
   get(options: { id: string; withVector?: boolean }): Item;
   /** Throws `item_not_found` or `image_not_stored`. `mime` is sniffed from the bytes. */
   image(options: { id: string }): { bytes: Uint8Array; mime: string; hash: string };
   /** Durable when it returns; unknown ids are counted out. */
-  delete(options: { ids: readonly string[] }): { deleted: number };
+  delete(options: { ids: readonly string[] } & Writing<{ deleted: number }>): { deleted: number };
   /** Builds the graph anew, without what was deleted. Throws `index_invalid` where that failed. */
   compact(): Promise<void>;
-  deleteByFilter(options: { filter: FilterInput; signal?: AbortSignal }): Promise<{ deleted: number }>;
+  deleteByFilter(
+    options: { filter: FilterInput; signal?: AbortSignal } & Writing<{ deleted: number }>,
+  ): Promise<{ deleted: number }>;
   /** Changes metadata, without embedding anything again. */
   patch(options: PatchOptions): Promise<PatchResult>;
   /** Items in the order in which they came; a new image or vector makes an item the newest. */
@@ -255,13 +265,15 @@ export interface Catalogue {
    * By a model (default: the catalogue's default model), or by the dimension of the vectors that it will be given: then it
    * has no model and takes no images. Throws `collection_exists` or `model_not_found`.
    */
-  createCollection(options: { name: string; model?: string; dimension?: number }): Promise<Collection>;
+  createCollection(
+    options: { name: string; model?: string; dimension?: number } & Writing<CollectionInfo>,
+  ): Promise<Collection>;
   /** With its aliases; by its own name only. Throws `collection_not_found`. */
-  dropCollection(name: string): void;
+  dropCollection(name: string, options?: Writing<void>): void;
   /** By name. */
   aliases(): AliasInfo[];
   /** In order, all or none, durable. Throws `collection_not_found`, `alias_not_found` or `collection_exists`. */
-  changeAliases(options: { actions: readonly AliasAction[] }): void;
+  changeAliases(options: { actions: readonly AliasAction[] } & Writing<void>): void;
   /** The embedder of a model, started at the first call; the catalogue closes it. */
   embedder(model: string): Promise<Embedder>;
   /** The durable list of tasks, in the same file as the items; src/tasks runs them. */

@@ -7,7 +7,7 @@ import type { ItemRow } from '../store/items.ts';
 import { assertModel, type CollectionContext, embed } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
 import { observe, observed } from './observer.ts';
-import type { ItemInput, UpsertResult, UpsertStatus } from './types.ts';
+import type { ItemInput, UpsertResult, UpsertStatus, Writing } from './types.ts';
 import { type ValidItem, validItem } from './validate.ts';
 
 /** What became of an image: its vector, or why there is none. */
@@ -27,7 +27,7 @@ export async function upsertItems(
     allOrNothing?: boolean;
     priority?: EmbedPriority;
     signal?: AbortSignal;
-  },
+  } & Writing<UpsertResult[]>,
 ): Promise<UpsertResult[]> {
   const checked = options.items.map((item, i) => check(context, item, `items[${i}]`));
   const malformed = options.allOrNothing && checked.find((item) => item instanceof AttractorError);
@@ -42,7 +42,7 @@ export async function upsertItems(
     for (const [hash, { vector, cached }] of embedded) {
       if (!cached && vector instanceof Float32Array) store.items.cacheVector(hash, row.fingerprint, vector);
     }
-    return checked.map((item, i): UpsertResult => {
+    const written = checked.map((item, i): UpsertResult => {
       const id = item instanceof AttractorError ? String(options.items[i]?.id ?? '') : item.id;
       const vector =
         item instanceof AttractorError ? item : (item.vector ?? embedded.get(item.image!.hash)!.vector);
@@ -51,6 +51,8 @@ export async function upsertItems(
       }
       return { id, status: write(context, item, vector, changes) };
     });
+    options.onWritten?.(written);
+    return written;
   });
   // In this order: a slot may be taken, given other metadata and replaced within one batch.
   for (const item of changes.added) maintained.items.add(item);
@@ -63,22 +65,26 @@ export async function upsertItems(
 }
 
 /** Durable when it returns. */
-export function deleteItems(context: CollectionContext, ids: readonly string[]): number {
+export function deleteItems(
+  context: CollectionContext,
+  options: { ids: readonly string[] } & Writing<{ deleted: number }>,
+): { deleted: number } {
   const { store, maintained, row } = context;
   const removed = store.transaction(() => {
     const slots: number[] = [];
-    for (const id of ids) {
+    for (const id of options.ids) {
       const item = store.items.byId(row.id, id);
       if (!item) continue;
       store.items.delete(row.id, item);
       slots.push(item.slot);
     }
+    options.onWritten?.({ deleted: slots.length });
     return slots;
   });
   for (const slot of removed) maintained.items.remove(slot);
   if (removed.length > 0) context.audit.changed();
   maintained.changed();
-  return removed.length;
+  return { deleted: removed.length };
 }
 
 function check(context: CollectionContext, item: ItemInput, at: string): ValidItem | AttractorError {

@@ -1,6 +1,7 @@
 // Bodies made to hurt: bombs under compression, JSON that is deep, crowded or poisoned, filters without end, bodies and headers
 // that take for ever. Each is a 4xx, or harmless.
 
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -216,6 +217,37 @@ describe('slowness', () => {
     for (const { heard, ended } of await all) {
       expect(ended).toBe(true);
       for (const status of statusesIn(heard)) expect(status).toBeOneOf([400, 408]);
+    }
+  }, 20_000);
+
+  test('an import may take longer than that, if it comes; one that drips or stalls is ended', async () => {
+    const csv = 'Host: localhost\r\nConnection: close\r\nContent-Type: text/csv\r\n';
+    const rows = `POST ${SHOP}/import?wait=false HTTP/1.1\r\n${csv}`;
+    const chunked = `${rows}Transfer-Encoding: chunked\r\n\r\n`;
+    const dripped = drip(`${rows}Content-Length: 100000\r\n\r\nid,vector\n`);
+    const stalled = sendRaw({ port: target.port, bytes: `${chunked}3\r\nid,\r\n`, forMs: 8000 });
+    // Refused at once; what comes after the answer is nobody's import.
+    const ignored = drip(`POST ${SHOP}/nowhere HTTP/1.1\r\n${csv}Content-Length: 100000\r\n\r\nid\n`);
+    const line = `${'x'.repeat(1000)},1\n`;
+    const socket = connect(target.port, '127.0.0.1');
+    socket.write(`${chunked}a\r\nid,vector\n\r\n`);
+    let heard = '';
+    socket.on('data', (data) => {
+      heard += data.toString('latin1');
+    });
+    const closed = once(socket, 'close');
+    // Three times as long as a body may take.
+    for (let n = 0; n < 30; n++) {
+      socket.write(`${line.length.toString(16)}\r\n${line}\r\n`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    socket.write('0\r\n\r\n');
+    await closed;
+    expect(statusesIn(heard)).toEqual([202]);
+    expect(statusesIn(await stalled)).toEqual([408]);
+    for (const { heard, ended } of await Promise.all([dripped, ignored])) {
+      expect(ended).toBe(true);
+      for (const status of statusesIn(heard)) expect(status).toBeOneOf([404, 408]);
     }
   }, 20_000);
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { AliasAction, AliasInfo, Catalogue } from '../../../src/catalogue/types.ts';
 import { AttractorError } from '../../../src/errors/error.ts';
+import { answered } from '../../http/idempotency.ts';
 import type { Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { changeAliases } from '../../schemas/aliases.ts';
@@ -17,14 +18,15 @@ export function aliasRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       once: true,
       scope: 'admin',
       doc: { summary: 'Change aliases, all or none', body: changeAliases, result: z.literal(true) },
-      handle({ fields }) {
+      handle({ fields, record }) {
         const actions = parse(changeAliases, fields).actions.map(toAction);
-        try {
-          catalogue.changeAliases({ actions });
-        } catch (error) {
+        return answered(
+          record,
+          () => ({ result: true }),
+          (onWritten) => catalogue.changeAliases({ actions, onWritten }),
+        ).catch((error: unknown) => {
           throw inQdrantsWords(error);
-        }
-        return { result: true };
+        });
       },
     },
     {

@@ -1,7 +1,8 @@
 // /v1/collections and /v1/collections/{collection}
 
 import { z } from 'zod';
-import type { Catalogue, RecallReport } from '../../../src/catalogue/types.ts';
+import type { Catalogue, CollectionInfo, RecallReport } from '../../../src/catalogue/types.ts';
+import { answered } from '../../http/idempotency.ts';
 import type { Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import { collectionName, createCollection } from '../../schemas/collections.ts';
@@ -42,11 +43,14 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
         bodyOptional: true,
         result: replies.collectionInfo,
       },
-      async handle({ params, fields }) {
+      handle({ params, fields, record }) {
         const { collection: name } = parse(collectionName, params);
         const { model, dimension } = parse(createCollection, fields);
-        const collection = await catalogue.createCollection({ name, model, dimension });
-        return { result: collection.info };
+        return answered(
+          record,
+          (info: CollectionInfo) => ({ result: info }),
+          (onWritten) => catalogue.createCollection({ name, model, dimension, onWritten }),
+        );
       },
     },
     {
@@ -55,9 +59,12 @@ export function collectionRoutes({ catalogue }: { catalogue: Catalogue }): Route
       once: true,
       doc: { summary: 'Delete a collection with all its items', result: z.literal(true) },
       scope: 'admin',
-      handle({ params }) {
-        catalogue.dropCollection(params.collection!);
-        return { result: true };
+      handle({ params, record }) {
+        return answered(
+          record,
+          () => ({ result: true }),
+          (onWritten) => catalogue.dropCollection(params.collection!, { onWritten }),
+        );
       },
     },
   ];

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { AttractorError } from '../../../src/errors/error.ts';
 import type { TaskRunner } from '../../../src/tasks/runner.ts';
 import type { Task } from '../../../src/tasks/task.ts';
+import { answered } from '../../http/idempotency.ts';
 import { fromText } from '../../http/options.ts';
-import type { Call, Route } from '../../http/route.ts';
+import type { Call, Reply, Route } from '../../http/route.ts';
 import { parse } from '../../http/validate.ts';
 import * as shown from '../../schemas/task-replies.ts';
 import { listDeadLetters, listTasks } from '../../schemas/tasks.ts';
@@ -100,13 +101,8 @@ const notFound = () => new AttractorError('task_not_found', 'There is no such ta
 const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
 
 /** The answer of a route that makes a task; also kept under the call's idempotency key, with the task itself. */
-export function made(make: (onMade: (task: Task) => void) => Task, record: Call['record']) {
-  let reply: { result: object; status: 202 } | undefined;
-  make((task) => {
-    reply = { result: showTask(task), status: 202 };
-    record?.(reply);
-  });
-  return reply!;
+export function made(make: (onMade: (task: Task) => void) => Task, record: Call['record']): Promise<Reply> {
+  return answered(record, (task) => ({ result: showTask(task), status: 202 }), make);
 }
 
 export function showTask(task: Task): object {

@@ -1,9 +1,11 @@
 // /v1/collections/{collection}/items and below
 
+import type { PatchResult } from '../../../../src/catalogue/patch.ts';
 import type { Catalogue, UpsertResult } from '../../../../src/catalogue/types.ts';
 import type { Logger } from '../../../../src/errors/log.ts';
 import type { Tasks } from '../../../../src/tasks/tasks.ts';
 import { errorBody, withoutPrefix } from '../../../http/error-handler.ts';
+import { answered } from '../../../http/idempotency.ts';
 import type { ImageReading } from '../../../http/image.ts';
 import { fromJson, fromText } from '../../../http/options.ts';
 import type { Route } from '../../../http/route.ts';
@@ -57,14 +59,18 @@ export function itemRoutes(
         const { wait } = parse(waitOption, fromText(query), 'query');
         if (!wait) return upsertLater({ collection, tasks, body: upsertBody, fields, signal, record });
         const { items } = parse(upsertBody, fields);
-        const results = await upsertRead({ collection, items, images: options, signal });
-        // The answer is a 200: what failed on our side would otherwise be in no log.
-        for (const { id, error } of results) {
-          if (error && error.status >= 500) {
-            logger.error({ request_id: requestId, item: id, code: error.code, err: error }, error.message);
+        const show = (results: UpsertResult[]) => {
+          // The answer is a 200: what failed on our side would otherwise be in no log.
+          for (const { id, error } of results) {
+            if (error && error.status >= 500) {
+              logger.error({ request_id: requestId, item: id, code: error.code, err: error }, error.message);
+            }
           }
-        }
-        return { result: { items: results.map(showUpsert) } };
+          return { result: { items: results.map(showUpsert) } };
+        };
+        return answered(record, show, (onWritten) =>
+          upsertRead({ collection, items, images: options, signal, onWritten }),
+        );
       },
     },
     {
@@ -79,12 +85,15 @@ export function itemRoutes(
         body: deleteItems,
         result: replies.deleted,
       },
-      async handle({ params, query, fields, signal }) {
+      handle({ params, query, fields, signal, record }) {
         const collection = catalogue.collection(params.collection!);
         parse(deleteOptions, fromText(query), 'query');
         const { ids, filter } = parse(deleteItems, fields);
-        if (ids) return { result: collection.delete({ ids }) };
-        return { result: await collection.deleteByFilter({ filter: filter!, signal }) };
+        return answered(record, plain, (onWritten) =>
+          ids
+            ? collection.delete({ ids, onWritten })
+            : collection.deleteByFilter({ filter: filter!, signal, onWritten }),
+        );
       },
     },
     {
@@ -97,9 +106,10 @@ export function itemRoutes(
         body: patchItems,
         result: replies.patched,
       },
-      async handle({ params, fields, signal }) {
+      handle({ params, fields, signal, record }) {
         const collection = catalogue.collection(params.collection!);
-        return { result: await collection.patch({ ...parse(patchItems, fields), signal }) };
+        const change = parse(patchItems, fields);
+        return answered(record, plain, (onWritten) => collection.patch({ ...change, signal, onWritten }));
       },
     },
     {
@@ -113,14 +123,17 @@ export function itemRoutes(
         form: uploadItem,
         result: replies.upsertResult,
       },
-      async handle({ params, fields, image, signal }) {
+      handle({ params, fields, image, signal, record }) {
         const collection = catalogue.collection(params.collection!);
         const { id } = parse(itemAddress, params);
         const { item: facts } = parse(uploadItem, form(fields));
-        const [result] = await collection.upsert({ items: [{ id, image, ...facts }], signal });
-        // One item, so its failure is the answer's failure.
-        if (result?.error) throw withoutPrefix(result.error, 'items[0].');
-        return { result: showUpsert(result!) };
+        const show = ([result]: UpsertResult[]) => {
+          // One item, so its failure is the answer's failure.
+          if (result?.error) throw withoutPrefix(result.error, 'items[0].');
+          return { result: showUpsert(result!) };
+        };
+        const items = [{ id, image, ...facts }];
+        return answered(record, show, (onWritten) => collection.upsert({ items, signal, onWritten }));
       },
     },
     {
@@ -145,14 +158,16 @@ export function itemRoutes(
         body: patchItem,
         result: replies.patchedItem,
       },
-      async handle({ params, fields }) {
+      handle({ params, fields, record }) {
         const collection = catalogue.collection(params.collection!);
         const { id } = parse(itemAddress, params);
         const change = parse(patchItem, fields);
         // An item that is not there is this answer's failure.
         collection.get({ id });
-        const { updated } = await collection.patch({ ids: [id], ...change });
-        return { result: { id, status: updated === 1 ? 'updated' : 'unchanged' } };
+        const show = ({ updated }: PatchResult) => ({
+          result: { id, status: updated === 1 ? 'updated' : 'unchanged' },
+        });
+        return answered(record, show, (onWritten) => collection.patch({ ids: [id], ...change, onWritten }));
       },
     },
     {
@@ -160,9 +175,9 @@ export function itemRoutes(
       path: item,
       once: true,
       doc: { summary: 'Delete an item', result: replies.deleted },
-      handle({ params }) {
+      handle({ params, record }) {
         const collection = catalogue.collection(params.collection!);
-        return { result: collection.delete({ ids: [params.id!] }) };
+        return answered(record, plain, (onWritten) => collection.delete({ ids: [params.id!], onWritten }));
       },
     },
     {
@@ -186,6 +201,8 @@ export function itemRoutes(
     },
   ];
 }
+
+const plain = (result: object) => ({ result });
 
 function form(fields: unknown): object {
   const { item, ...rest } = fields as Record<string, unknown>;

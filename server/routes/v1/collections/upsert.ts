@@ -7,13 +7,15 @@ import { createImageReader, type ImageReading, type ImageSource } from '../../..
 
 export type ItemSource = Omit<ItemInput, 'image'> & { readonly image?: ImageSource };
 
-/** One result per item, in order. Throws what the images' text makes it throw, and `aborted`. */
+/** Tells one result per item, in order. Throws what the images' text makes it throw, and `aborted`. */
 export async function upsertRead(options: {
   collection: Collection;
   items: readonly ItemSource[];
   images: ImageReading;
   signal: AbortSignal;
-}): Promise<UpsertResult[]> {
+  /** Called in the transaction that writes them. */
+  onWritten: (results: UpsertResult[]) => void;
+}): Promise<void> {
   const { collection, items, signal } = options;
   const reader = createImageReader(options.images);
   const read = async (item: ItemSource, i: number): Promise<ItemInput | AttractorError> => {
@@ -36,12 +38,21 @@ export async function upsertRead(options: {
     );
   }
   const good = inputs.filter((input): input is ItemInput => !(input instanceof AttractorError));
-  const results = good.length > 0 ? await collection.upsert({ items: good, priority: 'bulk', signal }) : [];
-  let next = 0;
-  return inputs.map((input, i): UpsertResult => {
-    if (input instanceof AttractorError) return { id: items[i]!.id, status: 'failed', error: input };
-    const result = results[next++]!;
-    return next - 1 === i || !result.error ? result : { ...result, error: moved(result.error, next - 1, i) };
+  const ofAll = (results: UpsertResult[]) => {
+    let next = 0;
+    return inputs.map((input, i): UpsertResult => {
+      if (input instanceof AttractorError) return { id: items[i]!.id, status: 'failed', error: input };
+      const result = results[next++]!;
+      return next - 1 === i || !result.error
+        ? result
+        : { ...result, error: moved(result.error, next - 1, i) };
+    });
+  };
+  await collection.upsert({
+    items: good,
+    priority: 'bulk',
+    signal,
+    onWritten: (results) => options.onWritten(ofAll(results)),
   });
 }
 
