@@ -125,8 +125,12 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
             ...{ loss: fit.loss ?? potentialField(), cache: `${options.cache}-activations` },
             ...{ run, resume, signal, onProgress, ...engine },
           });
-    // Where no epoch helped, the head that won is the better one.
-    const grown = tuned && tuned.chosen.epoch > 0 ? tuned : undefined;
+    const validation = (name: string) =>
+      fit.validation.find((one) => one.method === name)!.scores.mapAtR.value;
+    // Where training adds no more than the head that won leads its start by, that head is the better one.
+    const better = (step: TuneStep) =>
+      step.chosen.epoch > 0 && step.after - step.before > validation(method) - validation(step.start);
+    const grown = tuned && better(tuned) ? tuned : undefined;
     const map = grown?.tuned.head ?? trained.map;
     const scoreTuned = async () => {
       if (grown === undefined) return [];
@@ -140,7 +144,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     };
     const scores = held.length > 0 ? [...(await evaluateHeads(test)), ...(await scoreTuned())] : undefined;
     const facts = factsOf({
-      ...{ options, name, recipe, split, fit, trained, map, tuned, test: scores },
+      ...{ options, name, recipe, split, fit, trained, map, tuned, grown, test: scores },
       prepared: { backbone, rows, data, classes, problems },
     });
     onProgress?.({ phase: 'export', done: 0, total: 1 });

@@ -1,5 +1,5 @@
-// `--train last:2` and its like as a step of training: goes on from the best closed form, with the backbone's last blocks, under the
-// loss that won. Wires ./finetune to what fitHeads chose; has no training of its own.
+// `--train last:2` and its like as a step of training: goes on from a closed form, with the backbone's last blocks, under the loss that
+// won. Wires ./finetune to what fitHeads chose; has no training of its own.
 
 import { join } from 'node:path';
 import type { DatasetRow } from '../src/dataset/row.ts';
@@ -35,7 +35,9 @@ export interface TuneStepOptions {
 }
 
 export interface TuneStep extends Pick<FineTuned, 'tuned' | 'graph' | 'chosen' | 'embedExactly'> {
-  /** MAP@R on the validation classes: with the head alone, and at the epoch that was chosen. */
+  /** The method that training went on from. */
+  readonly start: string;
+  /** MAP@R on the validation classes: with the start alone, and at the epoch that was chosen. */
   readonly before: number;
   readonly after: number;
   /** Unit rows of some of `rows`. */
@@ -79,6 +81,7 @@ export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> 
     const { history } = result.trials.find((trial) => trial.learningRate === result.chosen.learningRate)!;
     return {
       ...result,
+      start,
       before: history[0]!.score,
       after: history[result.chosen.epoch]!.score,
       close: () => activations.close(),

@@ -80,6 +80,14 @@ describe('fitHeads', () => {
     }
   });
 
+  it('has the backbone go on from all directions, unless a length was asked for', async () => {
+    const methods = [form('PCA'), form('LDA'), form('whitening')];
+    expect((await run({ methods, anyLength: true })).start).toBe('whitening');
+    expect((await run({ methods })).start).toBe('LDA');
+    expect((await run({ methods: methods.slice(0, 2), anyLength: true })).start).toBe('LDA');
+    expect((await run({ methods: [pfml(1)] })).start).toBeUndefined();
+  });
+
   it('gives the same bits for the same seed, and other validation classes for another', async () => {
     const facts = ({ loss: _, fitAgain: __, ...rest }: Awaited<ReturnType<typeof run>>) => rest;
     const [first, second] = [await run(), await run()];

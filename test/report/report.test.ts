@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { modelManifest } from '../../src/model/manifest.ts';
 import { resolveRecipe } from '../../training/recipe.ts';
 import { auditCsv, readKept } from '../../training/report/audit-list.ts';
-import { modelCard, provenance, quality, type RunFacts } from '../../training/report/card.ts';
+import { modelCard, provenance, quality, type RunFacts, tuneLines } from '../../training/report/card.ts';
 import {
   alignedTable,
   comparisonRows,
@@ -108,12 +108,26 @@ describe('model card', () => {
       value: 0.55,
       on: '90 images of test classes, seen by nothing; each against all others',
     });
-    const tuned = { train: 'last:2', learningRate: 3e-4, epoch: 3, epochs: 8, before: 0.6, after: 0.65 };
+    const tuned = {
+      train: 'last:2',
+      learningRate: 3e-4,
+      epoch: 3,
+      epochs: 8,
+      before: 0.6,
+      after: 0.65,
+      start: 'LDA',
+      used: true,
+    };
     const better = { ...facts.test![0]!.scores, mapAtR: { value: 0.61 } };
     const grown = [...facts.test!, { method: `${facts.method}, last:2`, dimension: 128, scores: better }];
     expect(quality({ ...facts, tuned, test: grown }).mapAtR).toMatchObject({ value: 0.61 });
-    // No epoch helped: the head is what is exported.
-    expect(quality({ ...facts, tuned: { ...tuned, epoch: 0 } }).mapAtR).toMatchObject({ value: 0.55 });
+    expect(tuneLines({ tuned })[0]).toMatch(/took LDA from 60.0 .* to 65.0 .*3 of 8\)\.$/);
+    // It helped too little: the head is what is exported.
+    const idle = { ...facts, tuned: { ...tuned, used: false } };
+    expect(quality(idle).mapAtR).toMatchObject({ value: 0.55 });
+    expect(modelCard(idle, { images: 32, difference: 6e-8, cosine: 1 })).toMatch(
+      /on the frozen backbone[\s\S]*no better than the head that won/,
+    );
     expect(quality({ ...facts, test: undefined }).mapAtR).toMatchObject({
       value: 0.6,
       on: expect.stringContaining('validation classes'),

@@ -108,7 +108,7 @@ export async function runCell(options: CellOptions): Promise<RunCell> {
 
   const common = { dimension: place.dimension, epochs, trials, folds, seed: place.split, audit: place.audit };
   const resolved = { ...resolveRecipe({ ...common, loss: 'auto' }), methods: experiment.methods };
-  // Fine-tuning goes on from the best closed form, whatever its length.
+  // As in training without --dimension: fine-tuning goes on from all directions.
   const recipe = experiment.fineTune ? { ...resolved, anyLength: true } : resolved;
   const variants: Trial[][] = experiment.variants.map(({ title, loss, options: settings }) =>
     trainedTrials({

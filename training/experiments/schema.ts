@@ -41,7 +41,7 @@ const schema = z.strictObject({
   folds: z.int().min(1).default(3),
   epochs: z.int().min(1).default(20),
   testClasses: z.number().gt(0).lt(1).default(0.5),
-  /** The backbone's last blocks, under these losses, from the head of each loss; on the first `splits` of the cells. */
+  /** The backbone's last blocks, under these losses, on these `splits` of the cells. */
   fineTune: z
     .strictObject({
       train: z.string(),

@@ -1,4 +1,4 @@
-// The fine-tuning part of a cell: the backbone's last blocks under some losses, each from the head of that loss. Minutes each.
+// The fine-tuning part of a cell: the backbone's last blocks under some losses. Minutes each.
 
 import type { Matmul } from '../baselines/matmul.ts';
 import { LOSSES } from '../losses/index.ts';

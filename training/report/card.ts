@@ -41,9 +41,12 @@ export interface RunFacts {
     readonly learningRate: number;
     readonly epoch: number;
     readonly epochs: number;
-    /** MAP@R on the validation classes. */
+    /** The method that training went on from, and MAP@R on the validation classes. */
+    readonly start: string;
     readonly before: number;
     readonly after: number;
+    /** False: it was not better than the head that won, which is exported. */
+    readonly used: boolean;
   };
   /** Absent where the labels were not audited. */
   readonly audit?: {
@@ -104,7 +107,7 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
   const lines = [
     `# ${name}`,
     '',
-    `Image embedding of ${facts.dimension} numbers, compared by cosine: a linear head (${method}) on the ${facts.tuned?.epoch ? 'fine-tuned' : 'frozen'} backbone`,
+    `Image embedding of ${facts.dimension} numbers, compared by cosine: a linear head (${method}) on the ${facts.tuned?.used ? 'fine-tuned' : 'frozen'} backbone`,
     `\`${backbone.name}\` (\`${backbone.fingerprint}\`), ${facts.date}.`,
     '',
     '## Intended use',
@@ -162,12 +165,9 @@ export function marginLines({ winner, margins, method }: Pick<RunFacts, 'winner'
 
 export function tuneLines({ tuned }: Pick<RunFacts, 'tuned'>): string[] {
   if (tuned === undefined) return [];
-  const { train, learningRate, epoch, epochs, before, after } = tuned;
-  const from = `${(100 * before).toFixed(1)} MAP@R on the validation classes`;
-  if (epoch === 0)
-    return [`Training ${train} too did not improve on the head (${from}): the backbone is as it was.`];
+  const { train, start, learningRate, epoch, epochs, before, after, used } = tuned;
   return [
-    `Training ${train} too took it from ${from} to ${(100 * after).toFixed(1)} (rate ${learningRate}, epoch ${epoch} of ${epochs}).`,
+    `Training ${train} too took ${start} from ${(100 * before).toFixed(1)} MAP@R on the validation classes to ${(100 * after).toFixed(1)} (rate ${learningRate}, epoch ${epoch} of ${epochs})${used ? '' : ', which is no better than the head that won: the backbone is as it was'}.`,
   ];
 }
 

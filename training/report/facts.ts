@@ -23,9 +23,11 @@ export function factsOf(run: {
   /** What is exported: its, or that of the tuned backbone. */
   map: LinearMap;
   tuned: TuneStep | undefined;
+  /** The same where it is what is exported. */
+  grown: TuneStep | undefined;
   test: RunFacts['test'];
 }): RunFacts {
-  const { options, name, recipe, prepared, split, fit, trained, map, tuned, test } = run;
+  const { options, name, recipe, prepared, split, fit, trained, map, tuned, grown, test } = run;
   const { backbone, rows, classes } = prepared;
   const { audit } = fit;
   const relabelled = audit?.decisions.filter(({ verdict }) => verdict === 'relabelled').length ?? 0;
@@ -58,6 +60,9 @@ export function factsOf(run: {
       ...{ relabelled, dropped: audit.decisions.length - relabelled },
     },
     test,
-    tuned: tuned && { ...tuned.chosen, train: recipe.train, before: tuned.before, after: tuned.after },
+    tuned: tuned && {
+      ...{ ...tuned.chosen, train: recipe.train, start: tuned.start },
+      ...{ before: tuned.before, after: tuned.after, used: grown !== undefined },
+    },
   };
 }
