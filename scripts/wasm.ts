@@ -1,5 +1,5 @@
-// Compiles src/math/kernels/{scan,walk}.ts into src/math/{scan,walk}-wasm.ts. To be run after a kernel was changed; a test
-// compares the two.
+// Compiles src/math/kernels/{scan,walk}.ts into one module, src/math/kernels-wasm.ts. To be run after a kernel was changed; a
+// test compares the two.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,32 +8,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const KERNELS = ['scan', 'walk'] as const;
-export type KernelName = (typeof KERNELS)[number];
-
 const OPTIONS = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--noExportMemory'];
 const MATH = fileURLToPath(new URL('../src/math/', import.meta.url));
+export const GENERATED = join(MATH, 'kernels-wasm.ts');
 
 /** The text of the generated module. */
-export function compileKernel(name: KernelName): string {
+export function compileKernels(): string {
   const folder = mkdtempSync(join(tmpdir(), 'attractor-wasm-'));
   try {
     const asc = createRequire(import.meta.url).resolve('assemblyscript/bin/asc.js');
     const out = join(folder, 'kernel.wasm');
-    const entry = join(MATH, 'kernels', `${name}.ts`);
-    execFileSync(process.execPath, [asc, entry, ...OPTIONS, '--enable', 'simd', '-o', out], {
+    const entries = ['scan', 'walk'].map((name) => join(MATH, 'kernels', `${name}.ts`));
+    execFileSync(process.execPath, [asc, ...entries, ...OPTIONS, '--enable', 'simd', '-o', out], {
       stdio: 'inherit',
     });
     const lines = readFileSync(out, 'base64')
       .match(/.{1,100}/g)!
       .map((line) => `  '${line}'`);
-    const opening = `// kernels/${name}.ts, compiled by scripts/wasm.ts. Not to be edited.`;
-    return `${opening}\n\nexport const ${name.toUpperCase()}_WASM =\n${lines.join(' +\n')};\n`;
+    const opening = '// kernels/*.ts, compiled by scripts/wasm.ts. Not to be edited.';
+    return `${opening}\n\nexport const KERNELS_WASM =\n${lines.join(' +\n')};\n`;
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const name of KERNELS) writeFileSync(join(MATH, `${name}-wasm.ts`), compileKernel(name));
+  writeFileSync(GENERATED, compileKernels());
 }

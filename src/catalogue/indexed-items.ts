@@ -32,7 +32,11 @@ export class IndexedItems {
     this.#items = items;
     this.#collection = collection;
     this.cache = new ItemCache({ items, collection });
-    this.index = new HnswIndex({ ...hnsw, dimension, onSqueeze: (live) => this.#columns.squeeze(live) });
+    const onSqueeze = (stays: Uint8Array) => {
+      this.#selections.clear();
+      this.#columns.squeeze(stays);
+    };
+    this.index = new HnswIndex({ ...hnsw, dimension, onSqueeze });
   }
 
   /** Slots ascend. */

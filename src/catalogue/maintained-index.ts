@@ -16,6 +16,7 @@ import {
   readManifest,
   removeIndex,
 } from '../index/index-file.ts';
+import { MOST_WASM_BYTES } from '../math/wasm-memory.ts';
 import type { CollectionRow, Store } from '../store/store.ts';
 import type { BuildJob } from './build-job.ts';
 import { buildInProcess } from './build-process.ts';
@@ -140,20 +141,20 @@ export class MaintainedIndex {
 
   async #readGraph(): Promise<void> {
     const { store, collection, logger } = this.#options;
-    const { shape, flat } = this.index;
+    const { index } = this;
     // A collection that was too small so far, or a restored folder: nothing to complain of.
     if (!hasIndex(this.#path)) return removeIndex(this.#path);
     try {
       const nextSlot = store.items.nextSlot(collection.id);
       const identity = this.#identity;
-      this.index.adopt(await loadIndex({ path: this.#path, shape, identity, flat, nextSlot }));
+      index.adopt(await loadIndex({ path: this.#path, index, identity, nextSlot }));
     } catch (error) {
       // At once: a file that was refused today must not look right to a later state of the store.
       await removeIndex(this.#path);
-      if (flat.size < this.index.from) return;
+      if (index.size < index.from) return;
       this.#refused = (error as Error).message;
       logger.warn(
-        { collection: collection.name, reason: this.#refused, rows: flat.size },
+        { collection: collection.name, reason: this.#refused, rows: index.size },
         'index file refused: building it again from the store; queries are exact meanwhile',
       );
     }
@@ -209,12 +210,11 @@ export class MaintainedIndex {
 
   async #build(work: 'build' | 'extend'): Promise<void> {
     const { data, collection, logger, clock, build = buildInProcess } = this.#options;
-    const { shape, flat } = this.index;
+    const { index } = this;
+    const { shape, flat, graph } = index;
     const since = clock();
     const rows = flat.size;
-    this.#refuseWithoutMemory(
-      work === 'build' ? rows : this.index.graph.nodes + flat.countAfter(this.index.graph.through),
-    );
+    this.#refuseWithoutMemory(work === 'build' ? rows : graph.nodes + flat.countAfter(graph.through));
     const out = `${this.#path}.tmp`;
     const through = flat.highest;
     const job: BuildJob = { directory: data, collection: collection.id, shape, through, out };
@@ -223,7 +223,7 @@ export class MaintainedIndex {
     const nodes = await build({ ...job, base }, { signal });
     const path = this.#path;
     const identity = this.#identity;
-    this.index.adopt(await publishIndex({ path, built: out, shape, identity, rows: nodes, through, flat }));
+    index.adopt(await publishIndex({ path, built: out, index, identity, rows: nodes, through }));
     this.#wanted = false;
     const facts = { collection: collection.name, rows, ms: Math.round(clock() - since) };
     if (this.#refused) logger.warn({ ...facts, reason: this.#refused }, 'index built again from the store');
@@ -238,12 +238,17 @@ export class MaintainedIndex {
 
   #refuseWithoutMemory(rows: number): void {
     const available = this.#options.memory?.() ?? Number.POSITIVE_INFINITY;
-    const { served, building } = graphBytes({ shape: this.index.shape, rows });
-    if (served + building <= available) return;
+    const { copies, served, building } = graphBytes({ shape: this.index.shape, rows });
     const MiB = (bytes: number) => Math.ceil(bytes / 2 ** 20);
-    throw new AttractorError(
-      'index_too_large',
-      `a graph of ${rows} vectors takes ${MiB(served)} MiB, and ${MiB(building)} MiB while it is built; ${MiB(available)} MiB are free`,
-    );
+    const refuse = (takes: string) => {
+      throw new AttractorError('index_too_large', `a graph of ${rows} vectors takes ${takes}`);
+    };
+    if (copies > MOST_WASM_BYTES)
+      refuse(`${MiB(copies)} MiB with the copies of its vectors; 4095 can be had`);
+    if (served + building > available) {
+      refuse(
+        `${MiB(served)} MiB, and ${MiB(building)} MiB while it is built; ${MiB(available)} MiB are free`,
+      );
+    }
   }
 }

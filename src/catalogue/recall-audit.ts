@@ -91,16 +91,16 @@ export class RecallAudit {
 
   async #audit({ vector, k, selection, slots }: AuditedQuery): Promise<void> {
     const index = this.#index;
-    const version = this.#version;
+    const version = this.#version + index.flat.squeezes;
     // The caller is answered first, and others between the steps.
     await nextTurn();
-    if (this.#version !== version) return;
+    if (this.#version + index.flat.squeezes !== version) return;
     const truth = new Set(index.flat.search({ vector, k, selection }).slots);
     this.#tally(this.#byFilter, classOf(selection, index.size)).add(truth, slots);
     for (const part of WIDTHS) {
       const ef = Math.max(k, Math.round(part * index.ef));
       await nextTurn();
-      if (this.#version !== version) return;
+      if (this.#version + index.flat.squeezes !== version) return;
       const { hits } = plannedSearch({ index, vector, k, ef, selection });
       this.#tally(this.#byWidth, ef).add(truth, hits.slots);
     }

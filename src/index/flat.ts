@@ -2,6 +2,7 @@
 // for all others, and the vectors in memory that they re-rank and fall back on. No files.
 
 import { invalid } from '../errors/error.ts';
+import type { Copies } from '../math/copies.ts';
 import { TopK } from '../math/top-k.ts';
 import { VectorRows } from '../math/vector-rows.ts';
 import { checkSearch, checkSlot, checkVector } from './guard.ts';
@@ -16,7 +17,10 @@ export interface Selected {
   readonly matches: number;
 }
 
-/** Rows lie in ascending order of slot; removed rows are squeezed out once they are the majority. */
+/**
+ * Rows lie in ascending order of slot; removed rows are squeezed out once they are the majority. Those that a graph walks through
+ * are pinned: they stay where they are, live or not.
+ */
 export class FlatIndex implements VectorIndex {
   readonly dimension: number;
   #slots = new Uint32Array(FIRST_ROWS);
@@ -25,6 +29,11 @@ export class FlatIndex implements VectorIndex {
   readonly #onSqueeze: ((live: Uint8Array) => void) | undefined;
   #size = 0;
   #highest = -1;
+  /** Rows before this one are pinned. */
+  #pinned = 0;
+  /** Removed rows that are not pinned. */
+  #loose = 0;
+  #squeezes = 0;
 
   /** `onSqueeze` is told which rows stay, one byte each, just before the others go and these move together. */
   constructor(options: { dimension: number; onSqueeze?: (live: Uint8Array) => void }) {
@@ -38,6 +47,11 @@ export class FlatIndex implements VectorIndex {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** How often rows have moved together. */
+  get squeezes(): number {
+    return this.#squeezes;
   }
 
   /** One byte per row, and some beyond them: 1 where the row's slot is live. Good until the next change. */
@@ -71,8 +85,38 @@ export class FlatIndex implements VectorIndex {
     if (row < 0) return false;
     this.#live[row] = 0;
     this.#size--;
-    if (this.#vectors.rows > FIRST_ROWS && this.#size < this.#vectors.rows / 2) this.#squeeze();
+    if (row >= this.#pinned) this.#loose++;
+    this.#squeeze();
     return true;
+  }
+
+  /** Whether most rows are of removed slots, the pinned ones included. */
+  get mostlyDead(): boolean {
+    return this.#vectors.rows > FIRST_ROWS && this.#size < this.#vectors.rows / 2;
+  }
+
+  /** Pins the rows of the slots up to `through`, and no others; returns how many those are. */
+  pin(through: number): number {
+    this.#pinned = this.#firstRowAfter(through);
+    this.#loose = 0;
+    for (let row = this.#pinned; row < this.#vectors.rows; row++) this.#loose += 1 - this.#live[row]!;
+    this.#squeeze();
+    return this.#pinned;
+  }
+
+  /** Appends the copies of the rows from `first` up to `end` to `copies`. */
+  copyTo(copies: Copies, first: number, end: number): void {
+    this.#vectors.copyTo(copies, first, end);
+  }
+
+  /** Takes `copies` for its own: after `before` others they are of the rows from 0 on. */
+  adopt(copies: Copies, before: number): void {
+    this.#vectors.adopt(copies, before);
+  }
+
+  /** Bytes held, room to grow included, by what is held. */
+  get bytes(): { vectors: number; copies: number; slots: number } {
+    return { ...this.#vectors.bytes, slots: this.#slots.byteLength + this.#live.byteLength };
   }
 
   /** `selection`: one byte per row, 1 for the live rows to choose from, and how many those are. Default all. */
@@ -115,9 +159,19 @@ export class FlatIndex implements VectorIndex {
     return Math.fround(this.#vectors.score(this.#row(slot), vector));
   }
 
+  /** The same by row. */
+  scoreAt(row: number, vector: Float32Array): number {
+    return Math.fround(this.#vectors.score(row, vector));
+  }
+
   /** A view of a live slot's vector, good until the next `add` or `remove`. */
   vector(slot: number): Float32Array {
     return this.#vectors.vector(this.#row(slot));
+  }
+
+  /** A view of a row's vector, good as long. */
+  vectorAt(row: number): Float32Array {
+    return this.#vectors.vector(row);
   }
 
   /** The lowest live slot above `slot`, or undefined. */
@@ -127,16 +181,16 @@ export class FlatIndex implements VectorIndex {
     return row < this.#vectors.rows ? this.#slots[row] : undefined;
   }
 
-  /** Calls `visit` with each live slot up to `through`, ascending. */
-  eachSlot(options: { through: number; visit: (slot: number) => void }): void {
-    const end = this.#firstRowAfter(options.through);
-    for (let row = 0; row < end; row++) if (this.#live[row] === 1) options.visit(this.#slots[row]!);
-  }
-
   /** Where a slot is by now; -1 where it is not live. */
   rowOf(slot: number): number {
+    const row = this.rowOnceOf(slot);
+    return row >= 0 && this.#live[row] === 1 ? row : -1;
+  }
+
+  /** The same, also of a slot that was removed and not squeezed out. */
+  rowOnceOf(slot: number): number {
     const row = this.#firstRowAfter(slot - 1);
-    return row < this.#vectors.rows && this.#slots[row] === slot && this.#live[row] === 1 ? row : -1;
+    return row < this.#vectors.rows && this.#slots[row] === slot ? row : -1;
   }
 
   /** The slot of a row; the opposite of `rowOf`. */
@@ -179,15 +233,22 @@ export class FlatIndex implements VectorIndex {
   }
 
   #squeeze(): void {
-    this.#onSqueeze?.(this.#live);
-    let to = 0;
-    for (let row = 0; row < this.#vectors.rows; row++) {
+    if (this.#vectors.rows <= FIRST_ROWS || this.#loose <= this.#size) return;
+    if (this.#onSqueeze) {
+      const stays = this.#live.slice();
+      stays.fill(1, 0, this.#pinned);
+      this.#onSqueeze(stays);
+    }
+    let to = this.#pinned;
+    for (let row = to; row < this.#vectors.rows; row++) {
       if (this.#live[row] === 0) continue;
       this.#slots[to] = this.#slots[row]!;
       if (to < row) this.#vectors.move(row, to);
       to++;
     }
-    this.#live.fill(1, 0, to);
+    this.#live.fill(1, this.#pinned, to);
     this.#vectors.cut(to);
+    this.#loose = 0;
+    this.#squeezes++;
   }
 }

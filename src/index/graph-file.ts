@@ -4,9 +4,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { AttractorError } from '../errors/error.ts';
-import { GraphMemory } from '../math/graph-memory.ts';
-import { MOST_WASM_BYTES } from '../math/wasm-memory.ts';
-import type { GraphContent, GraphShape } from './graph.ts';
+import type { GraphShape } from './graph.ts';
 import { vectorKey } from './vector-key.ts';
 
 /** What a verified index file says of its nodes: the node's slot, its mark, and `vectorKey` of its vector. */
@@ -16,9 +14,21 @@ export interface GraphNodes {
   readonly keys: Int32Array;
 }
 
-export interface FileContent extends GraphContent, GraphNodes {
+export interface GraphFile extends GraphNodes {
+  /** Where walks begin, and how many layers are above layer 0 there. */
+  readonly entry: number;
+  readonly layers: number;
   readonly sha256: string;
   readonly bytes: number;
+}
+
+/** Is told what the file holds as it is read, before all of it is checked. Arrays are good until it returns. */
+export interface GraphVisitor {
+  begin(nodes: number): void;
+  /** `links`: on layer 0, to nodes. */
+  node(node: number, slot: number, vector: Float32Array, links: Uint32Array): void;
+  /** Links above layer 0, from the first layer up; these arrays may be kept. */
+  upper(node: number, lists: Uint32Array[]): void;
 }
 
 const HEADER_BYTES = 96;
@@ -41,23 +51,23 @@ export async function readGraphFile(options: {
   path: string;
   shape: GraphShape;
   rows: number;
-}): Promise<FileContent> {
-  const { rows, shape } = options;
+  visitor?: GraphVisitor;
+}): Promise<GraphFile> {
+  const { rows, shape, visitor } = options;
   const handle = await open(options.path, 'r');
   try {
     const { size } = await handle.stat();
     const reader = new HashingReader(handle);
     const layout = checkHeader(await reader.take(HEADER_BYTES), shape, rows);
-    const upperBytes = size - HEADER_BYTES - rows * (layout.nodeBytes + 4);
-    if (upperBytes < 0) throw bad(`${rows} nodes do not fit into ${size} bytes`);
-    const graphSize = { dimension: shape.dimension, m: shape.m, nodes: rows, upperBytes };
-    if (GraphMemory.bytes(graphSize) > MOST_WASM_BYTES) throw bad(`${rows} nodes do not fit into a memory`);
-    const memory = new GraphMemory(graphSize);
-    const nodes = await readNodes(reader, shape, layout, memory);
-    await readUpper(reader, shape, layout, memory);
+    if (size < HEADER_BYTES + rows * (layout.nodeBytes + 4)) {
+      throw bad(`${rows} nodes do not fit into ${size} bytes`);
+    }
+    visitor?.begin(rows);
+    const nodes = await readNodes(reader, shape, layout, visitor);
+    await readUpper(reader, shape, layout, visitor);
     if (reader.position !== size) throw bad(`the nodes end at byte ${reader.position} of ${size}`);
     const { entry, layers } = layout;
-    return { ...nodes, memory, entry, layers, sha256: reader.digest(), bytes: size };
+    return { ...nodes, entry, layers, sha256: reader.digest(), bytes: size };
   } finally {
     await handle.close();
   }
@@ -94,7 +104,7 @@ async function readNodes(
   reader: HashingReader,
   shape: GraphShape,
   { rows, nodeBytes }: Layout,
-  memory: GraphMemory,
+  visitor: GraphVisitor | undefined,
 ): Promise<GraphNodes> {
   const slots = new Uint32Array(rows);
   const marked = new Uint8Array(rows);
@@ -112,7 +122,7 @@ async function readNodes(
       throw bad(`node ${i} is labelled ${label}`);
     }
     slots[i] = Number(label);
-    memory.setNode(i, { slot: slots[i]!, vector, links: checkedList(node, 0, links, i, rows) });
+    visitor?.node(i, slots[i]!, vector, checkedList(node, 0, links, i, rows));
   }
   return { slots, marked, keys };
 }
@@ -122,7 +132,7 @@ async function readUpper(
   reader: HashingReader,
   shape: GraphShape,
   { rows, entry, layers }: Layout,
-  memory: GraphMemory,
+  visitor: GraphVisitor | undefined,
 ): Promise<void> {
   const layerBytes = 4 + 4 * shape.m;
   const height = new Uint8Array(rows);
@@ -139,7 +149,7 @@ async function readUpper(
     );
     height[i] = lists.length;
     upper.set(i, lists);
-    memory.setUpper(i, lists);
+    visitor?.upper(i, lists);
   }
   if (height[entry] !== layers) throw bad(`the entry point has ${height[entry]} of ${layers} layers`);
   for (const [node, lists] of upper) {

@@ -1,8 +1,8 @@
-// An HNSW graph that is searched, never changed: nodes from a verified file, and which of their slots are still live. Built by
-// builder.ts, in another process. A cache over the vectors in `flat`, never their home.
+// An HNSW graph that is searched, never changed: links between the copies of the rows of `flat`, from a verified file, and which
+// of their slots are still live. Built by builder.ts, in another process. A cache over the vectors in `flat`, never their home.
 
 import { AttractorError, invalid } from '../errors/error.ts';
-import type { GraphMemory } from '../math/graph-memory.ts';
+import type { Copies } from '../math/copies.ts';
 import type { FlatIndex } from './flat.ts';
 import { vectorKey } from './vector-key.ts';
 
@@ -14,22 +14,21 @@ export interface GraphShape {
   readonly efConstruction: number;
 }
 
-/** What graph-file.ts reads. */
-export interface GraphContent {
-  readonly memory: GraphMemory;
-  /** Of the nodes' vectors, by node. */
-  readonly keys: Int32Array;
+/** A verified file in memory, its numbers those of copies: what incoming-graph.ts makes. */
+export interface BuiltGraph {
+  readonly shape: GraphShape;
+  /** Of nodes whose slots have no rows any more, `orphans` of them; then of the rows of `flat` up to that of `through`. */
+  readonly copies: Copies;
+  readonly orphans: number;
+  /** How many nodes there are. */
+  readonly nodes: number;
   /** Where walks begin, and how many layers are above layer 0 there. */
   readonly entry: number;
   readonly layers: number;
-}
-
-/** A verified file, in memory. */
-export interface BuiltGraph {
-  readonly shape: GraphShape;
-  readonly content: GraphContent;
-  /** Every slot up to here that was live when it was built has its vector in it. */
+  /** Every slot up to here that was live when it was built has its vector in it; these rows of `flat` are pinned. */
   readonly through: number;
+  /** Calls `visit` with each node's number and `vectorKey` in the order in which they were built. */
+  eachKey(visit: (number: number, key: number) => void): void;
 }
 
 export function checkShape({ m, efConstruction }: GraphShape): void {
@@ -43,55 +42,47 @@ export class Graph {
   readonly shape: GraphShape;
   /** Every live slot up to here is in the graph; -1 where there is none. */
   readonly through: number;
-  readonly #content: GraphContent | undefined;
-  /** 1 where the slot that a node is named after is dead. */
-  readonly #ownDead: Uint8Array;
-  /** Live slots whose vector is bit-equal to that of another slot's node, by node. */
+  /** Nodes, those included that no live slot uses any more. */
+  readonly nodes: number;
+  readonly #walked: Pick<BuiltGraph, 'copies' | 'orphans' | 'entry' | 'layers'> | undefined;
+  readonly #flat: FlatIndex | undefined;
+  /** Live rows whose vector is bit-equal to that of another slot's node, by node. */
   readonly #twins = new Map<number, Set<number>>();
   readonly #nodeOfTwin = new Map<number, number>();
   #tombstones = 0;
 
-  /** Without content: a graph of nothing. With it, its slots are brought in line with `flat` by `Graph.of` only. */
-  private constructor(shape: GraphShape, through: number, content?: GraphContent) {
+  private constructor(shape: GraphShape, built?: BuiltGraph, flat?: FlatIndex) {
     this.shape = shape;
-    this.through = through;
-    this.#content = content;
-    this.#ownDead = new Uint8Array(content?.memory.size.nodes ?? 0);
+    this.#flat = flat;
+    this.through = built?.through ?? -1;
+    this.nodes = built?.nodes ?? 0;
+    if (!built) return;
+    const { copies, orphans, entry, layers } = built;
+    this.#walked = { copies, orphans, entry, layers };
   }
 
   static empty(shape: GraphShape): Graph {
     checkShape(shape);
-    return new Graph(shape, -1);
+    return new Graph(shape);
   }
 
   /**
-   * A graph of what was read, brought in line with `flat` in one turn: nodes that lost their slots are dead, twins joined.
-   * Throws `index_invalid` where a live slot up to `through` is not in the graph.
+   * A graph of what was read, brought in line with `flat` in one turn, which takes its copies: nodes that lost their slots are
+   * dead, twins joined. Throws `index_invalid` where a live slot up to `through` is not in the graph.
    */
-  static of({ shape, content, through }: BuiltGraph, flat: FlatIndex): Graph {
-    const { memory } = content;
-    const graph = new Graph(shape, through, content);
+  static of(built: BuiltGraph, flat: FlatIndex): Graph {
+    const { shape, copies, orphans } = built;
+    const graph = new Graph(shape, built, flat);
     const twins: number[] = [];
-    let node = 0;
-    const dead = (until: number) => {
-      for (; node < memory.size.nodes && memory.slot(node) < until; node++) graph.#ownDead[node] = 1;
-    };
-    flat.eachSlot({
-      through,
-      visit(slot) {
-        dead(slot);
-        if (node < memory.size.nodes && memory.slot(node) === slot) node++;
-        else twins.push(slot);
-      },
-    });
-    dead(Number.POSITIVE_INFINITY);
-    graph.#joinAll(twins, flat);
-    for (let i = 0; i < memory.size.nodes; i++) graph.#updateLife(i, true);
+    for (let row = 0; row < copies.count - orphans; row++) {
+      if (flat.live[row] === 1 && !copies.isNode(orphans + row)) twins.push(row);
+    }
+    graph.#joinAll(twins, built);
+    for (let number = 0; number < copies.count; number++) {
+      if (copies.isNode(number)) graph.#updateLife(number);
+    }
+    flat.adopt(copies, orphans);
     return graph;
-  }
-
-  get nodes(): number {
-    return this.#content?.memory.size.nodes ?? 0;
   }
 
   /** Nodes that no live slot uses any more. */
@@ -99,77 +90,67 @@ export class Graph {
     return this.#tombstones;
   }
 
-  /** Forgets a slot up to `through` that was live. */
-  drop(slot: number): void {
-    const twinOf = this.#nodeOfTwin.get(slot);
-    if (twinOf === undefined) {
-      const node = this.#nodeOf(slot);
-      this.#ownDead[node] = 1;
-      this.#updateLife(node);
-      return;
+  /** Forgets a row up to that of `through` that was live. */
+  drop(row: number): void {
+    const node = this.#nodeOfTwin.get(row) ?? this.#walked!.orphans + row;
+    const twins = this.#twins.get(node);
+    if (this.#nodeOfTwin.delete(row)) {
+      twins!.delete(row);
+      if (twins!.size === 0) this.#twins.delete(node);
     }
-    this.#nodeOfTwin.delete(slot);
-    const twins = this.#twins.get(twinOf)!;
-    twins.delete(slot);
-    if (twins.size === 0) this.#twins.delete(twinOf);
-    this.#updateLife(twinOf);
+    this.#updateLife(node);
   }
 
   /**
-   * Live slots among which the best `k` are that a walk of width `ef` finds, in no order: to be scored by the caller. Undefined
+   * Live rows among which the best `k` are that a walk of width `ef` finds, in no order: to be scored by the caller. Undefined
    * where a scan would be cheaper.
    */
   near(options: { vector: Float32Array; k: number; ef: number }): number[] | undefined {
-    if (!this.#content) return [];
-    const { memory, entry, layers } = this.#content;
-    const { vector, k } = options;
-    const width = Math.min(Math.max(k, options.ef), this.nodes);
-    const nodes = memory.near({ vector, k, width, entry, layers });
-    if (!nodes || this.#twins.size === 0) return nodes?.map((node) => memory.slot(node));
-    const slots: number[] = [];
+    if (!this.#walked) return [];
+    const { copies, orphans, entry, layers } = this.#walked;
+    const { vector, k, ef } = options;
+    const nodes = copies.near({ vector, k, width: Math.max(k, ef), entry, layers });
+    if (!nodes || this.#twins.size === 0) return nodes?.map((node) => node - orphans);
+    const rows: number[] = [];
     for (const node of nodes) {
-      if (this.#ownDead[node] === 0) slots.push(memory.slot(node));
-      for (const twin of this.#twins.get(node) ?? []) slots.push(twin);
+      if (this.#usedByItsOwn(node)) rows.push(node - orphans);
+      for (const twin of this.#twins.get(node) ?? []) rows.push(twin);
     }
-    return slots;
+    return rows;
   }
 
-  /** The builder left a slot out because its vector is that of the first node with its key. */
-  #joinAll(slots: readonly number[], flat: FlatIndex): void {
-    if (slots.length === 0) return;
+  /** The builder left a row's slot out because its vector is that of the first node with its key. */
+  #joinAll(rows: readonly number[], built: BuiltGraph): void {
+    if (rows.length === 0) return;
+    const flat = this.#flat!;
+    const keyOf = (row: number) => vectorKey(flat.vectorAt(row));
     const firstByKey = new Map<number, number | undefined>();
-    for (const slot of slots) firstByKey.set(vectorKey(flat.vector(slot)), undefined);
-    for (const [node, key] of this.#content!.keys.entries()) {
-      if (firstByKey.has(key) && firstByKey.get(key) === undefined) firstByKey.set(key, node);
-    }
-    for (const slot of slots) {
-      const node = firstByKey.get(vectorKey(flat.vector(slot)));
-      if (node === undefined) throw new AttractorError('index_invalid', `slot ${slot} is not in the graph`);
+    for (const row of rows) firstByKey.set(keyOf(row), undefined);
+    built.eachKey((number, key) => {
+      if (firstByKey.has(key) && firstByKey.get(key) === undefined) firstByKey.set(key, number);
+    });
+    for (const row of rows) {
+      const node = firstByKey.get(keyOf(row));
+      if (node === undefined) {
+        throw new AttractorError('index_invalid', `slot ${flat.slotAt(row)} is not in the graph`);
+      }
       const twins = this.#twins.get(node);
-      if (twins) twins.add(slot);
-      else this.#twins.set(node, new Set([slot]));
-      this.#nodeOfTwin.set(slot, node);
+      if (twins) twins.add(row);
+      else this.#twins.set(node, new Set([row]));
+      this.#nodeOfTwin.set(row, node);
     }
   }
 
-  /** A node is dead exactly while no live slot uses it. `first`: it counts as live so far. */
-  #updateLife(node: number, first = false): void {
-    const dead = this.#ownDead[node] === 1 && !this.#twins.has(node);
-    if (first && !dead) return;
-    this.#content!.memory.setLive(node, !dead);
-    // Only deaths come after the first look: a slot never comes back.
-    if (dead) this.#tombstones++;
+  /** A node is dead exactly while no live slot uses it. Only deaths happen, for a slot never comes back. */
+  #updateLife(node: number): void {
+    if (this.#usedByItsOwn(node) || this.#twins.has(node)) return;
+    this.#walked!.copies.kill(node);
+    this.#tombstones++;
   }
 
-  #nodeOf(slot: number): number {
-    const { memory } = this.#content!;
-    let low = 0;
-    let high = this.nodes - 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (memory.slot(middle) < slot) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** Whether the slot that a node was built for is live. */
+  #usedByItsOwn(node: number): boolean {
+    const { orphans } = this.#walked!;
+    return node >= orphans && this.#flat!.live[node - orphans] === 1;
   }
 }

@@ -3,6 +3,7 @@
 // scored exactly from the vectors in `flat`. Files are index-file.ts; when to build is the caller's.
 
 import { invalid } from '../errors/error.ts';
+import { Copies } from '../math/copies.ts';
 import { TopK } from '../math/top-k.ts';
 import { FlatIndex } from './flat.ts';
 import { type BuiltGraph, Graph, type GraphShape } from './graph.ts';
@@ -75,8 +76,9 @@ export class HnswIndex implements VectorIndex {
   }
 
   remove(slot: number): boolean {
+    const row = this.flat.rowOf(slot);
     if (!this.flat.remove(slot)) return false;
-    if (slot <= this.#graph.through) this.#graph.drop(slot);
+    if (slot <= this.#graph.through) this.#graph.drop(row);
     return true;
   }
 
@@ -86,7 +88,7 @@ export class HnswIndex implements VectorIndex {
     const k = Math.min(request.k, this.size);
     const top = new TopK(k);
     const near = this.#graph.near({ vector, k, ef });
-    for (const slot of near ?? []) top.push(slot, this.flat.score(slot, vector));
+    for (const row of near ?? []) top.push(this.flat.slotAt(row), this.flat.scoreAt(row, vector));
     if (near) this.flat.scan({ vector, top, after: this.#graph.through });
     const { keys, scores } = top.take();
     // A walk among many tombstones can come home with too few: the scan never does.
@@ -95,6 +97,14 @@ export class HnswIndex implements VectorIndex {
 
   /** Serves from another graph, or from none. Throws `index_invalid` where a live slot is missing in it. */
   adopt(built: BuiltGraph | undefined): void {
-    this.#graph = built ? Graph.of(built, this.flat) : Graph.empty(this.shape);
+    const { flat, shape } = this;
+    const before = this.#graph;
+    try {
+      this.#graph = built ? Graph.of(built, flat) : Graph.empty(shape);
+    } finally {
+      flat.pin(this.#graph.through);
+    }
+    // Copies alone, without the links that were among them.
+    if (!built && before.nodes > 0) flat.adopt(new Copies({ dimension: this.dimension }), 0);
   }
 }

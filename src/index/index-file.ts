@@ -9,8 +9,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { AttractorError } from '../errors/error.ts';
 import type { FlatIndex } from './flat.ts';
-import type { BuiltGraph, GraphShape } from './graph.ts';
-import { type FileContent, readGraphFile } from './graph-file.ts';
+import type { BuiltGraph } from './graph.ts';
+import { type GraphFile, readGraphFile } from './graph-file.ts';
+import type { HnswIndex } from './hnsw.ts';
+import { IncomingGraph } from './incoming-graph.ts';
 import { vectorKey } from './vector-key.ts';
 
 /** What an index file must belong to. */
@@ -53,24 +55,22 @@ export async function publishIndex(options: {
   path: string;
   /** Where it was built: in the folder of `path`. */
   built: string;
-  shape: GraphShape;
+  /** Its flat index stays as it is but for what is added and removed meanwhile. */
+  index: HnswIndex;
   identity: IndexIdentity;
   rows: number;
   through: number;
-  flat: FlatIndex;
 }): Promise<BuiltGraph> {
-  const { path, built, shape, identity, rows, through, flat } = options;
+  const { path, built, index, identity, rows, through } = options;
   try {
-    const content = await readGraphFile({ path: built, shape, rows });
-    const { sha256, bytes } = content;
-    await checkVectors(content, through, flat);
+    const { graph, sha256, bytes } = await incoming({ path: built, index, rows, through });
     await publish(built, path);
     const manifest: Manifest = {
       magic: 'attractor-index',
       version: 1,
       ...identity,
       metric: 'ip',
-      ...shape,
+      ...index.shape,
       rows,
       highestSlot: through,
       bytes,
@@ -79,8 +79,9 @@ export async function publishIndex(options: {
     const handle = await open(`${manifestPath(path)}.tmp`, 'w');
     await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`).finally(() => handle.close());
     await publish(`${manifestPath(path)}.tmp`, manifestPath(path));
-    return { shape, content, through };
+    return graph;
   } catch (error) {
+    index.flat.pin(index.graph.through);
     await rm(built, { force: true });
     throw bad(`the index file could not be saved: ${(error as Error).message}`, error);
   }
@@ -89,15 +90,14 @@ export async function publishIndex(options: {
 /** Throws `index_invalid` with the reason where the file is not all that its manifest and the store say. */
 export async function loadIndex(options: {
   path: string;
-  shape: GraphShape;
+  index: HnswIndex;
   identity: IndexIdentity;
-  flat: FlatIndex;
   /** The store's counter: slots from here on were never given out. */
   nextSlot: number;
 }): Promise<BuiltGraph> {
-  const { path, shape, flat } = options;
+  const { path, index } = options;
   const manifest = await readManifest(path);
-  const expected = { ...options.identity, ...shape };
+  const expected = { ...options.identity, ...index.shape };
   for (const [field, value] of Object.entries(expected)) {
     const found = manifest[field as keyof typeof expected];
     if (found !== value) throw bad(`${field}: expected ${value}, the manifest says ${found}`);
@@ -109,11 +109,31 @@ export async function loadIndex(options: {
     throw bad('the index file is missing', error);
   });
   if (size !== manifest.bytes) throw bad(`expected ${manifest.bytes} bytes, found ${size}`);
-  const { rows, highestSlot: through } = manifest;
-  const content = await readGraphFile({ path, shape, rows });
-  if (content.sha256 !== manifest.sha256) throw bad('the checksum does not match');
-  await checkVectors(content, through, flat);
-  return { shape, content, through };
+  const { rows, highestSlot: through, sha256 } = manifest;
+  return (await incoming({ path, index, rows, through, sha256 })).graph;
+}
+
+/** Reads and checks a graph for `index.adopt`. Where most rows are dead they go first, and the graph that walks through them. */
+async function incoming(options: {
+  path: string;
+  index: HnswIndex;
+  rows: number;
+  through: number;
+  sha256?: string;
+}): Promise<GraphFile & { graph: BuiltGraph }> {
+  const { path, index, rows, through, sha256 } = options;
+  const { shape, flat } = index;
+  if (flat.mostlyDead) index.adopt(undefined);
+  try {
+    const visitor = new IncomingGraph({ shape, flat, through });
+    const file = await readGraphFile({ path, shape, rows, visitor });
+    if (sha256 !== undefined && file.sha256 !== sha256) throw bad('the checksum does not match');
+    await checkVectors(file, through, flat);
+    return { ...file, graph: await visitor.finish(file) };
+  } catch (error) {
+    flat.pin(index.graph.through);
+    throw error;
+  }
 }
 
 /** Whether there is one to be loaded, right or wrong. */
@@ -139,7 +159,7 @@ export async function readManifest(path: string): Promise<Manifest> {
 }
 
 /** A store restored from an older copy gives out slots again that the file has used for other vectors. */
-async function checkVectors(content: FileContent, through: number, flat: FlatIndex): Promise<void> {
+async function checkVectors(content: GraphFile, through: number, flat: FlatIndex): Promise<void> {
   for (let i = 0; i < content.slots.length; i++) {
     if (i % CHECKED === 0) await nextTurn();
     const slot = content.slots[i]!;

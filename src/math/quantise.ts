@@ -37,12 +37,12 @@ export function quantised(vector: Float32Array, most: number): Quantised {
   return { codes, scale, error: Math.sqrt(rest), norm: Math.sqrt(all) };
 }
 
-/**
- * A query for rows of so many codes, padding included: as fine as a sum in 32 bits allows. A row's product is off by at most
- * `perError` times the row's error and `perNorm` times its norm.
- */
-export function quantisedQuery(vector: Float32Array, codes: number) {
-  const query = quantised(vector, Math.min(32_767, Math.floor(2 ** 31 / (MOST_CODE * (codes + 1)))));
+export type QuantisedQuery = ReturnType<typeof quantisedQuery>;
+
+/** As fine as a sum in 32 bits allows. A row's product is off by at most `perError` times its error and `perNorm` times its norm. */
+export function quantisedQuery(vector: Float32Array) {
+  const most = Math.min(32_767, Math.floor(2 ** 31 / (MOST_CODE * (vector.length + 8))));
+  const query = quantised(vector, most);
   return {
     codes: query.codes,
     scale: query.scale,

@@ -28,7 +28,7 @@ export async function build(options: { index: HnswIndex; path: string; extend?: 
   const built = `${path}.tmp`;
   builder.write(built);
   const through = flat.highest;
-  index.adopt(await publishIndex({ path, built, shape, identity, rows: builder.nodes, through, flat }));
+  index.adopt(await publishIndex({ path, built, index, identity, rows: builder.nodes, through }));
 }
 
 /** The same, with a file of its own that goes at once. */

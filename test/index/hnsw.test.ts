@@ -56,6 +56,9 @@ describe('HnswIndex', () => {
     const { index, near } = await clustered();
     const queries = Array.from({ length: 60 }, near);
     expect(recall(index, queries)).toBeGreaterThan(0.99);
+    const again = buildOnce(index);
+    expect(index.graph.nodes).toBe(3000); // the old graph serves
+    await again;
 
     // The graph does the work: with the narrowest search it must miss something that the wide one finds.
     const vector = queries[0]!;
@@ -69,7 +72,8 @@ describe('HnswIndex', () => {
     expect(recall(index, queries)).toBeGreaterThan(0.99);
 
     const built = buildOnce(index);
-    expect(index.graph.nodes).toBe(3000); // the old graph serves
+    // Most rows are dead: they are gone, and the graph that walked through them. The others are scanned.
+    expect(index.graph.nodes).toBe(0);
     index.remove(0);
     index.remove(2990);
     index.add({ slot: 3000, vector });
@@ -78,6 +82,31 @@ describe('HnswIndex', () => {
     // What was removed while it was read is dead in it too.
     expect([index.graph.nodes, index.graph.tombstones, index.size]).toEqual([300, 2, 299]);
     expect(index.search({ vector, k: 1 }).slots[0]).toBe(3000);
+    expect(recall(index, queries)).toBeGreaterThan(0.99);
+  });
+
+  test('rows behind the graph are squeezed, and those that it walks through stay until most are dead', async () => {
+    const { index, near } = await clustered();
+    const queries = Array.from({ length: 20 }, near);
+    const held = () => index.flat.bytes.vectors;
+    // One item that is given a new vector again and again.
+    let slot = 3000;
+    index.add({ slot, vector: near() });
+    for (; slot < 80_000; slot++) {
+      index.add({ slot: slot + 1, vector: near() });
+      index.remove(slot);
+    }
+    expect([index.graph.nodes, index.graph.tombstones, index.size]).toEqual([3000, 0, 3001]);
+    expect(index.flat.squeezes).toBeGreaterThan(20);
+    expect(held()).toBe(4 * 2 ** 20);
+    expect(recall(index, queries)).toBeGreaterThan(0.99);
+
+    for (let old = 0; old < 2000; old++) index.remove(old);
+    const { squeezes } = index.flat;
+    expect([index.flat.mostlyDead, index.graph.tombstones]).toEqual([true, 2000]);
+    await buildOnce(index);
+    expect([index.flat.squeezes, index.flat.mostlyDead]).toEqual([squeezes + 1, false]);
+    expect([index.graph.nodes, index.graph.tombstones, index.inGraph]).toEqual([1001, 0, 1001]);
     expect(recall(index, queries)).toBeGreaterThan(0.99);
   });
 

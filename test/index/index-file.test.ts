@@ -47,7 +47,7 @@ async function reopen(index: HnswIndex, options: { nextSlot?: number } = {}) {
     opened.flat.add({ slot, vector: index.flat.vector(slot) });
   }
   const nextSlot = options.nextSlot ?? index.flat.highest + 1;
-  opened.adopt(await loadIndex({ path, shape: opened.shape, identity, flat: opened.flat, nextSlot }));
+  opened.adopt(await loadIndex({ path, index: opened, identity, nextSlot }));
   return opened;
 }
 

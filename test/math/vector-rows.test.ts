@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Copies } from '../../src/math/copies.ts';
 import { dot } from '../../src/math/dot.ts';
 import { createRng, type Rng } from '../../src/math/rng.ts';
 import { VectorRows } from '../../src/math/vector-rows.ts';
@@ -39,8 +40,8 @@ test('the candidates hold the exact best, ties and all, of the wanted rows only'
       }),
       ({ dimension, count, share, first, k, seed, many }) => {
         const rng = createRng(seed);
-        // One chunk a block: most scans cross blocks.
-        const rows = new VectorRows({ dimension, blockBytes: 1 });
+        // Most scans cross memories.
+        const rows = new VectorRows({ dimension, blockBytes: 1000, mostBytes: 60_000 });
         const vectors = vectorsOf({ rng, count, dimension });
         for (const vector of vectors) rows.push(vector);
         for (const row of vectors.keys()) expect(rows.vector(row)).toEqual(vectors[row]);
@@ -62,6 +63,33 @@ test('the candidates hold the exact best, ties and all, of the wanted rows only'
       },
     ),
     { numRuns: 40 },
+  );
+});
+
+test('copies that lie elsewhere answer the same, and go on in other memories when theirs are full', () => {
+  const rng = createRng(4);
+  const rows = new VectorRows({ dimension: 5, mostBytes: 60_000 });
+  for (let i = 0; i < 5000; i++) rows.push(randomUnit(rng, 5));
+  const wanted = Uint8Array.from({ length: 6000 }, () => rng.int(2));
+  const queries = Array.from({ length: 5 }, () => randomUnit(rng, 5));
+  const answers = () =>
+    queries.flatMap((vector) =>
+      [0, 1234, 4321].map((first) => rows.candidates({ vector, k: 3, first, wanted, many: first > 0 })),
+    );
+  const before = answers();
+  const copies = new Copies({ dimension: 5 });
+  for (let i = 0; i < 17; i++) copies.push(queries[0]!);
+  rows.copyTo(copies, 0, 1500);
+  rows.copyTo(copies, 1500, 4000);
+  rows.adopt(copies, 17);
+  expect(answers()).toEqual(before);
+  const small = new Copies({ dimension: 5, mostBytes: 50_000 });
+  rows.copyTo(small, 0, 1000);
+  rows.adopt(small, 0);
+  expect(answers()).toEqual(before);
+  for (let i = 5000; i < 6000; i++) rows.push(queries[1]!);
+  expect(rows.candidates({ vector: queries[1]!, k: 1, first: 4900, wanted, many: true })).toEqual(
+    [...wanted.keys()].filter((row) => row >= 5000 && wanted[row] === 1),
   );
 });
 
@@ -87,14 +115,14 @@ test('components as large as f32 has them', () => {
 });
 
 test('rows that moved, were cut and came again hold no rest of what was there', () => {
-  const rows = new VectorRows({ dimension: 3, blockBytes: 1 });
+  const rows = new VectorRows({ dimension: 3, blockBytes: 1000, mostBytes: 40_000 });
   for (let i = 0; i < 3000; i++) rows.push(Float32Array.of(i, i, i));
   for (let i = 0; i < 1000; i++) rows.move(3 * i, i);
   rows.cut(1000);
   const bytes = rows.bytes;
   rows.push(Float32Array.of(1, 2, 3));
   expect(rows.rows).toBe(1001);
-  expect(rows.bytes).toBe(bytes);
+  expect(rows.bytes.copies).toEqual(bytes.copies);
   expect([...rows.vector(999)]).toEqual([2997, 2997, 2997]);
   const wanted = new Uint8Array(1001).fill(1);
   const best = (vector: Float32Array) => rows.candidates({ vector, k: 1, first: 0, wanted, many: true });

@@ -1,9 +1,9 @@
 // Which rows of int8 may score at least `floor` with a query of int16, in AssemblyScript; assembled by scripts/wasm.ts.
-// What the numbers mean, and why the bound holds, is said in vector-rows.ts.
+// What the numbers mean, and why the bound holds, is said in quantise.ts and vector-rows.ts.
 
 import { product } from './product';
 
-/** Before a row's codes: scale, error and norm, f32 each, and four bytes of nothing. */
+/** Before a row's codes: scale, error and norm, f32 each, and four bytes that are walk.ts's. */
 const HEAD: usize = 16;
 
 /**

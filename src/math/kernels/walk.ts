@@ -1,12 +1,13 @@
 // The walk of an HNSW graph over int8 copies of its vectors, in AssemblyScript; assembled by scripts/wasm.ts. Searching only,
-// after Malkov and Yashunin (arXiv 1603.09320), algorithms 2 and 5. What lies where is graph-memory.ts's to say.
+// after Malkov and Yashunin (arXiv 1603.09320), algorithms 2 and 5. What lies where is copies.ts's to say.
 
 import { product } from './product';
 
-/** A node: scale, error, norm (f32 each) and slot (u32); its codes; links on layer 0; where its upper links are. */
+/** Before a copy's codes: scale, error, norm (f32 each), and where its links are (u32). */
 const HEAD: usize = 16;
-/** The highest bit of a list's count on layer 0: no live slot uses the node. */
-const COUNT: u32 = 0x7fffffff;
+const LINKS_AT: usize = 12;
+/** The highest bit of where the links are, which is in units of two bytes: no live slot uses the node. */
+const PLACE: u32 = 0x7fffffff;
 /** Turns the order of a heap around. */
 const LOWEST: u64 = ~(<u64>0);
 const HIGHEST: u64 = 0;
@@ -17,14 +18,13 @@ let hitsAt: usize = 0;
 let openAt: usize = 0;
 let openRoom: u32 = 0;
 let seenAt: usize = 0;
-let nodesAt: usize = 0;
-let nodeBytes: usize = 0;
+let copiesAt: usize = 0;
 let codes: usize = 0;
-/** Of a list of links on layer 0, and of one above it; its count included. */
-let firstBytes: usize = 0;
-let upperBytes: usize = 0;
+/** Of one link, and its bits in a word that begins there. */
+let linkBytes: usize = 0;
+let linkMask: u32 = 0;
 
-/** Says where the parts are: see graph-memory.ts. */
+/** Says where the parts are: see copies.ts. */
 export function lay(
   query: usize,
   fresh: usize,
@@ -32,11 +32,9 @@ export function lay(
   open: usize,
   room: u32,
   seen: usize,
-  nodes: usize,
-  node: usize,
+  copies: usize,
   code: usize,
-  first: usize,
-  upper: usize,
+  link: usize,
 ): void {
   queryAt = query;
   freshAt = fresh;
@@ -44,11 +42,10 @@ export function lay(
   openAt = open;
   openRoom = room;
   seenAt = seen;
-  nodesAt = nodes;
-  nodeBytes = node;
+  copiesAt = copies;
   codes = code;
-  firstBytes = first;
-  upperBytes = upper;
+  linkBytes = link;
+  linkMask = link === 3 ? 0xffffff : 0xffffffff;
 }
 
 /**
@@ -68,8 +65,12 @@ export function near(entry: u32, layers: u32, width: u32, walk: u32): i32 {
     const next = load<u64>(openAt);
     if (hits === width && next < load<u64>(hitsAt)) break;
     open--;
-    if (open > 0) replaceRoot(openAt, open, load<u64>(openAt + ((<usize>open) << 3)), HIGHEST);
-    const fresh = newNeighbours(<u32>next, walk);
+    let likely = <u32>next;
+    if (open > 0) {
+      replaceRoot(openAt, open, load<u64>(openAt + ((<usize>open) << 3)), HIGHEST);
+      likely = <u32>load<u64>(openAt);
+    }
+    const fresh = newNeighbours(<u32>next, likely, walk);
     for (let i: u32 = 0; i < fresh; i++) {
       const node = load<u32>(freshAt + ((<usize>i) << 2));
       const value = ranked(node);
@@ -93,11 +94,11 @@ function descend(entry: u32, layers: u32): u32 {
     let moved = true;
     while (moved) {
       moved = false;
-      const upper = load<u32>(at(node) + HEAD + codes + firstBytes);
-      const list = <usize>upper + <usize>(layer - 1) * upperBytes;
-      const count = load<u32>(list);
-      for (let i: u32 = 0; i < count; i++) {
-        const other = load<u32>(list + ((<usize>i) << 2), 4);
+      let link = links(node);
+      for (let below: u32 = 0; below < layer; below++) link += 1 + <usize>load<u8>(link) * linkBytes;
+      const end = link + 1 + <usize>load<u8>(link) * linkBytes;
+      for (link++; link < end; link += linkBytes) {
+        const other = load<u32>(link) & linkMask;
         const value = ranked(other);
         if (value > best) {
           best = value;
@@ -114,20 +115,21 @@ function descend(entry: u32, layers: u32): u32 {
  * Writes the numbers of a node's neighbours that this walk has not seen to `fresh`, and touches them all, so that the memory
  * brings them side by side and not one after the other: that is a third of the time of a walk among 200,000.
  */
-function newNeighbours(node: u32, walk: u32): u32 {
-  const list = at(node) + HEAD + codes;
-  const count = load<u32>(list) & COUNT;
-  const end = HEAD + codes + 4;
+function newNeighbours(node: u32, likely: u32, walk: u32): u32 {
+  let link = links(node);
+  const end = link + 1 + <usize>load<u8>(link) * linkBytes;
+  const last = HEAD + codes - 4;
+  const after = links(likely);
   let fresh: u32 = 0;
-  let touched: u32 = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    const other = load<u32>(list + ((<usize>i) << 2), 4);
+  let touched: u32 = load<u32>(after) ^ load<u32>(after, 60);
+  for (link++; link < end; link += linkBytes) {
+    const other = load<u32>(link) & linkMask;
     const seen = seenAt + <usize>other;
     if (load<u8>(seen) === <u8>walk) continue;
     store<u8>(seen, <u8>walk);
     const there = at(other);
-    touched ^= load<u32>(there) ^ load<u32>(there, 64) ^ load<u32>(there, 128);
-    for (let line: usize = 192; line < end; line += 64) touched ^= load<u32>(there + line);
+    touched ^= load<u32>(there) ^ load<u32>(there, 64) ^ load<u32>(there + last);
+    for (let line: usize = 128; line < last; line += 64) touched ^= load<u32>(there + line);
     store<u32>(freshAt + ((<usize>fresh) << 2), other);
     fresh++;
   }
@@ -137,11 +139,16 @@ function newNeighbours(node: u32, walk: u32): u32 {
 }
 
 function at(node: u32): usize {
-  return nodesAt + <usize>node * nodeBytes;
+  return copiesAt + <usize>node * (HEAD + codes);
+}
+
+/** A node's links: layer by layer from the lowest up a count (u8) and so many numbers. */
+function links(node: u32): usize {
+  return (<usize>(load<u32>(at(node) + LINKS_AT) & PLACE)) << 1;
 }
 
 function isLive(node: u32): bool {
-  return load<u32>(at(node) + HEAD + codes) <= COUNT;
+  return load<u32>(at(node) + LINKS_AT) <= PLACE;
 }
 
 /** A node's score above its number, as one integer in the order of scores. */

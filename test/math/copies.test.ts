@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GraphMemory } from '../../src/math/graph-memory.ts';
+import { Copies, linkBytes } from '../../src/math/copies.ts';
 import { createRng } from '../../src/math/rng.ts';
 
 interface Naive {
@@ -41,20 +41,16 @@ function randomGraph(options: { seed: number; nodes: number; dimension: number; 
   };
 }
 
-function memoryOf({ vectors, links, live }: Naive, m: number): GraphMemory {
-  const upperBytes = links.reduce((sum, lists) => sum + (lists.length - 1) * (4 + 4 * m), 0);
-  const memory = new GraphMemory({ dimension: vectors[0]!.length, m, nodes: vectors.length, upperBytes });
-  for (const [node, vector] of vectors.entries()) {
-    memory.setNode(node, { slot: 3 * node, vector, links: Uint32Array.from(links[node]![0]!) });
-    if (links[node]!.length > 1) {
-      memory.setUpper(
-        node,
-        links[node]!.slice(1).map((list) => Uint32Array.from(list)),
-      );
-    }
-    memory.setLive(node, live[node]!);
+function copiesOf({ vectors, links, live }: Naive, m: number, nodes = vectors.length): Copies {
+  const dimension = vectors[0]!.length;
+  const bytes = links.reduce((sum, lists) => sum + linkBytes(lists, nodes), 0);
+  const copies = new Copies({ dimension, links: { m, nodes, bytes } });
+  for (const vector of vectors) copies.push(vector);
+  for (const [node, lists] of links.entries()) {
+    copies.link(node, lists);
+    if (!live[node]) copies.kill(node);
   }
-  return memory;
+  return copies;
 }
 
 /** Algorithms 2 and 5 of arXiv 1603.09320, with sorted arrays for heaps. */
@@ -93,7 +89,7 @@ function naiveNear(graph: Naive, query: Float32Array, width: number): Set<number
   return new Set(hits);
 }
 
-describe('GraphMemory', () => {
+describe('Copies', () => {
   test('walks as the paper says, whatever the graph, the width and who is dead', () => {
     let reached = 0;
     fc.assert(
@@ -107,12 +103,12 @@ describe('GraphMemory', () => {
         }),
         ({ seed, nodes, dimension, m, width }) => {
           const graph = randomGraph({ seed, nodes, dimension, m });
-          const memory = memoryOf(graph, m);
+          const copies = copiesOf(graph, m);
           const rng = createRng(seed + 1);
           for (let i = 0; i < 3; i++) {
             const vector = Float32Array.from({ length: dimension }, () => rng.normal());
             const { entry, layers } = graph;
-            const found = memory.near({ vector, k: width, width, entry, layers })!;
+            const found = copies.near({ vector, k: width, width, entry, layers })!;
             const scores = graph.vectors.map((v) => v.reduce((sum, x, j) => sum + x * vector[j]!, 0));
             scores.sort((a, b) => a - b);
             // Where two scores are as good as equal the order is anybody's.
@@ -128,15 +124,28 @@ describe('GraphMemory', () => {
     expect(reached).toBeGreaterThan(5000);
   });
 
+  test.each([
+    ['numbers of four bytes', 2 ** 24 + 1],
+    ['addresses above 2^31', 2 ** 31 + 5],
+  ])('%s', (_, nodes) => {
+    for (let seed = 0; seed < 5; seed++) {
+      const graph = randomGraph({ seed, nodes: 90, dimension: 20, m: 5 });
+      const { entry, layers } = graph;
+      const vector = graph.vectors[7]!.map((x, i) => x + 0.01 * i);
+      const found = copiesOf(graph, 5, nodes).near({ vector, k: 12, width: 12, entry, layers })!;
+      expect(new Set(found)).toEqual(naiveNear(graph, vector, 12));
+    }
+  });
+
   test('of a wide walk only what may be among the best k is left', () => {
     const graph = randomGraph({ seed: 5, nodes: 100, dimension: 24, m: 6 });
-    const memory = memoryOf(graph, 6);
+    const copies = copiesOf(graph, 6);
     const { entry, layers } = graph;
     for (let i = 0; i < 300; i++) {
       // More walks than a byte counts.
       const vector = graph.vectors[i % 100]!;
-      const all = memory.near({ vector, k: 50, width: 50, entry, layers })!;
-      const few = memory.near({ vector, k: 3, width: 50, entry, layers })!;
+      const all = copies.near({ vector, k: 50, width: 50, entry, layers })!;
+      const few = copies.near({ vector, k: 3, width: 50, entry, layers })!;
       const score = (node: number) => graph.vectors[node]!.reduce((sum, x, j) => sum + x * vector[j]!, 0);
       const best = [...all].sort((a, b) => score(b) - score(a)).slice(0, 3);
       expect(few.length).toBeLessThan(all.length);
@@ -144,21 +153,26 @@ describe('GraphMemory', () => {
     }
   });
 
-  test('says when too many nodes wait, and takes as much memory as was stated', () => {
+  test('says when too many nodes wait, or would be hits, and takes as much memory as was stated', () => {
     // A tree of 70,000 dead nodes: more wait than there is room for.
     const nodes = 70_000;
-    const size = { dimension: 2, m: 64, nodes, upperBytes: 0 };
-    const memory = new GraphMemory(size);
+    const m = 64;
+    const listOf = (node: number) =>
+      Array.from({ length: 2 * m }, (_, i) => Math.min(nodes - 1, 2 * m * node + i + 1));
+    const links = { m, nodes, bytes: nodes * linkBytes([listOf(0)], nodes) };
+    const copies = new Copies({ dimension: 2, links });
     const vector = Float32Array.of(1, 0);
     for (let node = 0; node < nodes; node++) {
-      const links = Uint32Array.from({ length: 128 }, (_, i) => Math.min(nodes - 1, 128 * node + i + 1));
       // Those that lead on are looked at first.
-      const first = 128 * node < nodes;
-      memory.setNode(node, { slot: node, vector: first ? vector : Float32Array.of(0.1, 1), links });
-      memory.setLive(node, false);
+      copies.push(2 * m * node < nodes ? vector : Float32Array.of(0.1, 1));
+      copies.link(node, [listOf(node)]);
+      copies.kill(node);
     }
-    expect(memory.near({ vector, k: 1, width: 1, entry: 0, layers: 0 })).toBeUndefined();
-    expect(memory.bytes).toBeGreaterThanOrEqual(GraphMemory.bytes(size));
-    expect(memory.bytes).toBeLessThan(GraphMemory.bytes(size) + 2 * 65_536);
+    const where = { vector, k: 1, entry: 0, layers: 0 };
+    expect(copies.near({ ...where, width: 1 })).toBeUndefined();
+    expect(copies.near({ ...where, width: 65_537 })).toBeUndefined();
+    const stated = Copies.bytes({ dimension: 2, count: nodes, links });
+    expect(copies.bytes).toBeGreaterThanOrEqual(stated);
+    expect(copies.bytes).toBeLessThan(1.3 * stated);
   });
 });
