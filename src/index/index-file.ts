@@ -3,11 +3,12 @@
 // Drawings of both files: docs/formats.md.
 
 import { existsSync } from 'node:fs';
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { AttractorError } from '../errors/error.ts';
+import { type Disk, disk as realDisk, writeSynced } from '../store/disk.ts';
 import type { FlatIndex } from './flat.ts';
 import type { BuiltGraph, GraphShape } from './graph.ts';
 import { type FileContent, readGraphFile } from './graph-file.ts';
@@ -58,13 +59,14 @@ export async function publishIndex(options: {
   rows: number;
   through: number;
   flat: FlatIndex;
+  disk?: Disk;
 }): Promise<BuiltGraph> {
-  const { path, built, shape, identity, rows, through, flat } = options;
+  const { path, built, shape, identity, rows, through, flat, disk = realDisk } = options;
+  const manifestDraft = `${manifestPath(path)}.tmp`;
   try {
     const content = await readGraphFile({ path: built, shape, rows });
     const { sha256, bytes } = content;
     await checkVectors(content, through, flat);
-    await publish(built, path);
     const manifest: Manifest = {
       magic: 'attractor-index',
       version: 1,
@@ -76,12 +78,16 @@ export async function publishIndex(options: {
       bytes,
       sha256,
     };
-    const handle = await open(`${manifestPath(path)}.tmp`, 'w');
-    await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`).finally(() => handle.close());
-    await publish(`${manifestPath(path)}.tmp`, manifestPath(path));
+    const text = `${JSON.stringify(manifest, null, 2)}\n`;
+    await writeSynced(disk, { path: manifestDraft, how: 'w', content: [text] });
+    await writeSynced(disk, { path: built, how: 'a', content: [] });
+    // Found with only one of them renamed, they do not match, and that is as good as none.
+    await disk.rename(built, path);
+    await disk.rename(manifestDraft, manifestPath(path));
+    await disk.syncFolder(dirname(path));
     return { shape, content, through };
   } catch (error) {
-    await rm(built, { force: true });
+    for (const file of [built, manifestDraft]) await disk.remove(file);
     throw bad(`the index file could not be saved: ${(error as Error).message}`, error);
   }
 }
@@ -121,7 +127,7 @@ export const hasIndex = (path: string): boolean => existsSync(manifestPath(path)
 
 /** Removes the files, the manifest first, so that no moment shows a manifest of something else. */
 export async function removeIndex(path: string): Promise<void> {
-  for (const file of [manifestPath(path), path, `${path}.tmp`]) await rm(file, { force: true });
+  for (const file of [manifestPath(path), path, `${path}.tmp`]) await realDisk.remove(file);
 }
 
 export async function readManifest(path: string): Promise<Manifest> {
@@ -148,14 +154,4 @@ async function checkVectors(content: FileContent, through: number, flat: FlatInd
       throw bad(`slot ${slot} holds another vector than the store`);
     }
   }
-}
-
-async function publish(temporary: string, path: string): Promise<void> {
-  await sync(await open(temporary, 'r+'));
-  await rename(temporary, path);
-  await sync(await open(dirname(path), 'r'));
-}
-
-async function sync(handle: FileHandle): Promise<void> {
-  await handle.sync().finally(() => handle.close());
 }
