@@ -16,6 +16,12 @@ export interface Data {
   readonly dice: number[];
 }
 
+/** A row as an item of a collection. */
+export function itemOf({ rows, category, dice }: Data, i: number) {
+  const title = `chair ${category[i]} number ${i}`;
+  return { id: String(i), vector: rows[i]!, attributes: { category: category[i]!, dice: dice[i]!, title } };
+}
+
 const CATEGORIES = 60;
 const STYLES = 40;
 const RANK = 24;

@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openCatalogue } from '../../src/catalogue/catalogue.ts';
 import type { Collection } from '../../src/catalogue/types.ts';
-import type { Data } from './data.ts';
+import { type Data, itemOf } from './data.ts';
 
 export interface Answers {
   /** Row numbers of the best k per query. */
@@ -161,11 +161,7 @@ async function attractorShop(data: Data): Promise<{ collection: Collection; clos
   const collection = await catalogue.createCollection({ name: 'bench' });
   const BATCH = 1000;
   for (let at = 0; at < data.rows.length; at += BATCH) {
-    const items = data.rows.slice(at, at + BATCH).map((vector, i) => ({
-      id: String(at + i),
-      vector,
-      attributes: { category: data.category[at + i]!, dice: data.dice[at + i]! },
-    }));
+    const items = data.rows.slice(at, at + BATCH).map((_, i) => itemOf(data, at + i));
     await collection.upsert({ items });
   }
   while (collection.info.status !== 'green') await pause(200);

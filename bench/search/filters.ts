@@ -1,20 +1,29 @@
 // Attractor under filters of every share, drawn at random and following nearness: recall, and time with all that a query
-// takes after its picture was embedded. Once with filters that were never seen before, and once with the same over again,
-// whose rows are kept.
+// takes after its picture was embedded. Once with filters that were never seen before, once with the same over again, whose rows
+// are kept, and once right after an upsert. CPU time, so that a busy machine does not count.
 
 import type { Collection } from '../../src/catalogue/types.ts';
-import type { Data } from './data.ts';
+import { type Data, itemOf } from './data.ts';
 
 export interface FilterPoint {
   readonly filter: string;
   readonly share: number;
   readonly recall: number;
-  /** Milliseconds, wall, of filters that are new and of those that are not. */
-  readonly fresh: { readonly p50: number; readonly p95: number };
-  readonly again: { readonly p50: number; readonly p95: number };
+  /** CPU milliseconds of filters that are new, of those that are not, and of new ones after an upsert. */
+  readonly fresh: Times;
+  readonly again: Times;
+  readonly changed: Times;
   /** Queries by plan. */
   readonly plans: Record<string, number>;
 }
+
+export interface Times {
+  readonly p50: number;
+  readonly p95: number;
+}
+
+/** Given a number near 0, another every time, as in a shop: it changes a row or two. */
+type Rule = (bit: number) => string | undefined;
 
 const QUERIES = 200;
 
@@ -28,22 +37,27 @@ export async function measureFilters(options: {
   const points: FilterPoint[] = [];
   let asked = 0;
 
-  const time = async (filter: () => string | undefined) => {
+  const cpu = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  };
+  const time = async (filter: Rule, before?: (i: number) => Promise<unknown>) => {
     const times: number[] = [];
-    for (const vector of queries) {
-      const own = filter();
-      const start = performance.now();
-      await collection.query({ by: { vector }, limit: k, filter: own });
-      times.push(performance.now() - start);
+    for (const [i, vector] of queries.entries()) {
+      await before?.(i);
+      const start = cpu();
+      await collection.query({ by: { vector }, limit: k, filter: filter(1e-9 * asked++) });
+      times.push(cpu() - start);
     }
     times.sort((a, b) => a - b);
     return { p50: times[Math.floor(0.5 * QUERIES)]!, p95: times[Math.floor(0.95 * QUERIES)]! };
   };
 
-  const measure = async (name: string, filter: string | undefined) => {
-    // The same to the planner, another text to what keeps the rows of filters.
-    const fresh = await time(() => filter && `${filter} AND NOT has_id = "none ${asked++}"`);
+  const measure = async (name: string, rule: Rule) => {
+    const filter = rule(0);
+    const fresh = await time(rule);
     const again = await time(() => filter);
+    const changed = await time(rule, (i) => collection.upsert({ items: [itemOf(data, i)] }));
     const plans: Record<string, number> = {};
     let [found, wanted, matches] = [0, 0, 0];
     for (const vector of queries) {
@@ -59,8 +73,9 @@ export async function measureFilters(options: {
     }
     const share = matches / data.rows.length;
     const recall = wanted === 0 ? 1 : found / wanted;
-    points.push({ filter: name, share, recall, fresh, again, plans });
-    const times = [fresh.p50, fresh.p95, again.p50, again.p95]
+    points.push({ filter: name, share, recall, fresh, again, changed, plans });
+    const times = [fresh, again, changed]
+      .flatMap(({ p50, p95 }) => [p50, p95])
       .map((ms) => ms.toFixed(2).padStart(9))
       .join('');
     const kept = (100 * share).toPrecision(3).padStart(9);
@@ -69,15 +84,20 @@ export async function measureFilters(options: {
     );
   };
 
-  console.log('\n                                              new filter       seen before');
-  console.log('filter                  % kept   recall   p50 ms   p95 ms   p50 ms   p95 ms   plans');
-  await measure('none, to warm up', undefined);
-  await measure('none', undefined);
+  console.log(
+    '\nCPU time                                      new filter       seen before      after an upsert',
+  );
+  console.log(`filter                  % kept   recall${'   p50 ms   p95 ms'.repeat(3)}   plans`);
+  await measure('none, to warm up', () => undefined);
+  await measure('none', () => undefined);
   for (const share of [0.9, 0.5, 0.2, 0.1, 0.05, 0.01, 0.001, 0.0001]) {
-    await measure(`random ${100 * share} %`, `dice < ${share}`);
-    if (share >= 1 / 60) await measure(`clusters ${100 * share} %`, `category < ${Math.round(60 * share)}`);
+    await measure(`random ${100 * share} %`, (bit) => `dice < ${share + bit}`);
+    if (share < 1 / 60) continue;
+    await measure(`clusters ${100 * share} %`, (bit) => `category < ${Math.round(60 * share) - bit}`);
   }
-  await measure('one cluster', 'category = 7');
-  await measure('part of one cluster', 'category = 7 AND dice < 0.01');
+  await measure('one cluster', (bit) => `category > ${6 + bit} AND category < 8`);
+  await measure('part of one cluster', (bit) => `category = 7 AND dice < ${0.01 + bit}`);
+  await measure('from a text on', (bit) => `title >= "chair 30 ${bit}"`);
+  await measure('two words', (bit) => `title CONTAINS "number ${Math.round(1e9 * bit)}"`);
   return points;
 }

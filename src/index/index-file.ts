@@ -3,11 +3,12 @@
 // Drawings of both files: docs/formats.md.
 
 import { existsSync } from 'node:fs';
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { AttractorError } from '../errors/error.ts';
+import { type Disk, disk as realDisk, writeSynced } from '../store/disk.ts';
 import type { FlatIndex } from './flat.ts';
 import type { BuiltGraph } from './graph.ts';
 import { type GraphFile, readGraphFile } from './graph-file.ts';
@@ -60,11 +61,12 @@ export async function publishIndex(options: {
   identity: IndexIdentity;
   rows: number;
   through: number;
+  disk?: Disk;
 }): Promise<BuiltGraph> {
-  const { path, built, index, identity, rows, through } = options;
+  const { path, built, index, identity, rows, through, disk = realDisk } = options;
+  const manifestDraft = `${manifestPath(path)}.tmp`;
   try {
     const { graph, sha256, bytes } = await incoming({ path: built, index, rows, through });
-    await publish(built, path);
     const manifest: Manifest = {
       magic: 'attractor-index',
       version: 1,
@@ -76,13 +78,17 @@ export async function publishIndex(options: {
       bytes,
       sha256,
     };
-    const handle = await open(`${manifestPath(path)}.tmp`, 'w');
-    await handle.writeFile(`${JSON.stringify(manifest, null, 2)}\n`).finally(() => handle.close());
-    await publish(`${manifestPath(path)}.tmp`, manifestPath(path));
+    const text = `${JSON.stringify(manifest, null, 2)}\n`;
+    await writeSynced(disk, { path: manifestDraft, how: 'w', content: [text] });
+    await writeSynced(disk, { path: built, how: 'a', content: [] });
+    // Found with only one of them renamed, they do not match, and that is as good as none.
+    await disk.rename(built, path);
+    await disk.rename(manifestDraft, manifestPath(path));
+    await disk.syncFolder(dirname(path));
     return graph;
   } catch (error) {
     index.flat.pin(index.graph.through);
-    await rm(built, { force: true });
+    for (const file of [built, manifestDraft]) await disk.remove(file);
     throw bad(`the index file could not be saved: ${(error as Error).message}`, error);
   }
 }
@@ -141,7 +147,7 @@ export const hasIndex = (path: string): boolean => existsSync(manifestPath(path)
 
 /** Removes the files, the manifest first, so that no moment shows a manifest of something else. */
 export async function removeIndex(path: string): Promise<void> {
-  for (const file of [manifestPath(path), path, `${path}.tmp`]) await rm(file, { force: true });
+  for (const file of [manifestPath(path), path, `${path}.tmp`]) await realDisk.remove(file);
 }
 
 export async function readManifest(path: string): Promise<Manifest> {
@@ -168,14 +174,4 @@ async function checkVectors(content: GraphFile, through: number, flat: FlatIndex
       throw bad(`slot ${slot} holds another vector than the store`);
     }
   }
-}
-
-async function publish(temporary: string, path: string): Promise<void> {
-  await sync(await open(temporary, 'r+'));
-  await rename(temporary, path);
-  await sync(await open(dirname(path), 'r'));
-}
-
-async function sync(handle: FileHandle): Promise<void> {
-  await handle.sync().finally(() => handle.close());
 }

@@ -1,7 +1,7 @@
 // Reads a model folder and refuses it unless manifest, graph and fingerprint agree. Opens no session.
 
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AttractorError, invalid } from '../errors/error.ts';
 import { rangeOf } from '../image/contract.ts';
 import { decodeModel, encodeModel } from '../onnx/codec.ts';
@@ -14,6 +14,10 @@ import { MANIFEST_VERSION, type ModelManifest, modelManifest } from './manifest.
 /** `int8`: the convolutions in 8-bit integers, for CPUs; see src/onnx/quantise.ts. */
 export const PRECISIONS = ['fp32', 'int8'] as const;
 export type Precision = (typeof PRECISIONS)[number];
+
+/** What the names of folders begin and end with that are being written, and that have made room for them. */
+export const DRAFT = '.draft-';
+export const ASIDE = '.old';
 
 export interface LoadedModel {
   readonly name: string;
@@ -70,9 +74,12 @@ export async function readManifest(directory: string): Promise<ModelManifest> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new AttractorError('model_not_found', `No model at ${directory}: manifest.json cannot be read.`, {
-      cause,
-    });
+    const aside = await asideOf(directory);
+    const hint = aside
+      ? ` Its saving was cut off: ${aside} is the model as it was before; rename it back.`
+      : '';
+    const message = `No model at ${directory}: manifest.json cannot be read.${hint}`;
+    throw new AttractorError('model_not_found', message, { cause });
   }
   let json: { version?: unknown };
   try {
@@ -90,6 +97,14 @@ export async function readManifest(directory: string): Promise<ModelManifest> {
     throw new AttractorError('model_invalid', `model ${directory}: ${field}: ${issue!.message}`, { field });
   }
   return parsed.data;
+}
+
+/** Where an old model was left by a save that was cut off between two renames. */
+async function asideOf(directory: string): Promise<string | undefined> {
+  const beside = await readdir(dirname(directory)).catch(() => []);
+  const start = `${basename(directory)}${DRAFT}`;
+  const name = beside.find((one) => one.startsWith(start) && one.endsWith(ASIDE));
+  return name && join(dirname(directory), name);
 }
 
 async function readGraph(directory: string, manifest: ModelManifest): Promise<Uint8Array> {

@@ -1,12 +1,13 @@
 // Writes a model folder: everything in a folder beside it, read back and checked, then renamed into place.
 
-import { chmod, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { decodeModel, encodeModel } from '../onnx/codec.ts';
 import type { OnnxModel } from '../onnx/model.ts';
+import { type Disk, disk as realDisk, writeSynced } from '../store/disk.ts';
 import { composeGraph } from './compose.ts';
 import { fingerprint } from './fingerprint.ts';
-import { loadModel } from './load.ts';
+import { ASIDE, DRAFT, loadModel } from './load.ts';
 import type { ModelManifest } from './manifest.ts';
 
 export interface SaveModelOptions {
@@ -17,6 +18,7 @@ export interface SaveModelOptions {
   readonly graph: Uint8Array | { readonly backboneDirectory: string; readonly head: OnnxModel };
   /** Markdown of MODEL_CARD.md. */
   readonly card: string;
+  readonly disk?: Disk;
 }
 
 /**
@@ -24,23 +26,28 @@ export interface SaveModelOptions {
  * loads before the old one goes. Throws `model_invalid` where manifest and graph disagree, before anything changes.
  */
 export async function saveModel(options: SaveModelOptions): Promise<{ fingerprint: string }> {
+  const { disk = realDisk } = options;
   const directory = resolve(options.directory);
   const parts = await assemble(directory, options);
   const identity = fingerprint({ graph: parts.graph, preprocess: options.manifest.preprocess });
   const manifest: ModelManifest = { ...options.manifest, graph: parts.source, fingerprint: identity };
 
-  await mkdir(dirname(directory), { recursive: true });
-  const draft = await mkdtemp(`${directory}.draft-`);
+  await disk.makeFolder(dirname(directory));
+  const draft = await disk.makeDraft(`${directory}${DRAFT}`);
   try {
-    await writeDurably(join(draft, parts.file), parts.bytes);
-    await writeDurably(join(draft, 'MODEL_CARD.md'), options.card);
-    await writeDurably(join(draft, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    await chmod(draft, 0o755); // mkdtemp's folders are the owner's alone
-    await syncFolder(draft);
+    const files = {
+      [parts.file]: parts.bytes,
+      'MODEL_CARD.md': options.card,
+      'manifest.json': `${JSON.stringify(manifest, null, 2)}\n`,
+    };
+    for (const [name, content] of Object.entries(files)) {
+      await writeSynced(disk, { path: join(draft, name), how: 'wx', content: [content] });
+    }
+    await disk.syncFolder(draft);
     await loadModel({ directory: draft });
-    await moveInto(draft, directory);
+    await moveInto(disk, draft, directory);
   } finally {
-    await rm(draft, { recursive: true, force: true });
+    await disk.remove(draft);
   }
   return { fingerprint: identity };
 }
@@ -71,42 +78,20 @@ async function assemble(directory: string, { graph }: SaveModelOptions): Promise
   };
 }
 
-async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
-  const file = await open(path, 'wx', 0o644);
+/**
+ * A folder cannot be renamed over a full one, so the old one steps aside first, and back if that fails. Cut off between the two
+ * it stays there, and whoever loads the model is told.
+ */
+async function moveInto(disk: Disk, draft: string, directory: string): Promise<void> {
+  const aside = `${draft}${ASIDE}`;
+  const replaced = existsSync(directory);
+  if (replaced) await disk.rename(directory, aside);
   try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Makes renames and new files in a folder survive a power cut. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/** A folder cannot be renamed over a full one, so the old one steps aside first, and back if that fails. */
-async function moveInto(draft: string, directory: string): Promise<void> {
-  const aside = `${draft}.old`;
-  const replaced = await rename(directory, aside).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
-  try {
-    await rename(draft, directory);
+    await disk.rename(draft, directory);
   } catch (error) {
-    if (replaced) await rename(aside, directory);
+    if (replaced) await disk.rename(aside, directory);
     throw error;
   }
-  await syncFolder(dirname(directory));
-  if (replaced) await rm(aside, { recursive: true });
+  await disk.syncFolder(dirname(directory));
+  if (replaced) await disk.remove(aside);
 }

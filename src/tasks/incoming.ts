@@ -2,22 +2,24 @@
 // before it reads an answer, and what is missing at the end is seen before anything is written to a collection.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AttractorError } from '../errors/error.ts';
+import { type Disk, disk as realDisk } from '../store/disk.ts';
 import type { Body, BodyFormat } from './body.ts';
 
 const PARTIAL = '.part';
 
 export class Incoming {
   readonly #directory: string;
+  readonly #disk: Disk;
   #next = 0;
 
   /** Removes what is of no use any more: bodies that never arrived whole, and those whose task `keeps` does not know. */
-  constructor(options: { directory: string; keeps: (uid: number) => boolean }) {
-    const { directory, keeps } = options;
+  constructor(options: { directory: string; keeps: (uid: number) => boolean; disk?: Disk }) {
+    const { directory, keeps, disk = realDisk } = options;
     this.#directory = directory;
+    this.#disk = disk;
     mkdirSync(directory, { recursive: true });
     for (const file of readdirSync(directory)) {
       const uid = /^(\d+)\.rows$/.exec(file)?.[1];
@@ -34,7 +36,7 @@ export class Incoming {
   }): Promise<Body> {
     const { chunks, format, maxBytes, signal } = options;
     const path = join(this.#directory, `${this.#next++}${PARTIAL}`);
-    const file = await open(path, 'w');
+    const file = await this.#disk.open(path, 'w');
     try {
       const hash = createHash('sha256');
       let bytes = 0;
@@ -47,22 +49,21 @@ export class Incoming {
           throw new AttractorError('body_too_large', message, { field: 'body', expected, received: 'more' });
         }
         hash.update(chunk);
-        await file.writeFile(chunk);
+        await file.write(chunk);
       }
       await file.sync();
       return { path, format, bytes, sha256: hash.digest('hex') };
     } catch (error) {
       rmSync(path, { force: true });
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      throw new AttractorError('store_full', `${path}: the disk is full.`, { cause: error });
+      throw error;
     } finally {
       await file.close();
     }
   }
 
-  /** Gives a body its last name. */
+  /** Gives a body its last name, for good: a task must not be without its rows. */
   settle(body: Body, path: string): void {
-    renameSync(body.path, path);
+    this.#disk.renameNow(body.path, path);
   }
 
   discard(body: Body): void {

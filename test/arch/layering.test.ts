@@ -90,6 +90,25 @@ test('imports point downwards, and never sideways', () => {
   expect(wrong).toEqual([]);
 });
 
+test('files that must outlive a crash are written through src/store/disk.ts', () => {
+  // The pid is for a message only; the CLI writes what its user can ask for again.
+  const free = (file: string) =>
+    ['src/store/disk.ts', 'src/store/lock.ts'].includes(file) || file.startsWith('src/cli/');
+  const writes =
+    /\b(writeFile|appendFile|createWriteStream|rename|copyFile|cp|truncate|fsync|mkdtemp)(Sync)?\b/;
+  const found = code.filter((file) => {
+    if (!file.startsWith('src/') || free(file)) return false;
+    const text = withoutComments(read(file));
+    const names = [...text.matchAll(/import \{([^}]*)\} from 'node:fs(\/promises)?'/g)].map(
+      ([, one]) => one!,
+    );
+    return (
+      writes.test(names.join()) || /\bopen(Sync)?\([^)]*'(w|a|r\+|wx)'/.test(text.replace(/disk\.open/gi, ''))
+    );
+  });
+  expect(found).toEqual([]);
+});
+
 test('the client takes only types from elsewhere: it runs in a browser, without the rest', () => {
   const files = code.filter((file) => file.startsWith('client/'));
   expect(files.length).toBeGreaterThan(3);

@@ -9,6 +9,7 @@ import { saveModel } from '../../src/model/save.ts';
 import { attr, GraphBuilder } from '../../src/onnx/build.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { f32, i64 } from '../../src/onnx/tensor.ts';
+import type { Disk } from '../../src/store/disk.ts';
 
 export const DIMENSION = 4;
 /** Rows: red, green, blue. Every colour gives another direction. */
@@ -19,7 +20,10 @@ export const PROJECTION = [
 ];
 
 /** Saves the model, with `scale` on its projection so that two of them have two fingerprints, and returns its folder. */
-export async function saveTinyModel({ scale = 1, folder = '' } = {}): Promise<string> {
+export async function saveTinyModel(
+  options: { scale?: number; folder?: string; disk?: Disk } = {},
+): Promise<string> {
+  const { scale = 1, folder = '', disk } = options;
   const builder = new GraphBuilder();
   builder.input({ name: 'image', type: 'float32', dims: ['batch', 3, 16, 16] });
   const pooled = builder.node('GlobalAveragePool', ['image']);
@@ -40,6 +44,7 @@ export async function saveTinyModel({ scale = 1, folder = '' } = {}): Promise<st
   const directory = folder || join(await mkdtemp(join(tmpdir(), 'attractor-embed-')), 'tiny');
   await saveModel({
     directory,
+    disk,
     graph: encodeModel(builder.build({ name: 'tiny' })),
     card: '# Tiny\n',
     manifest: {
