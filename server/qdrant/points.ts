@@ -90,9 +90,9 @@ export function pointRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       return { count: collection.count({ filter: fromQdrantFilter(filter) }) };
     }),
     {
-      ...reading('', (collection, { fields }) => {
+      ...reading('', async (collection, { fields, signal }) => {
         const { key, filter, limit } = parse(facet, fields);
-        return { hits: collection.facet({ key, filter: fromQdrantFilter(filter), limit }) };
+        return { hits: await collection.facet({ key, filter: fromQdrantFilter(filter), limit, signal }) };
       }),
       path: '/collections/:collection/facet',
     },

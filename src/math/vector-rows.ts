@@ -111,26 +111,26 @@ export class VectorRows {
   }
 
   /**
-   * Rows from `first` on that `wanted` (one byte a row, 0 or 1) has a 1 for, ascending: the best `k` by `score`, all that tie
+   * Rows from `first` on, up to `end`, that `wanted` (one byte a row, 0 or 1) has a 1 for, ascending: the best `k` by `score`, all that tie
    * with the last of them, and others that are as near as the copies can tell. Instead of a `k`, `atLeast` asks for all that
    * score so much. `many` says that more than a quarter of the rows may be wanted: then all are scored, for rows in order
    * are read so much faster that most of them may be for nothing.
    */
   candidates(
-    options: { vector: Float32Array; first: number; wanted: Uint8Array; many: boolean } & (
+    options: { vector: Float32Array; first: number; end?: number; wanted: Uint8Array; many: boolean } & (
       | { k: number }
       | { atLeast: number }
     ),
   ): number[] {
-    const { vector, first, wanted, many } = options;
+    const { vector, first, end: last = this.#rows, wanted, many } = options;
     const lowest = 'k' in options ? new TopK(options.k) : { floor: options.atLeast, push: () => {} };
     const query = quantisedQuery(vector, this.#codes);
     const { perError, perNorm } = query;
     const rows: number[] = [];
     const uppers: number[] = [];
-    for (let start = first; start < this.#rows; ) {
+    for (let start = first; start < last; ) {
       const chunk = start - (start % CHUNK);
-      const end = Math.min(this.#rows, chunk + CHUNK);
+      const end = Math.min(last, chunk + CHUNK);
       const block = this.#blockOf(start);
       const { f32, u32, kernel } = block;
       if (start === first || chunk % (CHUNK * this.#chunksPerBlock) === 0) block.i16.set(query.codes, 0);
