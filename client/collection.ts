@@ -2,15 +2,20 @@
 
 import type { Call, CallOptions } from './http.ts';
 import { base64, blob, isBytes } from './image.ts';
+import { type ImportFormat, importLines, rowsBody } from './import.ts';
+import { resultOf as result } from './tasks.ts';
 import type {
   BatchInput,
   Collection,
+  DuplicatesInput,
   FacetCount,
   FacetInput,
   Filter,
   GroupsInput,
   GroupsReply,
   ImageInput,
+  ImportInput,
+  ImportLine,
   Item,
   ItemFacts,
   ItemInput,
@@ -19,8 +24,11 @@ import type {
   QueryInput,
   QueryReply,
   ScrollInput,
+  Task,
   UpsertResult,
 } from './types.ts';
+
+type ImportOptions = CallOptions & { format?: ImportFormat };
 
 export interface CollectionClient {
   readonly name: string;
@@ -53,6 +61,17 @@ export interface CollectionClient {
   queryGroups(query: GroupsInput, options?: CallOptions): Promise<GroupsReply>;
   /** Many at once, answered in order; images as text. One that fails fails all. */
   queryBatch(searches: readonly BatchInput[], options?: CallOptions): Promise<QueryReply[]>;
+  /**
+   * Any number of items, and what became of each, as soon as it is settled; the last line has the counts. Without a timeout
+   * where none is named. Throws `AttractorApiError` where the import ends before its rows do.
+   */
+  importRows(rows: ImportInput, options?: ImportOptions): AsyncGenerator<ImportLine>;
+  /** The same as a task: answers when the rows are there. */
+  importTask(rows: ImportInput, options?: ImportOptions): Promise<Task>;
+  /** Near-duplicates, as a task: `details.largest` of it has the clusters. */
+  duplicates(asked: DuplicatesInput, options?: CallOptions): Promise<Task>;
+  /** Builds the graph anew, as a task. */
+  compact(options?: CallOptions): Promise<Task>;
 }
 
 export function collectionClient(options: { name: string; call: Call }): CollectionClient {
@@ -60,8 +79,6 @@ export function collectionClient(options: { name: string; call: Call }): Collect
   const path = `/v1/collections/${encodeURIComponent(name)}`;
   const itemPath = (id: string) => `${path}/items/${encodeURIComponent(id)}`;
   const json = async <T>(response: Promise<Response>): Promise<T> => (await response).json() as Promise<T>;
-  const result = async <T>(response: Promise<Response>): Promise<T> =>
-    (await json<{ result: T }>(response)).result;
 
   /** Bytes go as an upload, everything else as JSON. Reading twice changes nothing, so it may be made again. */
   async function ask<Reply>(where: string, query: object & { image?: ImageInput }, options?: CallOptions) {
@@ -77,6 +94,11 @@ export function collectionClient(options: { name: string; call: Call }): Collect
   /** A POST that may be made twice. */
   const post = <T>(where: string, json: object, options?: CallOptions): Promise<T> =>
     result(call({ method: 'POST', path: path + where, json, idempotent: true, ...options }));
+
+  const send = (rows: ImportInput, wait: boolean, { format, ...options }: ImportOptions = {}) => {
+    const request = { method: 'POST', path: `${path}/import?wait=${wait}`, timeout: 0 } as const;
+    return call({ ...request, ...rowsBody(rows, format), ...options });
+  };
 
   return {
     name,
@@ -117,6 +139,13 @@ export function collectionClient(options: { name: string; call: Call }): Collect
     query: (query, options) => ask<QueryReply>(`${path}/query`, query, options),
     queryBatch: (searches, options) => post('/query/batch', { searches }, options),
     queryGroups: (query, options) => ask<GroupsReply>(`${path}/query/groups`, query, options),
+    async *importRows(rows, options) {
+      yield* importLines(await send(rows, true, options));
+    },
+    importTask: (rows, options) => result(send(rows, false, options)),
+    duplicates: (asked, options) =>
+      result(call({ method: 'POST', path: `${path}/duplicates`, json: asked, ...options })),
+    compact: (options) => result(call({ method: 'POST', path: `${path}/compact`, ...options })),
   };
 }
 

@@ -24,6 +24,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Instead of the client's. */
   readonly timeout?: number;
+  /** Of a call that writes: it is done once under the key, however often it is sent, and may be sent again. */
+  readonly idempotencyKey?: string;
 }
 
 export interface Request extends CallOptions {
@@ -33,7 +35,10 @@ export interface Request extends CallOptions {
   /** Sent as JSON; typed arrays become arrays. */
   readonly json?: unknown;
   readonly form?: FormData;
-  /** May be made twice. Default: all but POST, as HTTP has it. */
+  /** Any other body, of the media type `type`. A stream can be sent once only. */
+  readonly body?: Blob | ReadableStream<Uint8Array>;
+  readonly type?: string;
+  /** May be made twice. Default: all but POST, as HTTP has it, and what has a key. */
   readonly idempotent?: boolean;
 }
 
@@ -45,22 +50,27 @@ export function createCall(options: ClientOptions): Call {
   const base = new URL(options.url);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   return async function call(request) {
-    const { method, json, form, idempotent = method !== 'POST' } = request;
+    const { method, json, form, body, idempotencyKey: key } = request;
+    const { type = json === undefined ? undefined : 'application/json' } = request;
+    const { idempotent = method !== 'POST' || key !== undefined } = request;
+    const once = body instanceof ReadableStream;
     const send = options.fetch ?? fetch;
     const timeout = request.timeout ?? options.timeout ?? 60_000;
     const ends = [request.signal, timeout > 0 ? AbortSignal.timeout(timeout) : undefined];
     const signal = AbortSignal.any(ends.filter((one) => one !== undefined));
-    for (let left = idempotent ? retries : 0; ; left--) {
+    for (let left = idempotent && !once ? retries : 0; ; left--) {
       const response = await send(new URL(request.path.replace(/^\/+/, ''), base), {
         method,
         headers: {
           accept: 'application/json, */*',
           ...headers,
           ...(apiKey !== undefined && { 'api-key': apiKey }),
-          ...(json !== undefined && { 'content-type': 'application/json' }),
+          ...(type !== undefined && { 'content-type': type }),
+          ...(key !== undefined && { 'idempotency-key': key }),
         },
-        body: json === undefined ? form : JSON.stringify(json, plain),
+        body: json === undefined ? (form ?? body) : JSON.stringify(json, plain),
         signal,
+        ...(once && { duplex: 'half' }),
       });
       if (response.ok) return response;
       const error = await AttractorApiError.of(response);
@@ -75,7 +85,7 @@ export function createCall(options: ClientOptions): Call {
 const plain = (_: string, value: unknown) =>
   ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value;
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer);

@@ -127,7 +127,17 @@ export function createApp(options: AppOptions): Express {
 function corsOptions(origins: readonly string[]): cors.CorsOptions {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
-    allowedHeaders: ['content-type', 'api-key', 'authorization', 'x-request-id'],
+    // All that a call is looked at for.
+    allowedHeaders: [
+      'content-type',
+      'api-key',
+      'authorization',
+      'idempotency-key',
+      'x-request-id',
+      'x-timeout-ms',
+      'traceparent',
+      'tracestate',
+    ],
     exposedHeaders: ['x-request-id', 'ratelimit', 'ratelimit-policy', 'retry-after'],
     maxAge: 600,
   };

@@ -93,6 +93,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     directory: config.data,
     reading: rowReading({ limits: config.limits, fetcher }),
     clock: Date.now,
+    observer: metrics.tasks,
     logger: log,
   });
   metrics.watch({

@@ -32,19 +32,6 @@ export function errorBody(error: AttractorError): ErrorBody {
   return { code, message, field, expected, received, link: link(code) };
 }
 
-/**
- * The error with `prefix` of its field replaced: what the library calls `items[0].image` or `by.vector` is plainly
- * `image` or `vector` to the caller of a route. Other values come back as they are.
- */
-export function withoutPrefix(error: unknown, prefix: string, by = ''): unknown {
-  if (!(error instanceof AttractorError) || !error.field?.startsWith(prefix)) return error;
-  const { code, message, field, expected, received, retryAfter, cause } = error;
-  const renamed = (text: string) => by + text.slice(prefix.length);
-  const said = message.startsWith(field) ? renamed(message) : message;
-  const details = { field: renamed(field), expected, received, retryAfter, cause };
-  return new AttractorError(code, said, details);
-}
-
 const link = (code: string) => `/docs/errors#${code}`;
 
 /** Seconds: where the error does not say, and at most. */

@@ -1,12 +1,14 @@
-// What Prometheus reads: requests and the steps within them as they happen, the state of collections and embedders at
-// each scrape. Names and meanings are in docs/operations.md; a test holds the two together.
+// What Prometheus reads: requests, the steps within them and tasks as they happen, the state of collections and embedders
+// at each scrape. Names and meanings are in docs/operations.md; a test holds the two together.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CatalogueObserver } from '../../src/catalogue/observer.ts';
 import type { Catalogue } from '../../src/catalogue/types.ts';
 import type { EmbedderStats } from '../../src/embed/pool.ts';
+import type { TaskObserver } from '../../src/tasks/task.ts';
 import { collectionGauges } from './collections.ts';
 import { embedderMetrics } from './embedders.ts';
+import { taskCounters, taskGauge } from './tasks.ts';
 
 /** Seconds: from a vector query to an upload that waits its turn. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -24,6 +26,7 @@ const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'];
 
 export interface Metrics {
   readonly observer: CatalogueObserver;
+  readonly tasks: TaskObserver;
   began(): void;
   ended(request: Ended): void;
   /** From now on a scrape reads these. */
@@ -75,7 +78,9 @@ export function createMetrics(options: { process?: boolean } = {}): Metrics {
     registers,
   });
   for (const result of ['hit', 'miss']) cache.inc({ result }, 0);
+  const tasks = taskCounters({ registers });
   return {
+    tasks,
     observer: {
       stage: ({ operation, stage, from, to }) => stages.observe({ operation, stage }, (to - from) / 1000),
       plan: (plan) => plans.inc({ plan }),
@@ -92,6 +97,7 @@ export function createMetrics(options: { process?: boolean } = {}): Metrics {
       durations.observe({ route, method }, seconds);
     },
     watch({ catalogue, embedders }) {
+      taskGauge({ tasks: () => catalogue.tasks, registers });
       collectionGauges({ catalogue, registers });
       if (embedders) embedderMetrics({ embedders, registers });
     },

@@ -1,8 +1,7 @@
 // Points as Qdrant writes them: /collections/{collection}/points, and below it everything that is not a search.
 
 import type { Catalogue, Collection, Item } from '../../src/catalogue/types.ts';
-import { AttractorError } from '../../src/errors/error.ts';
-import { withoutPrefix } from '../http/error-handler.ts';
+import { AttractorError, withoutPrefix } from '../../src/errors/error.ts';
 import type { Call, Reply, Route } from '../http/route.ts';
 import { parse } from '../http/validate.ts';
 import { fromQdrantFilter } from './filter.ts';
@@ -91,9 +90,9 @@ export function pointRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       return { count: collection.count({ filter: fromQdrantFilter(filter) }) };
     }),
     {
-      ...reading('', (collection, { fields }) => {
+      ...reading('', async (collection, { fields, signal }) => {
         const { key, filter, limit } = parse(facet, fields);
-        return { hits: collection.facet({ key, filter: fromQdrantFilter(filter), limit }) };
+        return { hits: await collection.facet({ key, filter: fromQdrantFilter(filter), limit, signal }) };
       }),
       path: '/collections/:collection/facet',
     },

@@ -9,8 +9,7 @@ import type {
   QueryBy,
   QueryOptions,
 } from '../../src/catalogue/types.ts';
-import { AttractorError } from '../../src/errors/error.ts';
-import { withoutPrefix } from '../http/error-handler.ts';
+import { AttractorError, withoutPrefix } from '../../src/errors/error.ts';
 import { createImageReader, type ImageReader, type ImageReading } from '../http/image.ts';
 import type { Call, Route } from '../http/route.ts';
 import { parse } from '../http/validate.ts';

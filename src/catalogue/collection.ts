@@ -83,7 +83,7 @@ export function collectionOf(context: CollectionContext): Collection {
       return countItems(context, options);
     },
 
-    facet(options) {
+    async facet(options) {
       context.assertOpen();
       return facetOf(context, options);
     },

@@ -1,13 +1,10 @@
 // Near-duplicates of a whole collection: clusters of items that are linked by pairs of at least some cosine (single
 // linkage). Exact, and in turns short enough for queries to be answered in between.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { CollectionContext } from './context.ts';
+import { takeTurns } from './turns.ts';
 import type { DuplicateCluster, DuplicateOptions } from './types.ts';
-
-/** Milliseconds of work between two looks at what else there is to do. */
-const TURN = 10;
 
 export async function findDuplicates(
   context: CollectionContext,
@@ -21,18 +18,15 @@ export async function findDuplicates(
   const { flat } = context.maintained.index;
   const links = new Links();
   let done = 0;
-  let turn = context.clock();
+  const turns = takeTurns(context, signal);
   // What changes meanwhile is seen or not seen, as it comes: slots only ascend.
   for (let slot = flat.next(-1); slot !== undefined; slot = flat.next(slot)) {
     const vector = flat.vector(slot).slice();
     for (const other of flat.within({ vector, atLeast: threshold, after: slot })) links.join(slot, other);
     done++;
-    if (context.clock() - turn < TURN) continue;
+    if (!turns.over) continue;
     onProgress?.({ done, total: flat.size });
-    await nextTurn();
-    if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
-    context.assertOpen();
-    turn = context.clock();
+    await turns.next();
   }
   onProgress?.({ done, total: done });
   return clustersOf(context, links, acrossGroups);

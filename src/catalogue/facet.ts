@@ -5,6 +5,7 @@ import type { FilterInput } from '../filter/read.ts';
 import type { CollectionContext } from './context.ts';
 import { integer } from './question.ts';
 import { askedFilter, selectionOf } from './selection.ts';
+import { type Turns, takeTurns } from './turns.ts';
 import type { AttributeValue } from './types.ts';
 import { LIMITS } from './validate.ts';
 
@@ -15,7 +16,11 @@ export interface FacetOptions {
   readonly filter?: FilterInput;
   /** Values wanted, 1 to 1,000. Default 10. */
   readonly limit?: number;
+  readonly signal?: AbortSignal;
 }
+
+/** Rows that are read, and values that are sorted, between two looks at the clock. */
+const STEP = 1000;
 
 export interface FacetCount {
   readonly value: AttributeValue;
@@ -23,8 +28,8 @@ export interface FacetCount {
 }
 
 /** Exact; the most frequent first, equal counts in order of their values. A key that no item has gives none. */
-export function facetOf(context: CollectionContext, options: FacetOptions): FacetCount[] {
-  refuseUnknown(options, ['key', 'filter', 'limit'], 'facet');
+export async function facetOf(context: CollectionContext, options: FacetOptions): Promise<FacetCount[]> {
+  refuseUnknown(options, ['key', 'filter', 'limit', 'signal'], 'facet');
   const { key } = options;
   if (typeof key !== 'string' || key === '') {
     throw invalid('key', 'the name of an attribute, "tags" or "group"', key);
@@ -37,18 +42,33 @@ export function facetOf(context: CollectionContext, options: FacetOptions): Face
     return groups.map(({ group: value, count }) => ({ value, count }));
   }
   const mask = selection?.mask ?? items.live;
-  const counts = key === 'group' ? countGroups(context, mask) : items.counts(key, mask);
-  return [...counts]
-    .map(([value, count]) => ({ value, count }))
-    .sort((a, b) => b.count - a.count || compare(a.value, b.value))
-    .slice(0, limit);
+  const turns = takeTurns(context, options.signal);
+  const counts = key === 'group' ? await countGroups(context, mask, turns) : items.counts(key, mask);
+  const first: FacetCount[] = [];
+  const cut = () => first.sort((a, b) => b.count - a.count || compare(a.value, b.value)).splice(limit);
+  for (const [value, count] of counts) {
+    if (first.push({ value, count }) < limit + STEP) continue;
+    cut();
+    if (turns.over) await turns.next();
+  }
+  cut();
+  return first;
 }
 
-function countGroups(context: CollectionContext, mask: Uint8Array): Map<AttributeValue, number> {
-  const { flat } = context.maintained.index;
+/** An item that goes meanwhile is counted or not, as it comes. */
+async function countGroups(
+  { maintained, store, row }: CollectionContext,
+  mask: Uint8Array,
+  turns: Turns,
+): Promise<Map<AttributeValue, number>> {
   const counts = new Map<AttributeValue, number>();
-  for (const { slot, group } of context.store.items.groups(context.row.id)) {
-    if (mask[flat.rowOf(slot)] === 1) counts.set(group, (counts.get(group) ?? 0) + 1);
+  // All at once: the mask is good for this turn only.
+  const slots = [...maintained.items.slots(mask)];
+  for (let at = 0; at < slots.length; at += STEP) {
+    for (const group of store.items.groupsAt(row.id, slots.slice(at, at + STEP))) {
+      counts.set(group, (counts.get(group) ?? 0) + 1);
+    }
+    if (turns.over) await turns.next();
   }
   return counts;
 }

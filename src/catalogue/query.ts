@@ -38,7 +38,7 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
   observe(context, { operation: 'query', stage: 'read', from: read });
   const account = search.account(options.explain);
   if (id === undefined) return { hits, ...account };
-  const why = whyOf({ context, question, asked: options, id, answer, considered: wanted });
+  const why = await whyOf({ context, question, asked: options, id, answer, considered: wanted });
   return { hits, ...account, why };
 }
 

@@ -236,7 +236,7 @@ export interface Collection {
   /** Items in the order in which they came; a new image or vector makes an item the newest. */
   scroll(options: ScrollOptions): ScrollPage;
   count(options: { filter?: FilterInput }): number;
-  facet(options: FacetOptions): FacetCount[];
+  facet(options: FacetOptions): Promise<FacetCount[]>;
   query(options: QueryOptions): Promise<QueryAnswer>;
   /** Every pair is compared, exactly: about a minute for 100,000 items. Others are answered meanwhile. */
   duplicates(options: DuplicateOptions): Promise<DuplicateCluster[]>;

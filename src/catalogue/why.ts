@@ -5,8 +5,9 @@ import type { SearchHits } from '../index/vector-index.ts';
 import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, rowOf } from './context.ts';
 import type { Question } from './question.ts';
-import { askedFilter } from './selection.ts';
+import { askedFilter, selectionOf } from './selection.ts';
 import { scoreOf } from './target.ts';
+import { takeTurns } from './turns.ts';
 import type { QueryOptions } from './types.ts';
 
 export interface Why {
@@ -33,8 +34,8 @@ export interface Why {
   readonly condition?: object;
 }
 
-/** To be asked in the turn of the answer. Throws `item_not_found`. */
-export function whyOf(options: {
+/** To be asked in the turn of the answer; only the rank is counted in turns of its own. Throws `item_not_found`. */
+export async function whyOf(options: {
   context: CollectionContext;
   question: Question;
   asked: QueryOptions;
@@ -42,13 +43,14 @@ export function whyOf(options: {
   /** The slots that are answered, and how many hits were looked at to choose them. */
   answer: SearchHits;
   considered: number;
-}): Why {
+}): Promise<Why> {
   const { context, question, asked, id, answer, considered } = options;
   const { selves, threshold, limit } = question;
   const row = rowOf(context, id);
   const exact = scoreOf(question.target, context.maintained.index.flat, row.slot);
   const score = exact === -Infinity ? null : exact;
-  const rank = score === null ? null : rankOf(context, question, row.slot, exact);
+  const filter = askedFilter(asked.filter);
+  const rank = score === null ? null : await rankOf({ context, question, asked, slot: row.slot, score });
   const found = (removedBy: Why['removedBy'], condition?: object): Why => ({
     id,
     score,
@@ -58,7 +60,6 @@ export function whyOf(options: {
   });
   if (answer.slots.includes(row.slot)) return found(null);
   if (selves.has(row.slot)) return found('query');
-  const filter = askedFilter(asked.filter);
   const condition = filter && firstFailure(filter.filter, filteredItem(row));
   if (condition) return found('filter', condition);
   if (rank === null) return found('negative_example');
@@ -73,17 +74,42 @@ function filteredItem({ id, group, tags, attributes }: ItemRow): FilteredItem {
   return { id, group, tags: JSON.parse(tags), attributes: JSON.parse(attributes) };
 }
 
-function rankOf(context: CollectionContext, question: Question, slot: number, score: number): number {
+/** Dot products of a slice: a millisecond or two. */
+const SLICE = 8192;
+
+/** What changes meanwhile counts or does not, as it comes: slots only ascend. */
+async function rankOf(options: {
+  context: CollectionContext;
+  question: Question;
+  asked: QueryOptions;
+  slot: number;
+  score: number;
+}): Promise<number> {
+  const { context, question, asked, slot, score } = options;
   const { flat } = context.maintained.index;
-  const { target, selves, selection } = question;
+  const { target, selves } = question;
   const examples = target.kind === 'nearest' ? [target.vector] : target.positive;
-  const near = new Set(examples.flatMap((vector) => flat.within({ vector, atLeast: score, after: -1 })));
+  const others = target.kind === 'nearest' ? 0 : target.negative.length;
+  const slice = Math.ceil(SLICE / (examples.length + others));
+  const filter = askedFilter(asked.filter);
+  const turns = takeTurns(context, asked.signal);
   let rank = 1;
-  for (const other of near) {
-    if (other === slot || selves.has(other)) continue;
-    if (selection && selection.mask[flat.rowOf(other)] !== 1) continue;
-    const its = scoreOf(target, flat, other);
-    if (its > score || (its === score && other < slot)) rank++;
+  let { selection } = question;
+  for (let from = flat.next(-1); from !== undefined; ) {
+    const through = from + slice - 1;
+    const range = { atLeast: score, after: from - 1, through };
+    const near = new Set(examples.flatMap((vector) => flat.within({ vector, ...range })));
+    for (const other of near) {
+      if (other === slot || selves.has(other)) continue;
+      if (selection && selection.mask[flat.rowOf(other)] !== 1) continue;
+      const its = scoreOf(target, flat, other);
+      if (its > score || (its === score && other < slot)) rank++;
+    }
+    if (turns.over) {
+      await turns.next();
+      selection = selectionOf(context, filter);
+    }
+    from = flat.next(through);
   }
   return rank;
 }

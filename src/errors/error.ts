@@ -48,6 +48,19 @@ export function invalid(field: string, expected: string, received: unknown): Att
   });
 }
 
+/**
+ * The error with `prefix` of its field replaced: what the library calls `items[0].image` or `by.vector` is plainly
+ * `image` or `vector` to the caller of a route. Other values come back as they are.
+ */
+export function withoutPrefix<Thrown>(error: Thrown, prefix: string, by = ''): Thrown | AttractorError {
+  if (!(error instanceof AttractorError) || !error.field?.startsWith(prefix)) return error;
+  const { code, message, field, expected, received, retryAfter, cause } = error;
+  const renamed = (text: string) => by + text.slice(prefix.length);
+  const said = message.startsWith(field) ? renamed(message) : message;
+  const details = { field: renamed(field), expected, received, retryAfter, cause };
+  return new AttractorError(code, said, details);
+}
+
 /** A short printable form of any value, for messages. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';

@@ -145,12 +145,12 @@ export class FlatIndex implements VectorIndex {
     }
   }
 
-  /** All live slots above `after` that score at least `atLeast`, ascending. The vector is taken as checked. */
-  within(options: { vector: Float32Array; atLeast: number; after: number }): number[] {
-    const { vector, atLeast, after } = options;
-    const first = this.#firstRowAfter(after);
+  /** All live slots above `after`, up to `through`, that score at least `atLeast`, ascending. The vector is taken as checked. */
+  within(options: { vector: Float32Array; atLeast: number; after: number; through?: number }): number[] {
+    const { vector, atLeast, after, through = Number.POSITIVE_INFINITY } = options;
+    const [first, end] = [this.#firstRowAfter(after), this.#firstRowAfter(through)];
     return this.#vectors
-      .candidates({ vector, atLeast, first, wanted: this.#live, many: true })
+      .candidates({ vector, atLeast, first, end, wanted: this.#live, many: true })
       .filter((row) => Math.fround(this.#vectors.score(row, vector)) >= atLeast)
       .map((row) => this.#slots[row]!);
   }

@@ -104,22 +104,22 @@ export class VectorRows {
   }
 
   /**
-   * Rows from `first` on that `wanted` (one byte a row, 0 or 1) has a 1 for, ascending: the best `k` by `score`, all that tie
+   * Rows from `first` on, up to `end`, that `wanted` (one byte a row, 0 or 1) has a 1 for, ascending: the best `k` by `score`, all that tie
    * with the last of them, and others that are as near as the copies can tell. Instead of a `k`, `atLeast` asks for all that
    * score so much. `many` says that more than a quarter of the rows may be wanted: then all are scored, for rows in order
    * are read so much faster that most of them may be for nothing.
    */
   candidates(
-    options: { vector: Float32Array; first: number; wanted: Uint8Array; many: boolean } & (
+    options: { vector: Float32Array; first: number; end?: number; wanted: Uint8Array; many: boolean } & (
       | { k: number }
       | { atLeast: number }
     ),
   ): number[] {
-    const { vector, first, wanted, many } = options;
+    const { vector, first, end: last = this.#rows, wanted, many } = options;
     const lowest = 'k' in options ? new TopK(options.k) : { floor: options.atLeast, push: () => {} };
     const query = quantisedQuery(vector);
     const found = { rows: [] as number[], uppers: [] as number[] };
-    for (const [{ copies, shift }, from, end] of this.#partsOf(first, this.#rows)) {
+    for (const [{ copies, shift }, from, end] of this.#partsOf(first, last)) {
       copies.sift({ query, first: from, end, shift, wanted, many, lowest, found });
     }
     return found.rows.filter((_, i) => !(found.uppers[i] < lowest.floor));

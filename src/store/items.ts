@@ -24,7 +24,7 @@ export class ItemTable {
   readonly #bySlot: Database.Statement<[number, number], ItemRow>;
   readonly #bySlots: Database.Statement<[string, number], ItemRow>;
   readonly #groupSlots: Database.Statement<[number, string], number>;
-  readonly #groups: Database.Statement<[number], { slot: number; group: string }>;
+  readonly #groupsAt: Database.Statement<[string, number], string>;
   readonly #largestGroups: Database.Statement<[number, number], { group: string; count: number }>;
   readonly #page: Database.Statement<
     [number, number, number, number],
@@ -53,7 +53,11 @@ export class ItemTable {
     this.#groupSlots = db
       .prepare<[number, string], number>('SELECT slot FROM item WHERE collection = ? AND group_id = ?')
       .pluck();
-    this.#groups = db.prepare('SELECT slot, group_id AS "group" FROM item WHERE collection = ?');
+    this.#groupsAt = db
+      .prepare<[string, number], string>(
+        'SELECT group_id FROM json_each(?) AS wanted CROSS JOIN item ON collection = ? AND slot = wanted.value',
+      )
+      .pluck();
     // From the index on groups alone.
     this.#largestGroups = db.prepare(
       `SELECT group_id AS "group", count(*) AS count FROM item WHERE collection = ?
@@ -109,9 +113,9 @@ export class ItemTable {
     return this.#groupSlots.all(collection, group);
   }
 
-  /** Of every item, in any order. Nothing else may be asked of the store in between. */
-  groups(collection: number): IterableIterator<{ slot: number; group: string }> {
-    return this.#groups.iterate(collection);
+  /** Of those of `slots` that are there. */
+  groupsAt(collection: number, slots: readonly number[]): string[] {
+    return this.#groupsAt.all(JSON.stringify(slots), collection);
   }
 
   /** The largest first, equal ones by their ids. */

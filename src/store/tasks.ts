@@ -28,6 +28,13 @@ export interface TaskRow {
   readonly finishedAt: number | null;
 }
 
+/** How many of a type wait or run. */
+export interface OpenTasks {
+  readonly type: string;
+  readonly status: 'enqueued' | 'processing';
+  readonly count: number;
+}
+
 /** A row of an import that failed. */
 export interface DeadLetterRow {
   /** 1-based, in the body. */
@@ -51,6 +58,7 @@ export class TaskTable {
   readonly #next: Database.Statement<[string], TaskRow>;
   readonly #update: Database.Statement<object>;
   readonly #requeue: Database.Statement<[]>;
+  readonly #open: Database.Statement<[], OpenTasks>;
   readonly #prune: Database.Statement<[number], number>;
   readonly #letters: Database.Statement<[number, number, number], DeadLetterRow>;
   readonly #countLetters: Database.Statement<[number], number>;
@@ -81,6 +89,10 @@ export class TaskTable {
          error = @error, started_at = @startedAt, finished_at = @finishedAt WHERE uid = @uid`,
     );
     this.#requeue = db.prepare("UPDATE task SET status = 'enqueued' WHERE status = 'processing'");
+    this.#open = db.prepare(
+      `SELECT type, status, count(*) AS count FROM task WHERE status IN ('enqueued', 'processing')
+       GROUP BY type, status`,
+    );
     this.#prune = db
       .prepare<[number], number>(
         `DELETE FROM task WHERE uid IN (SELECT uid FROM task WHERE ${OVER} ORDER BY uid DESC LIMIT -1 OFFSET ?)
@@ -134,6 +146,10 @@ export class TaskTable {
   /** The oldest that waits and is not of one of these types. */
   next(busy: readonly string[]): TaskRow | undefined {
     return this.#next.get(JSON.stringify(busy));
+  }
+
+  open(): OpenTasks[] {
+    return this.#open.all();
   }
 
   /** Durable when it returns. */

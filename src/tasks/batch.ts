@@ -1,7 +1,7 @@
 // Rows of an import, a batch at a time: one transaction each, ahead of no query, and what may succeed alone is tried alone.
 
 import type { Collection, ItemInput } from '../catalogue/types.ts';
-import { AttractorError, asAttractorError } from '../errors/error.ts';
+import { AttractorError, asAttractorError, withoutPrefix } from '../errors/error.ts';
 
 export type Outcome = 'created' | 'updated' | 'unchanged' | AttractorError;
 
@@ -31,7 +31,8 @@ async function upsert(
   const results = await collection.upsert({ items, priority: 'bulk', signal });
   // What an abort cut short is no dead letter.
   if (signal?.aborted) throw new AttractorError('aborted', 'The import was aborted.');
-  return results.map((result) =>
-    result.status === 'failed' ? asAttractorError(result.error) : result.status,
+  // Its place in the batch means nothing to whoever sent the row.
+  return results.map(({ status, error }, i) =>
+    status === 'failed' ? withoutPrefix(asAttractorError(error), `items[${i}].`) : status,
   );
 }

@@ -4,7 +4,7 @@
 import { AttractorError, asAttractorError } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { DeadLetterRow, TaskRow, TaskStatus, TaskTable } from '../store/tasks.ts';
-import { startOver, type Task, type TaskKind, type TaskType } from './task.ts';
+import { startOver, type Task, type TaskKind, type TaskObserver, type TaskType } from './task.ts';
 
 /** Tasks that are over and still listed. */
 const KEPT = 1000;
@@ -15,6 +15,7 @@ export interface RunnerOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly logger: Logger;
+  readonly observer?: TaskObserver;
   /** To be told whom the list forgot. */
   readonly onForgotten?: (uids: readonly number[]) => void;
 }
@@ -93,7 +94,7 @@ export class TaskRunner {
 
   /** Resolves when it has ended; what it has done stays done. Throws `task_not_found` or `task_conflict`. */
   async cancel(uid: number): Promise<Task> {
-    const { table, clock } = this.#options;
+    const { table, clock, observer } = this.#options;
     const row = this.#row(uid);
     const running = this.#running.get(uid);
     if (running) {
@@ -101,6 +102,7 @@ export class TaskRunner {
       await running.ended;
     } else if (row.status === 'enqueued') {
       table.update({ ...row, status: 'canceled', finishedAt: clock() });
+      observer?.ended({ type: row.type as TaskType, status: 'canceled' });
     } else {
       throw conflict(row, 'canceled', 'enqueued or processing');
     }
@@ -151,11 +153,16 @@ export class TaskRunner {
   }
 
   async #run(started: TaskRow, signal: AbortSignal): Promise<void> {
-    const { table, kinds, logger, clock } = this.#options;
+    const { table, kinds, logger, clock, observer } = this.#options;
     const { uid } = started;
-    const kind = kinds[started.type as TaskType];
+    const type = started.type as TaskType;
+    const kind = kinds[type];
     let row = started;
     const running = this.#running.get(uid)!;
+    const moved = (progress: Running['progress']) => {
+      observer?.done({ type, count: Math.max(0, progress.done - running.progress.done) });
+      running.progress = progress;
+    };
     try {
       let error: AttractorError | undefined;
       try {
@@ -166,9 +173,7 @@ export class TaskRunner {
           signal,
           table,
           logger,
-          progress: (progress) => {
-            running.progress = progress;
-          },
+          progress: moved,
           checkpoint: ({ done, total, details }, also) => {
             const next = { ...row, done, total, details: JSON.stringify(details) };
             table.transaction(() => {
@@ -176,7 +181,7 @@ export class TaskRunner {
               table.update(next);
             });
             row = next;
-            running.progress = { done, total };
+            moved({ done, total });
           },
         });
         row = { ...row, ...running.progress, details: JSON.stringify(details) };
@@ -190,7 +195,8 @@ export class TaskRunner {
       const told = error && !canceled ? shownError(error) : null;
       if (error) kind.undo?.(row);
       table.update({ ...row, status, error: told && JSON.stringify(told), finishedAt: clock() });
-      const fields = { task: uid, type: row.type, collection: row.collection, status };
+      observer?.ended({ type, status });
+      const fields = { task: uid, type, collection: row.collection, status };
       if (told) logger.error({ ...fields, code: error!.code, err: error!.cause ?? error }, 'task failed');
       else logger.info(fields, 'task ended');
     } catch (err) {

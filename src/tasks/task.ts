@@ -24,6 +24,13 @@ export interface Task {
   readonly finishedAt: number | undefined;
 }
 
+/** Is told of the work of tasks while it is done. Must be quick and must not throw. */
+export interface TaskObserver {
+  ended(task: { type: TaskType; status: 'succeeded' | 'failed' | 'canceled' }): void;
+  /** So many more of what the type counts in its progress. */
+  done(more: { type: TaskType; count: number }): void;
+}
+
 /** What a kind of task is given to run one. */
 export interface TaskRun {
   readonly row: TaskRow;

@@ -12,7 +12,7 @@ import { bodyPath, type ImportParams, importTask } from './import-task.ts';
 import { Incoming } from './incoming.ts';
 import { TaskRunner } from './runner.ts';
 import { Snapshots } from './snapshots.ts';
-import type { Task } from './task.ts';
+import type { Task, TaskObserver } from './task.ts';
 
 export interface TasksOptions {
   readonly catalogue: Catalogue;
@@ -22,6 +22,7 @@ export interface TasksOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly logger: Logger;
+  readonly observer?: TaskObserver;
 }
 
 interface Making {
@@ -55,8 +56,8 @@ export type { BodyFormat };
 
 /** What was cut off runs again from its last checkpoint. */
 export function openTasks(options: TasksOptions): Tasks {
-  refuseUnknown(options, ['catalogue', 'directory', 'reading', 'clock', 'logger'], 'tasks');
-  const { catalogue, directory: data, reading, clock, logger } = options;
+  refuseUnknown(options, ['catalogue', 'directory', 'reading', 'clock', 'logger', 'observer'], 'tasks');
+  const { catalogue, directory: data, reading, clock, logger, observer } = options;
   const table = catalogue.tasks;
   const directory = join(data, 'tasks');
   const snapshots = new Snapshots({ directory: join(data, 'snapshots') });
@@ -77,6 +78,7 @@ export function openTasks(options: TasksOptions): Tasks {
     },
     clock,
     logger,
+    observer,
     onForgotten: (uids) => {
       for (const uid of uids) rmSync(bodyPath(directory, uid), { force: true });
     },

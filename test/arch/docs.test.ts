@@ -72,7 +72,8 @@ test('docs/api.md has every route, and no route that does not exist', async () =
 
 test('docs/operations.md has every metric with its labels, in the order of the scrape, and no other', async () => {
   const metrics = createMetrics({ process: false });
-  metrics.watch({ catalogue: { list: () => [] } as unknown as Catalogue, embedders: () => [] });
+  const empty = { list: () => [], tasks: { open: () => [] } } as unknown as Catalogue;
+  metrics.watch({ catalogue: empty, embedders: () => [] });
   const { text } = await metrics.read();
   const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!);
   const documented = read('docs/operations.md');

@@ -59,7 +59,7 @@ describe('patch', () => {
     expect(shop.get({ id: 'i2' })).toMatchObject({ group: 'g0', tags: ['old'] });
     await shop.patch({ filter: 'odd = false', attributes: { sale: true }, replace: true });
     expect(shop.get({ id: 'i2' })).toMatchObject({ group: 'i2', tags: [], attributes: { sale: true } });
-    expect(shop.facet({ key: 'sale' })).toEqual([{ value: true, count: 5 }]);
+    expect(await shop.facet({ key: 'sale' })).toEqual([{ value: true, count: 5 }]);
   });
 
   test('thousands, in steps; a merge that goes too far leaves its own step as it was', async () => {

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { CatalogueOptions } from '../../src/catalogue/catalogue.ts';
 import type { QueryOptions } from '../../src/catalogue/types.ts';
 import { firstFailure } from '../../src/filter/failure.ts';
 import { readFilter } from '../../src/filter/read.ts';
@@ -16,8 +17,8 @@ beforeEach(() => {
 });
 afterEach(() => harness.dispose());
 
-async function filled(count = 60) {
-  const shop = await (await harness.open()).createCollection({ name: 'shop' });
+async function filled(count = 60, options?: Partial<CatalogueOptions>) {
+  const shop = await (await harness.open(options)).createCollection({ name: 'shop' });
   const rng = createRng(3);
   const vectors = Array.from({ length: count }, () => randomUnit(rng, 16));
   await shop.upsert({
@@ -105,6 +106,62 @@ test('what the walk of the graph missed is said to be missed', async () => {
     }
   }
   expect(missed).toBeGreaterThan(0);
+});
+
+test('ranks and groups are counted in turns: others are answered in between, and what goes meanwhile is no trouble', async () => {
+  let now = 0;
+  const { shop } = await filled(6000, { clock: () => (now += 10) });
+  const positive = Array.from({ length: 8 }, (_, n) => `i${n}`);
+  const by = { recommend: { positive, strategy: 'best_score' as const } };
+  const filter = 'n < 5500';
+  const { hits } = await shop.query({ by, filter, limit: 1000, exact: true });
+  const asked = { by, filter, limit: 5, why: hits[700]!.id };
+  /** What comes of `work`, and how many turns others had; `meanwhile` has one of them. */
+  async function shared<T>(work: () => Promise<T>, meanwhile?: () => unknown) {
+    let turns = 0;
+    let over = false;
+    const result = work().finally(() => {
+      over = true;
+    });
+    result.catch(() => {});
+    while (!over) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (++turns === 2) meanwhile?.();
+    }
+    return { result: await result, turns };
+  }
+  const quiet = await shared(() => shop.query(asked));
+  expect(quiet.result.why).toMatchObject({ rank: 701, removedBy: 'limit' });
+  expect(quiet.turns).toBeGreaterThan(4);
+  const facet = () => shop.facet({ key: 'group', filter, limit: 1000 });
+  const groups = await shared(facet);
+  expect(groups.result.map(({ value }) => value)).toEqual(
+    Array.from({ length: 5500 }, (_, n) => `i${n}`)
+      .sort()
+      .slice(0, 1000),
+  );
+  expect(groups.turns).toBeGreaterThan(4);
+
+  const stop = new AbortController();
+  const left = shared(
+    () => shop.query({ ...asked, signal: stop.signal }),
+    () => stop.abort(),
+  );
+  await expect(left).rejects.toMatchObject({ code: 'aborted' });
+  // More than half: the rows that are left move up.
+  const gone = Array.from({ length: 4000 }, (_, n) => `i${n + 1000}`).filter((id) => id !== asked.why);
+  const busy = await shared(
+    () => shop.query(asked),
+    () => shop.delete({ ids: gone }),
+  );
+  const after = (await shop.query(asked)).why!.rank!;
+  expect(after).toBeLessThan(701);
+  expect(busy.result.why!.rank).toBeGreaterThanOrEqual(after);
+  expect(busy.result.why!.rank).toBeLessThanOrEqual(701);
+  const all = Array.from({ length: 6000 }, (_, n) => `i${n}`);
+  const rest = await shared(facet, () => shop.delete({ ids: all }));
+  expect(rest.result.length).toBeGreaterThan(0);
+  expect(await facet()).toEqual([]);
 });
 
 test('firstFailure: something where the item does not pass, and that alone refuses it too', () => {

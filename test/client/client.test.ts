@@ -188,6 +188,129 @@ describe('queries', () => {
   });
 });
 
+describe('imports and tasks', () => {
+  const rows = Array.from({ length: 3000 }, (_, n) => ({
+    id: `r${n}`,
+    vector: Array.from(
+      { length: n === 7 ? 2 : DIMENSION },
+      (_, i) => Math.round(100 * Math.sin(n + i)) / 100,
+    ),
+    tags: ['row'],
+  }));
+  async function* slowly() {
+    for (const row of rows.slice(0, 5)) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      yield row;
+    }
+  }
+  const all = async <T>(lines: AsyncIterable<T>) => {
+    const got: T[] = [];
+    for await (const line of lines) got.push(line);
+    return got;
+  };
+
+  test('rows are streamed and answered line by line, whatever they come from', async () => {
+    const lines = await all(collection.importRows(rows));
+    expect(lines.length).toBe(3001);
+    expect(lines[7]).toMatchObject({
+      line: 8,
+      id: 'r7',
+      status: 'failed',
+      error: { code: 'vector_dimension' },
+    });
+    expect(lines.at(-1)).toEqual({ counts: { created: 2999, updated: 0, unchanged: 0, failed: 1 } });
+    const again = (await all(collection.importRows(slowly()))).at(-1);
+    expect(again).toEqual({ counts: { created: 0, updated: 0, unchanged: 5, failed: 0 } });
+    const csv = new Blob([`id,image,tags\nc1,${photo.toString('base64')},row\n`]);
+    expect(await all(collection.importRows(csv, { format: 'csv' }))).toMatchObject([
+      { line: 2, id: 'c1', status: 'created' },
+      { counts: { created: 1 } },
+    ]);
+    expect(await collection.deleteWhere('tags = "row"')).toEqual({ deleted: 3000 });
+  });
+
+  test('an import whose rows break off, or that ends before they do, throws', async () => {
+    async function* broken() {
+      yield rows[0]!;
+      throw new Error('the file ended');
+    }
+    await expect(all(collection.importRows(broken()))).rejects.toThrow();
+    await expect(client.collection('nowhere').importRows(rows).next()).rejects.toMatchObject({
+      code: 'collection_not_found',
+    });
+    const other = client.collection('short');
+    await client.createCollection({ name: 'short', dimension: DIMENSION });
+    const lines = other.importRows(rows);
+    await lines.next();
+    await client.deleteCollection('short');
+    await expect(all(lines)).rejects.toMatchObject({ code: 'collection_not_found', status: 200 });
+  });
+
+  test('as a task: made once under a key, waited for, listed, its dead letters read, retried', async () => {
+    const send = () => collection.importTask(rows, { idempotencyKey: 'rows-1' });
+    const made = await send();
+    expect(made).toMatchObject({ type: 'import', collection: 'shop' });
+    const seen: number[] = [];
+    const onProgress = ({ progress }: { progress: { done: number } }) => seen.push(progress.done);
+    const task = await client.tasks.wait(made.uid, { interval: 5, onProgress });
+    expect(task).toMatchObject({ status: 'succeeded', details: { created: 2999, failed: 1 } });
+    expect(seen.at(-1)).toBe(3000);
+    expect((await send()).uid).toBe(made.uid);
+    expect(await client.tasks.get(made.uid)).toEqual(task);
+    const { tasks, next } = await client.tasks.list({ types: ['import'], statuses: ['succeeded', 'failed'] });
+    expect([tasks.map(({ uid }) => uid), next]).toEqual([[made.uid], null]);
+    expect(await client.tasks.deadLetters(made.uid, { limit: 5 })).toMatchObject({
+      total: 1,
+      dead_letters: [{ line: 8, id: 'r7' }],
+    });
+    await client.tasks.retry(made.uid);
+    expect(await client.tasks.wait(made.uid, { interval: 5 })).toMatchObject({ details: { failed: 1 } });
+    await expect(client.tasks.cancel(made.uid)).rejects.toMatchObject({ code: 'task_conflict' });
+    const left = new AbortController();
+    left.abort(new Error('gone'));
+    await expect(client.tasks.wait(made.uid, { signal: left.signal })).rejects.toThrow('gone');
+  });
+
+  test('canceled, and what else runs as one', async () => {
+    const made = await Promise.all([1, 2].map(() => collection.duplicates({ threshold: 0.9999 })));
+    // Of each type one at a time: the second still waits, or has begun.
+    const [first, second] = made.map(({ uid }) => uid).sort((a, b) => a - b);
+    const canceled = await client.tasks.cancel(second!).catch((error: unknown) => error);
+    expect(canceled).toMatchObject(
+      canceled instanceof AttractorApiError ? { code: 'task_conflict' } : { status: 'canceled' },
+    );
+    expect(await client.tasks.wait(first!, { interval: 5 })).toMatchObject({ status: 'succeeded' });
+    const compact = await collection.compact();
+    expect(await client.tasks.wait(compact.uid, { interval: 5 })).toMatchObject({ type: 'compact' });
+    expect(await collection.deleteWhere('tags = "row"')).toEqual({ deleted: 2999 });
+  });
+});
+
+test('aliases are changed and listed', async () => {
+  const alias = { alias_name: 'live', collection_name: 'shop' };
+  await client.changeAliases([{ create_alias: alias }]);
+  expect(await client.aliases()).toEqual([alias]);
+  expect((await client.collection('live').query({ id: 'p0-0' })).points.length).toBe(10);
+  await client.changeAliases([{ delete_alias: { alias_name: 'live' } }]);
+  expect(await client.aliases()).toEqual([]);
+  await expect(
+    client.changeAliases([{ rename_alias: { old_alias_name: 'a', new_alias_name: 'b' } }]),
+  ).rejects.toMatchObject({ code: 'alias_not_found', field: 'actions[0].rename_alias.old_alias_name' });
+});
+
+test('snapshots are taken, listed, downloaded and deleted', async () => {
+  const { uid } = await client.snapshots.take();
+  const { status, details } = await client.tasks.wait(uid, { interval: 20 });
+  expect(status).toBe('succeeded');
+  const [snapshot] = await client.snapshots.list();
+  expect(snapshot).toMatchObject({ name: details.name, bytes: expect.any(Number) });
+  const file = await new Response(await client.snapshots.download(snapshot!.name)).arrayBuffer();
+  expect(file.byteLength).toBe(snapshot!.bytes);
+  await client.snapshots.delete(snapshot!.name);
+  expect(await client.snapshots.list()).toEqual([]);
+  await expect(client.snapshots.download(snapshot!.name)).rejects.toMatchObject({ status: 404 });
+});
+
 describe('errors', () => {
   test('are values with code, field and the id that is in the log', async () => {
     const error = await collection.query({ id: 'p0-0', limit: 0 }).catch((error: unknown) => error);

@@ -51,7 +51,7 @@ test('the example compiles against the declarations, and runs without a loader',
   const { port } = server.address() as AddressInfo;
   const env = { PATH: process.env.PATH, ATTRACTOR_URL: `http://127.0.0.1:${port}` };
   const { stdout } = await run(process.execPath, ['example.js'], { cwd: folder, env });
-  expect(stdout).toMatch(/^1 1 null brass 0\n1 0 scan\nitem_not_found id [\w-]+\n$/);
+  expect(stdout).toMatch(/^1 1 null brass 0\n1 0 scan\n2 0\nsucceeded 2\nitem_not_found id [\w-]+\n$/);
 });
 
 test('the declarations refuse what the server refuses', async () => {

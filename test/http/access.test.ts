@@ -297,7 +297,11 @@ describe('other ways to serve', () => {
         204,
         'https://shop.example.com',
       ]);
-      expect(good.headers['access-control-allow-headers']).toContain('api-key');
+      const allowed = good.headers['access-control-allow-headers']!.split(',');
+      for (const name of ['api-key', 'authorization', 'idempotency-key', 'x-request-id', 'x-timeout-ms']) {
+        expect(allowed).toContain(name);
+      }
+      expect(allowed).toEqual(expect.arrayContaining(['content-type', 'traceparent', 'tracestate']));
       expect(
         (await preflight('https://evil.example.com')).headers['access-control-allow-origin'],
       ).toBeUndefined();
@@ -309,6 +313,7 @@ describe('other ways to serve', () => {
         200,
         'https://shop.example.com',
       ]);
+      expect(real.headers['access-control-expose-headers']).toContain('x-request-id');
     }));
 
   test('no origin by default', async () => {

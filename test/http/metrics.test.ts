@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMetrics } from '../../server/metrics/metrics.ts';
 import { DIMENSION, openShop, type TestShop } from './shop.ts';
+import { ended } from './tasks.ts';
 
 let shop: TestShop;
 beforeAll(async () => {
@@ -136,6 +137,42 @@ test('the state of each collection; one that was dropped is gone', async () => {
   expect(before.get('attractor_collection_items{collection="shop2"}')).toBe(0);
   await shop.http.delete('/v1/collections/shop2').expect(200);
   expect([...(await scrape()).keys()].filter((name) => name.includes('shop2'))).toEqual([]);
+});
+
+test('tasks: those that wait and run, what ended and how, what they have done', async () => {
+  const send = () =>
+    shop.http
+      .post('/v1/collections/shop/import?wait=false')
+      .set('content-type', 'application/x-ndjson')
+      .send(Array.from({ length: 100 }, (_, n) => `{"id": "t${n}", "vector": [${n}]}`).join('\n'))
+      .expect(202);
+  const state = async (status: string) =>
+    (await scrape()).get(`attractor_tasks{type="import",status="${status}"}`);
+  const ends = '{type="import",status=';
+  const tasks: { status: string; progress: { done: number } }[] = [];
+  const more = await grown('attractor_task', async () => {
+    const uids: number[] = [];
+    for (let n = 0; n < 3; n++) uids.push((await send()).body.result.uid);
+    // It waits, runs or, on a fast machine, is over.
+    await shop.http.post(`/v1/tasks/${uids[2]}/cancel`);
+    for (const uid of uids) tasks.push(await ended(shop, uid));
+    expect([await state('enqueued'), await state('processing')]).toEqual([0, 0]);
+  });
+  const of = (wanted: string) => tasks.filter(({ status }) => status === wanted).length;
+  const [succeeded, canceled] = [of('succeeded'), of('canceled')];
+  expect(succeeded + canceled).toBe(3);
+  expect(more).toEqual({
+    [`s_ended_total${ends}"succeeded"}`]: succeeded,
+    ...(canceled > 0 && { [`s_ended_total${ends}"canceled"}`]: canceled }),
+    '_items_total{type="import"}': tasks.reduce((sum, { progress }) => sum + progress.done, 0),
+  });
+  const failing = await grown('attractor_tasks_ended_total', async () => {
+    await shop.http.put('/v1/collections/doomed').expect(200);
+    const made = await shop.http.post('/v1/collections/doomed/compact').expect(202);
+    await shop.http.delete('/v1/collections/doomed').expect(200);
+    await ended(shop, made.body.result.uid);
+  });
+  expect(Object.values(failing)).toEqual([1]);
 });
 
 test('the process itself: memory, CPU, event loop', async () => {

@@ -98,6 +98,7 @@ export async function openShop(
     directory: join(folder, 'data'),
     reading: rowReading({ limits: LIMITS, fetcher: options.urls?.fetcher }),
     clock: Date.now,
+    observer: metrics.tasks,
     logger,
   });
   const readiness: { state: Readiness } = { state: { ready: true } };

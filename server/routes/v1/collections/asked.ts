@@ -13,8 +13,7 @@ import type {
   QueryTiming,
 } from '../../../../src/catalogue/types.ts';
 import type { Why } from '../../../../src/catalogue/why.ts';
-import { AttractorError } from '../../../../src/errors/error.ts';
-import { withoutPrefix } from '../../../http/error-handler.ts';
+import { AttractorError, withoutPrefix } from '../../../../src/errors/error.ts';
 import type { ImageReader, ImageSource } from '../../../http/image.ts';
 import type {
   ByFields,

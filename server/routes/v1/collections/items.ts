@@ -2,9 +2,10 @@
 
 import type { PatchResult } from '../../../../src/catalogue/patch.ts';
 import type { Catalogue, UpsertResult } from '../../../../src/catalogue/types.ts';
+import { withoutPrefix } from '../../../../src/errors/error.ts';
 import type { Logger } from '../../../../src/errors/log.ts';
 import type { Tasks } from '../../../../src/tasks/tasks.ts';
-import { errorBody, withoutPrefix } from '../../../http/error-handler.ts';
+import { errorBody } from '../../../http/error-handler.ts';
 import { answered } from '../../../http/idempotency.ts';
 import type { ImageReading } from '../../../http/image.ts';
 import { fromJson, fromText } from '../../../http/options.ts';

@@ -1,7 +1,7 @@
 // /v1/collections/{collection}/query, /query/groups, /query/batch and /recommend
 
 import type { Catalogue } from '../../../../src/catalogue/types.ts';
-import { withoutPrefix } from '../../../http/error-handler.ts';
+import { withoutPrefix } from '../../../../src/errors/error.ts';
 import { createImageReader, type ImageReading } from '../../../http/image.ts';
 import { fromText, merge } from '../../../http/options.ts';
 import type { Call, Route } from '../../../http/route.ts';

@@ -2,7 +2,7 @@
 // what is malformed has been refused before as a whole.
 
 import type { Collection, ItemInput, UpsertResult } from '../../../../src/catalogue/types.ts';
-import { AttractorError } from '../../../../src/errors/error.ts';
+import { AttractorError, withoutPrefix } from '../../../../src/errors/error.ts';
 import { createImageReader, type ImageReading, type ImageSource } from '../../../http/image.ts';
 
 export type ItemSource = Omit<ItemInput, 'image'> & { readonly image?: ImageSource };
@@ -45,7 +45,7 @@ export async function upsertRead(options: {
       const result = results[next++]!;
       return next - 1 === i || !result.error
         ? result
-        : { ...result, error: moved(result.error, next - 1, i) };
+        : { ...result, error: withoutPrefix(result.error, `items[${next - 1}]`, `items[${i}]`) };
     });
   };
   await collection.upsert({
@@ -53,18 +53,5 @@ export async function upsertRead(options: {
     priority: 'bulk',
     signal,
     onWritten: (results) => options.onWritten(ofAll(results)),
-  });
-}
-
-/** The error of the item that the library saw at `from`, as of the caller's item `to`. */
-function moved(error: AttractorError, from: number, to: number): AttractorError {
-  const [old, at] = [`items[${from}]`, `items[${to}]`];
-  const { code, message, field, expected, received, cause } = error;
-  const rename = (text: string) => (text.startsWith(old) ? at + text.slice(old.length) : text);
-  return new AttractorError(code, rename(message), {
-    field: field && rename(field),
-    expected,
-    received,
-    cause,
   });
 }

@@ -1,0 +1,30 @@
+// Long work in turns that are short enough for others to be answered in between.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AttractorError } from '../errors/error.ts';
+import type { CollectionContext } from './context.ts';
+
+/** Milliseconds of work between two looks at what else there is to do. */
+const TURN = 10;
+
+export interface Turns {
+  /** To be asked every millisecond or so. */
+  readonly over: boolean;
+  /** Lets others go first. Throws `aborted`, and what `assertOpen` throws. The collection may be another one by then. */
+  next(): Promise<void>;
+}
+
+export function takeTurns({ clock, assertOpen }: CollectionContext, signal?: AbortSignal): Turns {
+  let began = clock();
+  return {
+    get over() {
+      return clock() - began >= TURN;
+    },
+    async next() {
+      await nextTurn();
+      if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
+      assertOpen();
+      began = clock();
+    },
+  };
+}
