@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Runs in a folder that is not the package's. */
+/** Runs in a folder that is not the package's. `err` is without the lines that say how far slow work is. */
 function attractor(
   args: readonly string[],
   options: { onStart?: (child: ChildProcess) => void; env?: NodeJS.ProcessEnv } = {},
@@ -33,7 +33,7 @@ function attractor(
     child.stderr.on('data', (text) => {
       err += text;
     });
-    child.on('close', (code) => resolve({ code, out, err }));
+    child.on('close', (code) => resolve({ code, out, err: err.replace(/^\[\d+:\d\d:\d\d\] .*\n/gm, '') }));
     options.onStart?.(child);
   });
 }
