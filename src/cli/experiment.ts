@@ -47,7 +47,7 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   const out = flags.out ?? join('runs', basename(file, '.json'));
   const { shard, backbone, cache } = flags;
   const onCell = ({ key, at, of }: { key: string; at: number; of: number }) =>
-    console.error(`\n${at} of ${of}: ${key}`);
+    console.error(`${process.stderr.isTTY ? '\n' : ''}${at} of ${of}: ${key}`);
   if (isCharges(json)) {
     const experiment = parseCharges(json);
     const cells = await watched('', (watch) => runCharges({ experiment, out, shard, onCell, ...watch }));

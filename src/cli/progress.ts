@@ -1,4 +1,4 @@
-// One progress bar at a time on stderr, and nothing at all where stderr is not a terminal.
+// How far long work is, on stderr: a bar on a terminal, now and then a line in a log.
 
 import { SingleBar } from 'cli-progress';
 
@@ -8,6 +8,11 @@ export interface ProgressDisplay {
 }
 
 export function createProgress(): ProgressDisplay {
+  return process.stderr.isTTY ? bars() : lines({ now: () => performance.now(), write: console.error });
+}
+
+/** One at a time. */
+function bars(): ProgressDisplay {
   let bar: SingleBar | undefined;
   let shown: string | undefined;
   const stop = () => {
@@ -17,7 +22,6 @@ export function createProgress(): ProgressDisplay {
   };
   return {
     show({ phase, done, total }) {
-      if (!process.stderr.isTTY) return;
       if (phase !== shown) {
         stop();
         const format = '{phase} |{bar}| {value}/{total}  {eta_formatted} left';
@@ -29,5 +33,26 @@ export function createProgress(): ProgressDisplay {
       if (done >= total) stop();
     },
     stop,
+  };
+}
+
+/** Milliseconds. What is done sooner says nothing but its result. */
+const EVERY = 10_000;
+
+/** `now` in milliseconds. */
+export function lines(options: { now: () => number; write: (line: string) => void }): ProgressDisplay {
+  const { now, write } = options;
+  const start = now();
+  let last = start;
+  return {
+    show({ phase, done, total }) {
+      if (now() - last < EVERY) return;
+      last = now();
+      const seconds = Math.floor((last - start) / 1000);
+      const two = (x: number) => String(x).padStart(2, '0');
+      const time = `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+      write(`[${time}] ${phase}: ${done} of ${total}`);
+    },
+    stop() {},
   };
 }

@@ -61,8 +61,10 @@ interface TrainFlags extends SharedFlags {
 
 async function runTrain(flags: TrainFlags): Promise<void> {
   const { train } = await import('../../training/train.ts');
-  const { auditLines, marginLines, testTitle, tuneLines } = await import('../../training/report/card.ts');
-  const { alignedTable, scoreRows } = await import('../../training/report/scores.ts');
+  const { auditLines, counts, marginLines, markedRows, testTitle, tuneLines } = await import(
+    '../../training/report/card.ts'
+  );
+  const { alignedTable } = await import('../../training/report/scores.ts');
   const run = flags.run ?? join('runs', basename(flags.out));
   const report = await watched('--resume', (watch) =>
     train({
@@ -98,12 +100,13 @@ async function runTrain(flags: TrainFlags): Promise<void> {
       );
     }
   }
-  console.log('Validation classes, which chose method, settings and epoch:');
-  console.log(alignedTable(scoreRows(facts.validation)));
-  if (facts.test)
-    console.log(`\n${testTitle(facts)}, seen by nothing:\n${alignedTable(scoreRows(facts.test))}`);
-  console.log(`\n${[...marginLines(facts), ...tuneLines(facts)].join('\n')}`);
+  const show = (title: string, results: NonNullable<typeof facts.test>) =>
+    console.log(`${title} (${counts(results)}):\n${alignedTable(markedRows(facts, results))}\n`);
+  show('Validation classes, which chose method, settings and epoch', facts.validation);
+  if (facts.test) show(`${testTitle(facts)}, seen by nothing`, facts.test);
+  console.log(`${[...marginLines(facts), ...tuneLines(facts)].join('\n')}`);
   const settings = Object.entries(facts.chosen).map(([name, value]) => `${name} ${value}`);
-  console.log(`\n${facts.method}${settings.length > 0 ? ` with ${settings.join(', ')}` : ''}`);
+  console.log(`\n* Exported: ${facts.method}${settings.length > 0 ? ` with ${settings.join(', ')}` : ''}`);
   console.log(`${flags.out}: ${facts.dimension} numbers per image, ${report.fingerprint}`);
+  console.log(`More about it: ${join(flags.out, 'MODEL_CARD.md')}`);
 }

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,5 +43,17 @@ describe('attractor data check', () => {
   it('refuses what it does not know', async () => {
     expect(await check('--data', 'good.csv', '--layout', 'coco')).toMatchObject({ code: 2 });
     expect((await check('--data', 'none.csv')).err).toMatch(/No such file or folder: none.csv/);
+  });
+
+  it('ends without a trace where its reader has gone, as in `| head`', async () => {
+    const args = [MAIN, 'data', 'check', '--data', 'good.csv', '--label', 'kind', '--json'];
+    const child = spawn(process.execPath, args, { cwd: folder });
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.on('data', (text) => {
+      said += text;
+    });
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(said).toBe('');
   });
 });

@@ -58,7 +58,11 @@ function tableOf(experiment: ChargesExperiment, lines: readonly ChargesLine[], c
     variant,
     ...cells.map((cell, i) => textOf(cell, digits[i]!)),
   ]);
-  const html = `<h2>${quoted(title)}</h2><div class="scroll"><table><tr>${['variant', ...COLUMNS]
+  const verdict = verdictOf(rows);
+  const html = `<h2>${quoted(title)}</h2><p>${quoted(verdict)}</p><div class="scroll"><table><tr>${[
+    'variant',
+    ...COLUMNS,
+  ]
     .map((name) => `<th>${quoted(name)}</th>`)
     .join('')}</tr>${texts
     .map((row) => `<tr>${row.map((text) => `<td>${quoted(text)}</td>`).join('')}</tr>`)
@@ -67,7 +71,7 @@ function tableOf(experiment: ChargesExperiment, lines: readonly ChargesLine[], c
     title,
     rows,
     html,
-    verdict: verdictOf(rows),
+    verdict,
     text: alignedTable([['variant', ...COLUMNS], ...texts]),
   };
 }
@@ -83,7 +87,7 @@ function verdictOf(rows: readonly { variant: string; cells: readonly (Interval |
   if (placed.length === 0) return 'No variant has proxies.';
   const nearest = placed.reduce((a, b) => (b.cells[0]!.mean < a.cells[0]!.mean ? b : a));
   const most = placed.reduce((a, b) => (b.cells[1]!.mean > a.cells[1]!.mean ? b : a));
-  const covered = (row: typeof most) => `${textOf(row.cells[1], 0)} % of the clusters`;
+  const covered = (row: typeof most) => `${row.cells[1]!.mean.toFixed(0)} % of the clusters`;
   const other = most === nearest ? '' : ` Most covered: ${most.variant}, ${covered(most)}.`;
   return `Nearest to the data: ${nearest.variant}, W2 ${textOf(nearest.cells[0], 3)}, covering ${covered(nearest)}.${other}`;
 }

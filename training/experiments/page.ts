@@ -11,7 +11,7 @@ export interface Picture {
 
 export interface Section {
   readonly data: string;
-  readonly tables: readonly { readonly table: Table; readonly curves?: string; readonly audit?: string }[];
+  readonly tables: readonly { readonly table: Table; readonly curves: string; readonly audit?: string }[];
   readonly look?: {
     readonly method: string;
     readonly map: string;
@@ -34,7 +34,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
 td.top { font-weight: 700; } tr.auto td { border-top: 2px solid currentColor; }
-svg { max-width: 100%; height: auto; }
+svg { max-width: 100%; height: auto; } .scroll + svg { margin-top: 1rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 23.5rem), 1fr)); gap: .7rem 1.5rem; }
 .query { display: flex; gap: .3rem; align-items: end; overflow-x: auto; }
 figure { margin: 0; text-align: center; font-size: .75rem; } figure img { width: 46px; height: 46px; display: block; border: 3px solid var(--line); border-radius: 4px; background: #fff; }
@@ -47,7 +47,7 @@ export function pageOf(options: { experiment: Experiment; sections: readonly Sec
   const { experiment, sections } = options;
   const { title, about, splits, seeds, trials, folds, epochs, testClasses } = experiment;
   const half = `${Math.round(100 * testClasses)} % of the classes are unseen by everything`;
-  const facts = `${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student) over class splits ${splits.join(', ')}, each the mean over seeds ${seeds.join(', ')}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out, ties by expectation.`;
+  const facts = `${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student) over class splits ${splits.join(', ')}, each ${seeds.length === 1 ? `with seed ${seeds[0]}` : `the mean over seeds ${seeds.join(', ')}`}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out, ties by expectation.`;
   return documentOf({ title, about, facts, body: sections.map(section).join('\n') });
 }
 
@@ -68,10 +68,10 @@ ${body}
 function section({ data, tables, look }: Section): string {
   const parts = [`<h2>${quoted(data)}</h2>`];
   for (const { table, curves, audit } of tables) {
-    parts.push(`<h3>${quoted(table.title)}</h3>`, `<p>${quoted(table.verdict)}</p>`);
+    if (table.title !== data) parts.push(`<h3>${quoted(table.title)}</h3>`);
+    parts.push(`<p>${quoted(table.verdict)}</p>`);
     if (audit) parts.push(`<p>${quoted(audit)}</p>`);
-    parts.push(tableOf(table));
-    if (curves) parts.push(curves);
+    parts.push(tableOf(table), curves);
   }
   if (look) {
     const { method, map, queries } = look;

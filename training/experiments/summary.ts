@@ -148,7 +148,7 @@ function sentence(column: Column, best: string): string {
   const pfml = others.find(({ name }) => name === 'PFML');
   if (pfml && pfml !== next) parts.push(`and by ${points(pfml.gap)} over PFML`);
   const chosen = column.lines.map(({ winner }) => winner).join(', ');
-  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, up to ${trials} trials each); auto chose ${chosen} and is ${points(auto)} below the best${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
+  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, ${trials === 1 ? 'one trial' : `up to ${trials} trials`} each); auto chose ${chosen} and is ${points(auto)} below the best${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;

@@ -80,9 +80,7 @@ export function provenance(facts: RunFacts): ModelManifest['provenance'] {
 /** The manifest's `quality`: on the test classes of what is exported; without them of the head alone, on the validation classes. */
 export function quality(facts: RunFacts): ModelManifest['quality'] {
   const results = facts.test ?? facts.validation;
-  const of = (name: string) => results.find(({ method }) => method === name)?.scores;
-  // A row of its own where training the backbone helped.
-  const scores = of(`${facts.method}, ${facts.tuned?.train}`) ?? of(facts.method)!;
+  const { scores } = results.find(({ method }) => method === exported(facts, results))!;
   const kind = facts.test
     ? 'test classes, seen by nothing'
     : 'validation classes, which chose method, settings and epoch';
@@ -93,6 +91,16 @@ export function quality(facts: RunFacts): ModelManifest['quality'] {
     mapAtR: { value: round(scores.mapAtR.value), on },
   };
 }
+
+/** The row of what is exported: one of its own where training the backbone helped and the table has it. */
+function exported({ method, tuned }: RunFacts, results: readonly MethodScores[]): string {
+  const grown = `${method}, ${tuned?.train}`;
+  return results.some((row) => row.method === grown) ? grown : method;
+}
+
+/** The rows of a table, with a star at what is exported. */
+export const markedRows = (facts: RunFacts, results: readonly MethodScores[]) =>
+  scoreRows(results, exported(facts, results));
 
 const round = (x: number) => Math.round(x * 1e4) / 1e4;
 
@@ -132,14 +140,20 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     '## Quality',
     '',
     'In per cent; each image searched among all the others of its side, or in the gallery where one is named, itself left out, ties by',
-    'expectation. `frozen` is the backbone alone; PCA, LDA and within-class whitening are closed forms fitted on the same images.',
+    'expectation. `frozen` is the backbone alone; PCA, LDA and within-class whitening are closed forms fitted on the same images. A',
+    'star marks what was exported.',
     '',
     ...(test
-      ? [`${testTitle(facts)} (${counts(test)}), scored once:`, '', markdownTable(scoreRows(test)), '']
+      ? [
+          `${testTitle(facts)} (${counts(test)}), scored once:`,
+          '',
+          markdownTable(markedRows(facts, test)),
+          '',
+        ]
       : []),
     `Validation classes (${counts(facts.validation)}), before the refit; choices were made on them, so they flatter:`,
     '',
-    markdownTable(scoreRows(facts.validation)),
+    markdownTable(markedRows(facts, facts.validation)),
     '',
     `The exported graph repeats the trainer's embeddings of ${parity.images} images to ${parity.difference.toExponential(1)} in any number.`,
     '',
@@ -174,6 +188,8 @@ export function tuneLines({ tuned }: Pick<RunFacts, 'tuned'>): string[] {
 export function auditLines({ audit }: Pick<RunFacts, 'audit'>): string[] {
   if (audit === undefined) return [];
   const { used, gain, relabelled, dropped } = audit;
+  if (relabelled + dropped === 0)
+    return ["The field audit found no label that sits in another class's well."];
   return [
     `The field audit found ${relabelled + dropped} labels that sit in another class's well (${relabelled} to relabel, ${dropped} to drop). An LDA on the audited labels is ${points(gain.difference)} MAP@R (${points(gain.low)} to ${points(gain.high)}) from one on the given labels, on the validation classes: the audit was ${used ? 'used' : 'not used'}.`,
   ];
@@ -181,7 +197,8 @@ export function auditLines({ audit }: Pick<RunFacts, 'audit'>): string[] {
 
 const points = (x: number) => (x < 0 ? '' : '+') + (100 * x).toFixed(1);
 
-function counts(results: readonly MethodScores[]): string {
+/** `90 images`, and how many had nothing to be found. */
+export function counts(results: readonly MethodScores[]): string {
   const { queries, lone } = results[0]!.scores;
   return lone === 0 ? `${queries} images` : `${queries} images, and ${lone} alone in their class left out`;
 }

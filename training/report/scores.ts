@@ -72,12 +72,12 @@ export function percentOverRuns(values: readonly number[]): string {
   return `${(100 * mean).toFixed(1)} ± ${(100 * Math.sqrt(variance)).toFixed(1)}`;
 }
 
-/** Header and one row per method, for either of the tables below. */
-export function scoreRows(results: readonly MethodScores[]): string[][] {
+/** Header and one row per method, for either of the tables below; `marked` gets a star. */
+export function scoreRows(results: readonly MethodScores[], marked?: string): string[][] {
   return [
     ['method', 'length', 'R@1', 'R-Precision', 'MAP@R'],
     ...results.map(({ method, dimension, scores }) => [
-      method,
+      method === marked ? `${method} *` : method,
       String(dimension),
       percent(scores.recallAt1),
       percent(scores.rPrecision),
