@@ -41,6 +41,9 @@ export function collectionGauges(options: { catalogue: Catalogue; registers: Reg
   gauge('collection_tombstones', 'Deleted items that the graph still has.', [], (one) => [
     [{}, one.tombstones],
   ]);
+  gauge('collection_build_failures', 'Graphs in a row that could not be built.', [], (one) => [
+    [{}, one.buildFailures],
+  ]);
   // Only answers by the graph are audited: the others are exact.
   const found = ['plan', 'filter'];
   gauge('recall', 'Audited share of the exact hits that the graph answered, since the start.', found, (one) =>

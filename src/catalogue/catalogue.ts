@@ -35,6 +35,8 @@ export interface CatalogueOptions {
   readonly memory?: () => number;
   /** Who builds graphs; default: a process of its own for each. */
   readonly build?: IndexOptions['build'];
+  /** Waits before what failed is built again; default: timers that keep no process alive. */
+  readonly pause?: IndexOptions['pause'];
   /** One of so many queries that the graph answers is answered again exactly, in the background. Default 100; 0: none. */
   readonly auditEvery?: number;
   /** Is told of the work on every collection. */
@@ -60,6 +62,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
       'auditEvery',
       'memory',
       'build',
+      'pause',
       'observer',
     ],
     'catalogue',
@@ -220,7 +223,7 @@ class StoredCatalogue implements Catalogue {
   }
 
   async #open(row: CollectionRow): Promise<Collection> {
-    const { hnsw, logger, clock = () => performance.now(), auditEvery = 100, memory, build } = this.#options;
+    const { hnsw, logger, clock = () => performance.now(), auditEvery = 100, memory } = this.#options;
     const store = this.#store;
     const maintained = await MaintainedIndex.open({
       store,
@@ -231,7 +234,8 @@ class StoredCatalogue implements Catalogue {
       logger,
       clock,
       memory,
-      build,
+      build: this.#options.build,
+      pause: this.#options.pause,
     });
     const audit = new RecallAudit({ index: maintained.index, every: auditEvery, logger });
     const collection = collectionOf({

@@ -26,6 +26,10 @@ export function collectionOf(context: CollectionContext): Collection {
       return context.maintained.index.graph.tombstones;
     },
 
+    get buildFailures() {
+      return context.maintained.failures;
+    },
+
     get recall() {
       return context.audit.report();
     },

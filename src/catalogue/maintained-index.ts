@@ -3,7 +3,7 @@
 // made by the caller, in the turn of their commit.
 
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { AttractorError, asAttractorError } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import { graphBytes } from '../index/build.ts';
@@ -27,8 +27,9 @@ const PAGE = 1000;
 const TAIL_SHARE = 0.05;
 /** Of the vectors from which on a graph is worth its price: below this a scan of them costs next to nothing. */
 const TAIL_FROM = 0.25;
-/** Builds that fail in a row before only a restart, or someone who asks, tries again. */
-const MOST_FAILURES = 3;
+/** Milliseconds until what failed is tried again: twice as many each time. */
+const FIRST_PAUSE = 10_000;
+const LONGEST_PAUSE = 3_600_000;
 
 export interface IndexOptions {
   readonly store: Store;
@@ -44,6 +45,8 @@ export interface IndexOptions {
   readonly memory?: () => number;
   /** Returns how many nodes are in the file. Default: in a process of its own. */
   readonly build?: (job: BuildJob, options: { signal: AbortSignal }) => Promise<number>;
+  /** Resolves after so many milliseconds, rejects where it is aborted. Default: a timer that keeps no process alive. */
+  readonly pause?: (ms: number, options: { signal: AbortSignal }) => Promise<unknown>;
 }
 
 /** What is to be done to the graph. `extend`: what was added since goes into the graph that there is. */
@@ -58,6 +61,8 @@ export class MaintainedIndex {
   #refused: string | undefined;
   #work: Promise<void> | undefined;
   #failures = 0;
+  /** While it waits after a failure. */
+  #pause: AbortController | undefined;
   #wanted = false;
 
   private constructor(options: IndexOptions) {
@@ -82,6 +87,11 @@ export class MaintainedIndex {
     return this.#work !== undefined;
   }
 
+  /** Builds that failed in a row; each is tried again by itself, after a pause. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   /** Reads the items, and the graph where its file is good. Ready for exact answers when it returns. */
   static async open(options: IndexOptions): Promise<MaintainedIndex> {
     const maintained = new MaintainedIndex(options);
@@ -93,14 +103,16 @@ export class MaintainedIndex {
 
   /** To be called after every commit that added or removed slots. */
   changed(): void {
-    const stuck = this.#stop.signal.aborted || this.#failures >= MOST_FAILURES;
-    if (!this.#work && !stuck && this.#due()) this.#work = this.#maintain();
+    if (this.#work || this.#pause || this.#stop.signal.aborted) return;
+    if (this.#due()) this.#work = this.#maintain();
   }
 
   /** Builds the graph anew, without what was deleted. Throws why that failed. */
   async compact(): Promise<void> {
     await this.#settled();
     this.#failures = 0;
+    this.#pause?.abort();
+    this.#pause = undefined;
     this.#wanted = this.index.size >= this.index.from;
     this.changed();
     await this.#settled();
@@ -183,7 +195,7 @@ export class MaintainedIndex {
     }
   }
 
-  /** False where it failed, and is not to be tried again before the next change. Queries stay right, by exact scan. */
+  /** False where it failed, and is to be tried again after a pause. Queries stay right, by exact scan. */
   async #do(work: Work): Promise<boolean> {
     try {
       if (work === 'remove') {
@@ -199,13 +211,30 @@ export class MaintainedIndex {
       this.#failures++;
       const { name } = this.#options.collection;
       const { message, cause } = asAttractorError(error);
-      const fields = { collection: name, work, reason: message, err: cause };
+      // What could not be gone on from is built anew, at once.
+      this.#wanted ||= work === 'extend';
+      const again = work === 'extend' ? 0 : this.#tryAgain();
+      const fields = { collection: name, work, reason: message, err: cause, againInMs: again };
       this.#options.logger.error(fields, 'a graph was not built');
-      // What could not be gone on from is built anew.
-      if (work !== 'extend') return false;
-      this.#wanted = true;
-      return this.#failures < MOST_FAILURES;
+      return again === 0;
     }
+  }
+
+  /** Lets nothing be done for a while that it returns, longer each time. */
+  #tryAgain(): number {
+    const { pause = (ms, { signal }) => sleep(ms, undefined, { signal, ref: false }) } = this.#options;
+    const ms = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (this.#failures - 1));
+    const stop = new AbortController();
+    this.#pause = stop;
+    pause(ms, { signal: AbortSignal.any([stop.signal, this.#stop.signal]) }).then(
+      () => {
+        if (this.#pause !== stop) return;
+        this.#pause = undefined;
+        this.changed();
+      },
+      () => {},
+    );
+    return ms;
   }
 
   async #build(work: 'build' | 'extend'): Promise<void> {

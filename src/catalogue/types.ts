@@ -209,6 +209,8 @@ export interface Collection {
   readonly info: CollectionInfo;
   /** Deleted items that the graph still has, until it is built anew. */
   readonly tombstones: number;
+  /** Graphs in a row that could not be built; each is tried again by itself, after a pause. */
+  readonly buildFailures: number;
   /** Of the answers that were not exact; see src/catalogue/recall-audit.ts. */
   readonly recall: RecallReport;
   upsert(

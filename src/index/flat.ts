@@ -114,8 +114,8 @@ export class FlatIndex implements VectorIndex {
     this.#vectors.adopt(copies, before);
   }
 
-  /** Bytes held, room to grow included, by what is held. */
-  get bytes(): { vectors: number; copies: number; slots: number } {
+  /** Bytes held, by what for. */
+  get bytes(): { slots: number } & VectorRows['bytes'] {
     return { ...this.#vectors.bytes, slots: this.#slots.byteLength + this.#live.byteLength };
   }
 

@@ -82,9 +82,12 @@ export class Copies {
     return this.#count;
   }
 
-  /** Bytes held, room to grow included. */
-  get bytes(): number {
-    return this.#memory.bytes;
+  /** Bytes held, by what for; the room to grow takes no memory before it is used. */
+  get bytes(): { copies: number; links: number; walk: number; room: number } {
+    const { linksAt, copiesAt } = this.#layout;
+    const copies = this.#count * this.#stride;
+    const links = copiesAt - linksAt;
+    return { copies, links, walk: linksAt, room: this.#memory.bytes - copiesAt - copies };
   }
 
   /** Where there is room. */

@@ -38,12 +38,14 @@ export class VectorRows {
     return this.#rows;
   }
 
-  /** Bytes held, room to grow included: of the vectors, and of their copies with what belongs to a graph. */
-  get bytes(): { vectors: number; copies: number } {
-    return {
-      vectors: this.#blocks.length * 4 * this.#rowsPerBlock * this.dimension,
-      copies: this.#parts.reduce((sum, { copies }) => sum + copies.bytes, 0),
-    };
+  /** Bytes held: of the vectors, room to grow included; and of their copies with what belongs to a graph (copies.ts). */
+  get bytes(): { vectors: number } & Copies['bytes'] {
+    const vectors = this.#blocks.length * 4 * this.#rowsPerBlock * this.dimension;
+    const sum = { vectors, copies: 0, links: 0, walk: 0, room: 0 };
+    for (const { copies } of this.#parts) {
+      for (const [part, bytes] of Object.entries(copies.bytes)) sum[part as keyof typeof sum] += bytes;
+    }
+    return sum;
   }
 
   push(vector: Float32Array): void {

@@ -3,6 +3,7 @@
 import { cpSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runBuildJob } from '../../src/catalogue/build-job.ts';
 import type { Collection } from '../../src/catalogue/types.ts';
 import { createRng } from '../../src/math/rng.ts';
 import { randomUnit } from '../reference/nearest.ts';
@@ -202,6 +203,35 @@ describe('the index of a collection', () => {
     expect(warnings()).toMatchObject([{ level: 'error', fields: { reason } }]);
     await answers(shop);
     await expect(shop.compact()).rejects.toMatchObject({ code: 'index_invalid' });
+  });
+
+  test('that could not be built is tried again by itself, after longer and longer pauses', async () => {
+    const pauses: number[] = [];
+    let go = () => {};
+    let left = 3;
+    const catalogue = await harness.open({
+      build: (job) => (left-- > 0 ? Promise.reject(new Error('no room')) : runBuildJob(job)),
+      pause: (ms) =>
+        new Promise<void>((resolve) => {
+          pauses.push(ms);
+          go = resolve;
+        }),
+    });
+    const shop = await catalogue.createCollection({ name: 'shop' });
+    await shop.upsert({ items: some(0, 300) });
+    for (let failures = 1; failures <= 3; failures++) {
+      await eventually(() => pauses.length === failures);
+      await green(shop);
+      expect([shop.buildFailures, shop.info.indexed]).toEqual([failures, 0]);
+      // Changes meanwhile are no reason to try again.
+      await shop.upsert({ items: some(300, 300 + failures) });
+      expect(shop.info.status).toBe('green');
+      await answers(shop);
+      go();
+    }
+    await eventually(() => shop.info.indexed === 303);
+    expect([pauses, shop.buildFailures]).toEqual([[10_000, 20_000, 40_000], 0]);
+    expect(warnings().map(({ fields }) => fields.againInMs)).toEqual(pauses);
   });
 
   test('an index folder that cannot be written is an error in the log, not for the caller', async () => {

@@ -134,6 +134,7 @@ test('the state of each collection; one that was dropped is gone', async () => {
   expect(before.get('attractor_collection_items{collection="shop"}')).toBe(shop.shop.info.count);
   expect(before.get('attractor_collection_indexed_items{collection="shop"}')).toBe(shop.shop.info.indexed);
   expect(before.get('attractor_collection_tombstones{collection="shop"}')).toBeGreaterThan(0);
+  expect(before.get('attractor_collection_build_failures{collection="shop"}')).toBe(0);
   expect(before.get('attractor_collection_items{collection="shop2"}')).toBe(0);
   await shop.http.delete('/v1/collections/shop2').expect(200);
   expect([...(await scrape()).keys()].filter((name) => name.includes('shop2'))).toEqual([]);
