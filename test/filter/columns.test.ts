@@ -153,6 +153,20 @@ describe('Columns', () => {
     check();
   });
 
+  test('attributes that no row has are named, however deep, and no longer when one has them', () => {
+    const rows = new Rows();
+    const filter = readFilter({
+      must_not: [{ must: [{ key: 'colr', match: { value: 'red' } }] }, { is_null: { key: 'price' } }],
+    });
+    const unknown = () => rows.select(filter).unknown;
+    expect(unknown()).toEqual(['colr', 'price']);
+    rows.push({ id: 'i0', group: 'g', tags: [], attributes: { price: 1 } });
+    expect(unknown()).toEqual(['colr']);
+    rows.columns.set(0, { tags: [], attributes: { colr: 'red' } });
+    expect(unknown()).toEqual(['price']);
+    expect(rows.select(readFilter('tags = "x" AND group = "g" AND has_id = "i0"')).unknown).toEqual([]);
+  });
+
   test('the estimate of several conditions takes them as independent', () => {
     const rows = new Rows();
     for (let n = 0; n < 100; n++) {
