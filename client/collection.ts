@@ -84,11 +84,17 @@ export function collectionClient(options: { name: string; call: Call }): Collect
   async function ask<Reply>(where: string, query: object & { image?: ImageInput }, options?: CallOptions) {
     const { image, ...fields } = query;
     const body = isBytes(image) ? { form: upload(image, fields) } : { json: query };
-    type Answer = { result: object; timing: object; explanation?: object; why?: object };
-    const { result, timing, explanation, why } = await json<Answer>(
+    type Answer = { result: object; timing: object; warnings?: string[]; explanation?: object; why?: object };
+    const { result, timing, warnings, explanation, why } = await json<Answer>(
       call({ method: 'POST', path: where, idempotent: true, ...body, ...options }),
     );
-    return { ...result, timing, ...(explanation && { explanation }), ...(why && { why }) } as Reply;
+    return {
+      ...result,
+      timing,
+      ...(warnings && { warnings }),
+      ...(explanation && { explanation }),
+      ...(why && { why }),
+    } as Reply;
   }
 
   /** A POST that may be made twice. */

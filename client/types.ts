@@ -63,6 +63,8 @@ export type Snapshot = z.output<typeof taskReplies.snapshots>['snapshots'][numbe
 export interface QueryReply {
   readonly points: readonly Hit[];
   readonly timing: Timing;
+  /** Where the filter names attributes that no item has. */
+  readonly warnings?: readonly string[];
   /** With `params: { explain: true }`. */
   readonly explanation?: Explanation;
   /** With `why`. */
@@ -72,6 +74,7 @@ export interface QueryReply {
 export interface GroupsReply {
   readonly groups: readonly HitGroup[];
   readonly timing: Timing;
+  readonly warnings?: readonly string[];
   readonly explanation?: Explanation;
 }
 

@@ -106,6 +106,9 @@ export const groups = strict(hitGroups);
 /** Beside the `result` of a query. Milliseconds. */
 export const account = {
   timing: strict({ embed_ms: ms, search_ms: ms }),
+  warnings: z.array(z.string()).optional().meta({
+    description: 'Of what is no error but may be none: attributes in the filter that no item has.',
+  }),
   explanation: strict({
     plan: z.enum(['scan', 'graph', 'graph, then scan', 'none']),
     reason: z.string(),

@@ -75,6 +75,11 @@ export class IndexedItems {
     for (let row = mask.indexOf(1, start); row >= 0; row = mask.indexOf(1, row + 1)) yield flat.slotAt(row);
   }
 
+  /** The names of the attributes that some item has. */
+  get attributes(): Iterable<string> {
+    return this.#columns.attributes;
+  }
+
   /** The value of `tags` or of an attribute. */
   value(key: string, slot: number): Value | undefined {
     return this.#columns.value(key, this.index.flat.rowOf(slot));

@@ -7,6 +7,7 @@ import type { SearchHits } from '../index/vector-index.ts';
 import { type CollectionContext, itemOf } from './context.ts';
 import type { KnownItem } from './item-cache.ts';
 import type { Question } from './question.ts';
+import { warningsOf } from './selection.ts';
 import { nearestTo } from './target.ts';
 import type { Explanation, Hit, QueryAnswer, QueryOptions } from './types.ts';
 
@@ -40,12 +41,14 @@ export class Search {
     return hits;
   }
 
-  account(explain = false): Pick<QueryAnswer, 'timing' | 'explanation'> {
+  account(explain = false): Pick<QueryAnswer, 'timing' | 'warnings' | 'explanation'> {
     const { size } = this.#context.maintained.index;
     const { started, embedded, filtered, selection } = this.#question;
     const timing = { embed: embedded - started, search: this.#context.clock() - embedded };
     this.#context.observer?.plan?.(this.#plan!.kind);
-    if (!explain) return { timing };
+    const warnings = warningsOf(this.#context, selection);
+    const account = { timing, ...(warnings.length > 0 && { warnings }) };
+    if (!explain) return account;
     const { kind, reason, candidates } = this.#plan!;
     const filter = filtered - embedded;
     const explanation: Explanation = {
@@ -57,7 +60,7 @@ export class Search {
       candidates,
       timing: { embed: timing.embed, filter, search: timing.search - filter },
     };
-    return { timing, explanation };
+    return { ...account, explanation };
   }
 }
 

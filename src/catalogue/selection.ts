@@ -16,6 +16,19 @@ export function askedFilter(input: FilterInput | undefined): AskedFilter | undef
   return input === undefined ? undefined : { filter: readFilter(input), text: JSON.stringify(input) };
 }
 
+/** Names of attributes that a warning lists. */
+const LISTED = 20;
+
+/** An attribute may come with the next item, so a filter on one that no item has is no error; but most such names are misspelt. */
+export function warningsOf(context: CollectionContext, selection: Selection | undefined): string[] {
+  const { items, index } = context.maintained;
+  if (!selection || selection.unknown.length === 0 || index.size === 0) return [];
+  const known = [...items.attributes].sort();
+  const list = known.slice(0, LISTED).join(', ') + (known.length > LISTED ? ', ...' : '');
+  const there = known.length === 0 ? 'Items here have none.' : `There are: ${list}.`;
+  return selection.unknown.map((key) => `filter: no item has an attribute "${key.slice(0, 64)}". ${there}`);
+}
+
 /** Good until the collection changes; undefined without a filter. */
 export function selectionOf(
   context: CollectionContext,

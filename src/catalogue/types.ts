@@ -143,6 +143,8 @@ export interface Explanation {
 export interface QueryAnswer {
   readonly hits: readonly Hit[];
   readonly timing: QueryTiming;
+  /** Of what is no error, and may be none: the filter names attributes that no item has. */
+  readonly warnings?: readonly string[];
   /** Only where asked for. */
   readonly explanation?: Explanation;
   readonly why?: Why;
@@ -157,6 +159,7 @@ export interface HitGroup {
 export interface GroupAnswer {
   readonly groups: readonly HitGroup[];
   readonly timing: QueryTiming;
+  readonly warnings?: readonly string[];
   /** Only where asked for; of the last search, as finding enough groups may take several. */
   readonly explanation?: Explanation;
 }

@@ -19,6 +19,8 @@ export interface Selection {
   readonly matches: number;
   /** What the counts of single conditions let expect, had they nothing to do with each other. */
   readonly estimated: number;
+  /** Attributes that the filter names and no row has. */
+  readonly unknown: readonly string[];
 }
 
 /** A filter with its conditions looked up: `share` is the part of the live rows that it is expected to keep. */
@@ -71,6 +73,11 @@ export class Columns {
     this.#rows = countOnes(live.slice(0, this.#rows));
   }
 
+  /** The names of the attributes that some row has. */
+  get attributes(): Iterable<string> {
+    return this.#attributes.keys();
+  }
+
   /** The value of `tags` or of an attribute in a row. */
   value(key: string, row: number): Value | undefined {
     return this.#column(key)?.value(row);
@@ -92,7 +99,8 @@ export class Columns {
     const bound = this.#bind(filter, true, size, rowsOf);
     narrow(bound, mask);
     const matches = countOnes(mask);
-    return { mask, matches, estimated: Math.round(bound.share * size) };
+    const unknown = [...new Set(keysOf(filter))].filter((key) => !this.#column(key));
+    return { mask, matches, estimated: Math.round(bound.share * size), unknown };
   }
 
   /** `keep` false: what does not pass. Not is moved down to the conditions (De Morgan), where it costs nothing. */
@@ -118,6 +126,11 @@ export class Columns {
     const share = size === 0 ? 0 : rows.length / size;
     return { kind: 'rows', rows, keep, share: keep ? share : 1 - share };
   }
+}
+
+function* keysOf(filter: Filter): Generator<string> {
+  if ('of' in filter) for (const one of [filter.of].flat()) yield* keysOf(one);
+  else if (filter.kind === 'test') yield filter.key;
 }
 
 /** Share of rows below which it is faster to look whether a row is still wanted before it is looked up. */

@@ -138,7 +138,6 @@ export class FlatIndex implements VectorIndex {
     const { mask, matches } = options.selection ?? { mask: this.#live, matches: this.#size };
     if (top.capacity === 0) return;
     const first = this.#firstRowAfter(after);
-    // Rows in a row are read twice as fast as rows from a list.
     const many = 2 * matches > this.#vectors.rows;
     for (const row of this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask, many })) {
       top.push(this.#slots[row]!, this.#vectors.score(row, vector));

@@ -170,6 +170,7 @@ export class Copies {
     const { outAt, keptAt, listAt, allAt } = this.#layout;
     const { f32, u32, kernel, i16 } = this.#memory;
     i16.set(query.codes, 0);
+    const fours = new Uint32Array(wanted.buffer, wanted.byteOffset, wanted.length >>> 2);
     for (let start = first; start < end; ) {
       // The row of the chunk's first copy, which may be none.
       const chunk = start - ((start - shift) % CHUNK);
@@ -178,7 +179,7 @@ export class Copies {
       const list = many ? allAt + 4 * (start - chunk) : listAt;
       const listed = many
         ? chunkEnd - start
-        : listWanted(wanted, { start, end: chunkEnd, chunk }, u32, listAt / 4);
+        : listWanted(wanted, fours, { start, end: chunkEnd, chunk }, u32, listAt / 4);
       const count = kernel.sift(
         0,
         copiesAt,
@@ -288,18 +289,38 @@ function layout(dimension: number, { m, nodes, bytes }: LinkSize) {
   return { outAt, keptAt, listAt, allAt, hitsAt, room, openAt, freshAt, seenAt, linksAt, copiesAt };
 }
 
-/** Writes the wanted rows of a chunk, counted from its beginning, and returns how many there are. */
+/** Writes the wanted rows of a chunk, counted from its beginning, and returns how many there are. `fours`: `wanted` by fours. */
 function listWanted(
   wanted: Uint8Array,
+  fours: Uint32Array,
   { start, end, chunk }: { start: number; end: number; chunk: number },
   list: Uint32Array,
   at: number,
 ): number {
   let count = 0;
-  for (let row = start; row < end; row++) {
-    list[at + count] = row - chunk;
-    count += wanted[row];
+  let row = start;
+  const take = (to: number): void => {
+    for (; row < to; row++) {
+      list[at + count] = row - chunk;
+      count += wanted[row];
+    }
+  };
+  take(Math.min(end, 4 * Math.ceil(start / 4)));
+  // Of few rows most fours have none.
+  for (; row + 4 <= end; row += 4) {
+    const four = fours[row >>> 2];
+    if (four === 0) continue;
+    const first = row - chunk;
+    list[at + count] = first;
+    count += four & 1;
+    list[at + count] = first + 1;
+    count += (four >>> 8) & 1;
+    list[at + count] = first + 2;
+    count += (four >>> 16) & 1;
+    list[at + count] = first + 3;
+    count += four >>> 24;
   }
+  take(end);
   return count;
 }
 

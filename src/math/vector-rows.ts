@@ -106,10 +106,10 @@ export class VectorRows {
   }
 
   /**
-   * Rows from `first` on, up to `end`, that `wanted` (one byte a row, 0 or 1) has a 1 for, ascending: the best `k` by `score`, all that tie
-   * with the last of them, and others that are as near as the copies can tell. Instead of a `k`, `atLeast` asks for all that
-   * score so much. `many` says that more than a quarter of the rows may be wanted: then all are scored, for rows in order
-   * are read so much faster that most of them may be for nothing.
+   * Rows from `first` on, up to `end`, that `wanted` (one byte a row, 0 or 1, from the start of its buffer) has a 1 for, ascending:
+   * the best `k` by `score`, all that tie with the last of them, and others that are as near as the copies can tell. Instead of a
+   * `k`, `atLeast` asks for all that score so much. `many` says that half of the rows or more may be wanted: then all are scored,
+   * for rows in order are read twice as fast as rows from a list.
    */
   candidates(
     options: { vector: Float32Array; first: number; end?: number; wanted: Uint8Array; many: boolean } & (

@@ -114,6 +114,7 @@ describe('Columns', () => {
       { must: { key: 'sku', match: { except: ['s7', 's5000'] } } },
       { must: { key: 'sku', range: { gte: 's1', lt: 's25' } } },
       { must: { key: 'sku', range: { gt: 's2500' } } },
+      { must: { key: 'sku', range: { gte: 's35', lt: 's4' } } },
       { must_not: { key: 'sku', range: { lte: 's1999' } } },
       { must: { key: 'sku', range: { gt: 's9', lt: 's1' } } },
       { must: { key: 'name', match: { text: 'model, Chair 17' } } },
@@ -132,10 +133,11 @@ describe('Columns', () => {
       }
     };
     check();
-    // Every price and every sku changes, thrice: the dictionaries are rebuilt without the old ones.
+    // Every price changes, thrice, and every sku, 600 of them to new ones: few enough to be looked at one by one, then too many. The
+    // dictionaries are rebuilt without the old ones.
     for (let round = 1; round <= 3; round++) {
       for (let row = 0; row < 3000; row++) {
-        const moved = item((row + 7 * round) % 3000);
+        const moved = item(row + 600 * round);
         rows.items[row] = { ...moved, attributes: { ...moved.attributes, price: row + round / 8 } };
         rows.columns.set(row, rows.items[row]!);
       }
@@ -151,6 +153,20 @@ describe('Columns', () => {
     check();
     for (let n = 0; n < 100; n++) rows.push(item(n));
     check();
+  });
+
+  test('attributes that no row has are named, however deep, and no longer when one has them', () => {
+    const rows = new Rows();
+    const filter = readFilter({
+      must_not: [{ must: [{ key: 'colr', match: { value: 'red' } }] }, { is_null: { key: 'price' } }],
+    });
+    const unknown = () => rows.select(filter).unknown;
+    expect(unknown()).toEqual(['colr', 'price']);
+    rows.push({ id: 'i0', group: 'g', tags: [], attributes: { price: 1 } });
+    expect(unknown()).toEqual(['colr']);
+    rows.columns.set(0, { tags: [], attributes: { colr: 'red' } });
+    expect(unknown()).toEqual(['price']);
+    expect(rows.select(readFilter('tags = "x" AND group = "g" AND has_id = "i0"')).unknown).toEqual([]);
   });
 
   test('the estimate of several conditions takes them as independent', () => {

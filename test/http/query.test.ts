@@ -109,6 +109,20 @@ test('score_threshold cuts the list where the scores fall below it', async () =>
   expect(ids(some.body)).toEqual(ids(all.body).slice(0, 5));
 });
 
+test('a filter on an attribute that no item has is told, with those that there are', async () => {
+  const misspelt = { id: 'p1-2', filter: 'prise < 2 AND NOT shop = "x" AND group = "p1"' };
+  const warnings = [
+    'filter: no item has an attribute "prise". There are: name, new, price.',
+    'filter: no item has an attribute "shop". There are: name, new, price.',
+  ];
+  const hits = await it.http.post(QUERY).send(misspelt);
+  expect(hits.body).toMatchObject({ result: { points: [] }, warnings });
+  const groups = await it.http.post(`${QUERY}/groups`).send(misspelt);
+  expect(groups.body).toMatchObject({ result: { groups: [] }, warnings });
+  const right = await it.http.post(QUERY).send({ id: 'p1-2', filter: 'price < 2' });
+  expect(right.body).not.toHaveProperty('warnings');
+});
+
 test('filter: an object or an expression, in a body, a form or the URL; params.explain says how', async () => {
   const filter = { must: [{ key: 'group', match: { any: ['p1', 'p2'] } }], must_not: [{ has_id: ['p1-0'] }] };
   const expression = 'group IN ["p1", "p2"] AND NOT has_id = "p1-0"';

@@ -27,7 +27,12 @@ import { showHit } from '../shape.ts';
 
 /** One answer: `result` of the envelope, and what stands beside it. */
 export type Answer = { readonly result: object } & Beside;
-type Beside = { readonly timing: ShownTiming; readonly explanation?: object; readonly why?: object };
+interface Beside {
+  readonly timing: ShownTiming;
+  readonly warnings?: readonly string[];
+  readonly explanation?: object;
+  readonly why?: object;
+}
 type ShownTiming = ReturnType<typeof showTiming>;
 
 export interface Asking {
@@ -171,9 +176,10 @@ function named<T>(answer: Promise<T>): Promise<T> {
   });
 }
 
-function account({ timing, explanation, why }: Omit<QueryAnswer, 'hits'>): Beside {
+function account({ timing, warnings, explanation, why }: Omit<QueryAnswer, 'hits'>): Beside {
   return {
     timing: showTiming(timing),
+    ...(warnings && { warnings }),
     ...(explanation && { explanation: showExplanation(explanation) }),
     ...(why && { why: showWhy(why) }),
   };
