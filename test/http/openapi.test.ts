@@ -263,10 +263,9 @@ const CALLS: [operation: string, send: Send][] = [
   ['GET /samples', (http) => http.get('/samples')],
   ['GET /samples/attribution', (http) => http.get('/samples/attribution')],
   ['GET /samples/{file}', (http) => http.get('/samples/f0046-8.jpg')],
-  ['GET /docs/errors', (http) => http.get('/docs/errors')],
-  ['GET /docs/api', (http) => http.get('/docs/api')],
-  ['GET /docs/client', (http) => http.get('/docs/client')],
-  ['GET /docs/operations', (http) => http.get('/docs/operations')],
+  ...['/docs/api', '/docs/errors', '/docs/client', '/docs/operations']
+    .flatMap((path) => [path, `${path}.md`])
+    .map((path): (typeof CALLS)[number] => [`GET ${path}`, (http) => http.get(path)]),
   ['GET /metrics', (http) => http.get('/metrics')],
   ['GET /openapi.json', (http) => http.get('/openapi.json')],
 ];
