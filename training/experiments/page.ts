@@ -28,12 +28,12 @@ const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { margin: 2.5rem 0 .5rem; border-bottom: 1px solid var(--line); }
 h3 { margin: 1.8rem 0 .3rem; font-size: 1.05rem; }
-p { max-width: 46rem; } .small { font-size: .85rem; opacity: .75; }
+p { max-width: 46rem; margin: .6rem 0; } .small { font-size: .85rem; opacity: .75; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas; }
-td.top { font-weight: 700; } tr.auto td { border-top: 2px solid currentColor; }
+td.top { font-weight: 700; } tr:not(.auto) + tr.auto td { border-top: 2px solid currentColor; }
 svg { max-width: 100%; height: auto; } .scroll + svg { margin-top: 1rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 23.5rem), 1fr)); gap: .7rem 1.5rem; }
 .query { display: flex; gap: .3rem; align-items: end; overflow-x: auto; }
@@ -69,7 +69,7 @@ function section({ data, tables, look }: Section): string {
   const parts = [`<h2>${quoted(data)}</h2>`];
   for (const { table, curves, audit } of tables) {
     if (table.title !== data) parts.push(`<h3>${quoted(table.title)}</h3>`);
-    parts.push(`<p>${quoted(table.verdict)}</p>`);
+    parts.push(...table.verdict.split('\n').map((line) => `<p>${quoted(line)}</p>`));
     if (audit) parts.push(`<p>${quoted(audit)}</p>`);
     parts.push(tableOf(table), curves);
   }
@@ -90,13 +90,13 @@ function section({ data, tables, look }: Section): string {
 function tableOf({ columns, rows }: Table): string {
   const names = ['R@1', 'RP', 'MAP@R'];
   const head = `<tr><th rowspan="2">method</th><th rowspan="2">length</th>${columns.map((name) => `<th colspan="3">${quoted(name)}</th>`).join('')}</tr><tr>${columns.map(() => names.map((name) => `<th>${name}</th>`).join('')).join('')}</tr>`;
-  const body = rows.map(({ method, dimension, cells, level }) => {
+  const body = rows.map(({ method, lengths, cells, level }) => {
     const values = cells.map((cell, i) => {
       if (!cell) return '<td colspan="3">–</td>';
       const { recallAt1, rPrecision, mapAtR } = cell;
       return `<td>${percent(recallAt1)}</td><td>${percent(rPrecision)}</td><td${level[i] ? ' class="top"' : ''}>${percent(mapAtR)}</td>`;
     });
-    return `<tr${method.startsWith('auto') ? ' class="auto"' : ''}><td>${quoted(method)}</td><td>${dimension}</td>${values.join('')}</tr>`;
+    return `<tr${method.startsWith('auto') ? ' class="auto"' : ''}><td>${quoted(method)}</td><td>${lengths}</td>${values.join('')}</tr>`;
   });
   return `<div class="scroll"><table>${head}${body.join('')}</table></div>`;
 }

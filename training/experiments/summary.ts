@@ -7,14 +7,15 @@ import type { Line } from './run.ts';
 import { type Interval, interval } from './statistics.ts';
 
 export interface Column {
-  /** `right labels`, `20 % symmetric noise`, `length 64`. */
+  /** `right labels`, `20 % symmetric noise`, `length 64`, `right labels, length 64`. */
   readonly name: string;
   readonly lines: readonly Line[];
 }
 
 export interface Row {
   readonly method: string;
-  readonly dimension: number;
+  /** Of its embeddings: one, or the shortest and the longest of the columns. */
+  readonly lengths: string;
   /** By column, over class splits: the mean over the seeds of each. Undefined where it was not run. */
   readonly cells: readonly (undefined | Readonly<Record<keyof Quality, Interval>>)[];
   /** Closer to the best of its column than the interval of their difference over the splits. */
@@ -26,7 +27,7 @@ export interface Table {
   readonly data: string;
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
-  /** A sentence for each column. */
+  /** A line for each column. */
   readonly verdict: string;
   /** For a terminal. */
   readonly text: string;
@@ -50,6 +51,7 @@ function withAuto({ results, winner, dimension }: Line): readonly MethodResult[]
 export function tablesOf(lines: readonly Line[]): Table[] {
   const groups = new Map<string, Line[]>();
   const lengths = new Set(lines.map(({ dimension }) => dimension));
+  const noises = new Set(lines.map(({ noise }) => `${noise.kind} ${noise.rate}`));
   for (const line of lines) {
     const title = `${line.data}${line.audit === 'off' ? '' : `, field audit ${line.audit}`}`;
     groups.set(title, [...(groups.get(title) ?? []), line]);
@@ -57,7 +59,7 @@ export function tablesOf(lines: readonly Line[]): Table[] {
   return [...groups].map(([title, group]) => {
     const columns: Column[] = [];
     for (const line of group) {
-      const name = columnName(line, lengths.size > 1);
+      const name = columnName(line, lengths.size > 1, noises.size > 1);
       const known = columns.find((column) => column.name === name);
       if (known) (known.lines as Line[]).push(line);
       else columns.push({ name, lines: [line] });
@@ -66,9 +68,10 @@ export function tablesOf(lines: readonly Line[]): Table[] {
   });
 }
 
-function columnName({ noise, dimension }: Line, severalLengths: boolean): string {
+function columnName({ noise, dimension }: Line, severalLengths: boolean, severalNoises: boolean): string {
   const text = noise.rate === 0 ? 'right labels' : `${Math.round(100 * noise.rate)} % ${noise.kind} noise`;
-  return severalLengths ? `${text}, length ${dimension}` : text;
+  if (!severalLengths) return text;
+  return severalNoises ? `${text}, length ${dimension}` : `length ${dimension}`;
 }
 
 /** Mean over the seeds of one line. */
@@ -82,7 +85,10 @@ const valuesOf = (column: Column, method: string, measure: keyof Quality) =>
 
 function table(title: string, data: string, columns: readonly Column[]): Table {
   const first = columns.flatMap(({ lines }) => lines).flatMap(withAuto);
-  const methods = [...new Map(first.map((one) => [one.method, one.dimension]))];
+  const methods = [...new Set(first.map(({ method }) => method))].map((method) => {
+    const own = first.filter((one) => one.method === method);
+    return [method, rangeOf(own.map(({ dimension }) => dimension))] as const;
+  });
   const best = columns.map((column) => {
     const scored = methods
       .map(([method]) => ({ method, values: valuesOf(column, method, 'mapAtR') }))
@@ -90,9 +96,9 @@ function table(title: string, data: string, columns: readonly Column[]): Table {
     return scored.reduce((a, b) => (mean(b.values) > mean(a.values) ? b : a)).method;
   });
   const rows = methods.map(
-    ([method, dimension]): Row => ({
+    ([method, lengths]): Row => ({
       method,
-      dimension,
+      lengths,
       cells: columns.map((column) => {
         if (valuesOf(column, method, 'mapAtR').length === 0) return undefined;
         const [recallAt1, rPrecision, mapAtR] = MEASURES.map((one) =>
@@ -105,14 +111,19 @@ function table(title: string, data: string, columns: readonly Column[]): Table {
   );
   const text = alignedTable([
     ['MAP@R', 'length', ...columns.map(({ name }) => name)],
-    ...rows.map(({ method, dimension, cells, level: same }) => [
+    ...rows.map(({ method, lengths, cells, level: same }) => [
       method,
-      String(dimension),
+      lengths,
       ...cells.map((cell, i) => (cell ? `${percent(cell.mapAtR)}${same[i] ? ' *' : '  '}` : '-')),
     ]),
   ]);
-  const verdict = columns.map((column, i) => sentence(column, best[i]!)).join(' ');
+  const verdict = columns.map((column, i) => sentence(column, best[i]!)).join('\n');
   return { title, data, columns: columns.map(({ name }) => name), rows, verdict, text };
+}
+
+function rangeOf(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? String(low) : `${low} to ${high}`;
 }
 
 /** No difference to the best is shown: 0 is inside the interval of the paired differences over the splits. */

@@ -166,15 +166,20 @@ export const testTitle = ({ gallery }: Pick<RunFacts, 'gallery'>) =>
   gallery ? `Test classes, queries searched in a gallery of ${gallery} images` : 'Test classes';
 
 /** What the race says, in sentences: for the card and the command line. */
-export function marginLines({ winner, margins, method }: Pick<RunFacts, 'winner' | 'margins' | 'method'>) {
+export function marginLines(facts: Pick<RunFacts, 'winner' | 'margins' | 'method' | 'validation'>) {
+  const { winner, margins, method, validation } = facts;
+  const row = (name: string) => validation.find((one) => one.method === name)!;
+  const [head, frozen] = [row(method), row('frozen')];
+  const gain = 100 * (head.scores.mapAtR.value - frozen.scores.mapAtR.value);
+  const alone = `With ${head.dimension} numbers for its ${frozen.dimension}, ${method} is ${Math.abs(gain).toFixed(1)} MAP@R ${gain < 0 ? 'below' : 'above'} the frozen backbone on the validation classes.`;
   const [next] = margins;
-  if (next === undefined) return [];
+  if (next === undefined) return [alone];
   const { difference, low, high, probabilityAbove0 } = next.margin;
   const lines = [
     `On the validation classes ${winner} leads ${next.method}, the next best, by ${points(difference)} MAP@R (95 % interval ${points(low)} to ${points(high)}; above 0 in ${(100 * probabilityAbove0).toFixed(0)} % of resamplings of the classes).`,
   ];
   if (method !== winner) lines.push(`${method} was asked for.`);
-  return lines;
+  return [...lines, alone];
 }
 
 export function tuneLines({ tuned }: Pick<RunFacts, 'tuned'>): string[] {
