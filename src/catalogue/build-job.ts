@@ -1,6 +1,7 @@
 // Building one graph: reads vectors from the store, writes a file. Runs in a process of its own (build-child.ts): hnswlib may
 // abort, and it keeps a core busy for a minute per 200,000 vectors.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GraphBuilder } from '../index/builder.ts';
 import type { GraphShape } from '../index/graph.ts';
 import { readGraphFile } from '../index/graph-file.ts';
@@ -38,6 +39,8 @@ export async function runBuildJob(job: BuildJob): Promise<number> {
       for (const { slot, vector } of page) builder.add(slot, vector);
       if (page.length < PAGE) break;
       after = page[PAGE - 1]!.slot;
+      // So that the process hears when there is nobody left to build for.
+      await nextTurn();
     }
     builder.write(out);
     return builder.nodes;

@@ -8,8 +8,9 @@ import { Copies } from './copies.ts';
 import { dot } from './dot.ts';
 import { quantisedQuery } from './quantise.ts';
 import { TopK } from './top-k.ts';
+import { WasmMemory } from './wasm-memory.ts';
 
-const BLOCK_BYTES = 2 ** 22;
+const BLOCK_BYTES = 2 ** 28;
 
 /** A memory of copies; that of a row has the number row - `shift`. */
 interface Part {
@@ -19,7 +20,8 @@ interface Part {
 
 export class VectorRows {
   readonly dimension: number;
-  readonly #blocks: Float32Array[] = [];
+  /** No kernel reads these: they are such memories because those grow in place. */
+  readonly #blocks: WasmMemory<unknown>[] = [];
   readonly #rowsPerBlock: number;
   readonly #mostBytes: number | undefined;
   /** As many as it takes, since one holds 4 GiB at most; by their first rows. */
@@ -40,7 +42,7 @@ export class VectorRows {
 
   /** Bytes held: of the vectors, room to grow included; and of their copies with what belongs to a graph (copies.ts). */
   get bytes(): { vectors: number } & Copies['bytes'] {
-    const vectors = this.#blocks.length * 4 * this.#rowsPerBlock * this.dimension;
+    const vectors = this.#blocks.reduce((sum, block) => sum + block.bytes, 0);
     const sum = { vectors, copies: 0, links: 0, walk: 0, room: 0 };
     for (const { copies } of this.#parts) {
       for (const [part, bytes] of Object.entries(copies.bytes)) sum[part as keyof typeof sum] += bytes;
@@ -51,26 +53,28 @@ export class VectorRows {
   push(vector: Float32Array): void {
     const row = this.#rows++;
     if (row === this.#rowsPerBlock * this.#blocks.length) {
-      this.#blocks.push(new Float32Array(this.#rowsPerBlock * this.dimension));
+      this.#blocks.push(new WasmMemory({ mostBytes: 4 * this.dimension * this.#rowsPerBlock }));
     }
-    this.#blockOf(row).set(vector, this.#placeOf(row));
+    const block = this.#blockOf(row);
+    block.reserve(4 * (this.#placeOf(row) + this.dimension));
+    block.f32.set(vector, this.#placeOf(row));
     this.#roomFor(row).push(vector);
   }
 
-  /** A view of a row, good until the next `move` or `cut`. */
+  /** A view of a row, good until the next `push`, `move` or `cut`. */
   vector(row: number): Float32Array {
     const at = this.#placeOf(row);
-    return this.#blockOf(row).subarray(at, at + this.dimension);
+    return this.#blockOf(row).f32.subarray(at, at + this.dimension);
   }
 
   /** Inner product of a row with `vector`, accumulated in f64. */
   score(row: number, vector: Float32Array): number {
-    return dot(this.#blockOf(row), this.#placeOf(row), vector, 0, this.dimension);
+    return dot(this.#blockOf(row).f32, this.#placeOf(row), vector, 0, this.dimension);
   }
 
   /** Copies a row over another. */
   move(from: number, to: number): void {
-    this.#blockOf(to).set(this.vector(from), this.#placeOf(to));
+    this.#blockOf(to).f32.set(this.vector(from), this.#placeOf(to));
     const [source, target] = [this.#partOf(from), this.#partOf(to)];
     target.copies.put(to - target.shift, source.copies, from - source.shift);
   }
@@ -150,7 +154,7 @@ export class VectorRows {
       .filter(([, from, to]) => from < to);
   }
 
-  #blockOf(row: number): Float32Array {
+  #blockOf(row: number): WasmMemory<unknown> {
     return this.#blocks[Math.floor(row / this.#rowsPerBlock)];
   }
 

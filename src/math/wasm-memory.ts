@@ -1,4 +1,4 @@
-// One WebAssembly memory that grows in place, and a kernel bound to it. What lies where is its user's to say.
+// One WebAssembly memory that grows in place, and a kernel bound to it, if any. What lies where is its user's to say.
 
 /** What is used here of the global of that name: TypeScript has its types only with the browser's. */
 declare namespace WebAssembly {
@@ -24,7 +24,7 @@ const compiled = new Map<string, WebAssembly.Module>();
 
 export class WasmMemory<Kernel> {
   /** What the module exports; addresses are in bytes. */
-  readonly kernel: Kernel;
+  readonly kernel!: Kernel;
   readonly #memory: WebAssembly.Memory;
   readonly #mostPages: number;
   /** The whole memory; made anew when it has grown. */
@@ -34,15 +34,17 @@ export class WasmMemory<Kernel> {
   i16!: Int16Array;
   u32!: Uint32Array;
 
-  /** `wasm`: the module, base64. */
-  constructor(options: { wasm: string; mostBytes: number }) {
+  /** `wasm`: the module, base64; default none. */
+  constructor(options: { wasm?: string; mostBytes: number }) {
     const { wasm, mostBytes } = options;
     this.#mostPages = Math.ceil(mostBytes / PAGE_BYTES);
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: this.#mostPages });
-    const module = compiled.get(wasm) ?? new WebAssembly.Module(Buffer.from(wasm, 'base64'));
-    compiled.set(wasm, module);
-    const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
-    this.kernel = instance.exports as Kernel;
+    if (wasm !== undefined) {
+      const module = compiled.get(wasm) ?? new WebAssembly.Module(Buffer.from(wasm, 'base64'));
+      compiled.set(wasm, module);
+      const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+      this.kernel = instance.exports as Kernel;
+    }
     this.#view();
   }
 

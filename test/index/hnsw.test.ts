@@ -98,7 +98,8 @@ describe('HnswIndex', () => {
     }
     expect([index.graph.nodes, index.graph.tombstones, index.size]).toEqual([3000, 0, 3001]);
     expect(index.flat.squeezes).toBeGreaterThan(20);
-    expect(held()).toBe(4 * 2 ** 20);
+    // Of 80,000 rows 16,384 at most.
+    expect(held()).toBeLessThanOrEqual(2 ** 21);
     expect(recall(index, queries)).toBeGreaterThan(0.99);
 
     for (let old = 0; old < 2000; old++) index.remove(old);

@@ -41,7 +41,7 @@ test('the candidates hold the exact best, ties and all, of the wanted rows only'
       ({ dimension, count, share, first, k, seed, many }) => {
         const rng = createRng(seed);
         // Most scans cross memories.
-        const rows = new VectorRows({ dimension, blockBytes: 1000, mostBytes: 60_000 });
+        const rows = new VectorRows({ dimension, blockBytes: 60_000, mostBytes: 60_000 });
         const vectors = vectorsOf({ rng, count, dimension });
         for (const vector of vectors) rows.push(vector);
         for (const row of vectors.keys()) expect(rows.vector(row)).toEqual(vectors[row]);
@@ -115,7 +115,7 @@ test('components as large as f32 has them', () => {
 });
 
 test('rows that moved, were cut and came again hold no rest of what was there', () => {
-  const rows = new VectorRows({ dimension: 3, blockBytes: 1000, mostBytes: 40_000 });
+  const rows = new VectorRows({ dimension: 3, blockBytes: 10_000, mostBytes: 40_000 });
   for (let i = 0; i < 3000; i++) rows.push(Float32Array.of(i, i, i));
   for (let i = 0; i < 1000; i++) rows.move(3 * i, i);
   rows.cut(1000);
