@@ -8,6 +8,7 @@ import { observers } from '../src/catalogue/observer.ts';
 import type { PooledEmbedder } from '../src/embed/pool.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { createImageFetcher } from '../src/fetch/fetch-image.ts';
+import { findModel, listModels } from '../src/model/list.ts';
 import { type KeyStore, openKeys } from '../src/store/keys.ts';
 import { openTasks } from '../src/tasks/tasks.ts';
 import { createApp } from './app.ts';
@@ -38,7 +39,9 @@ async function main(): Promise<void> {
     await serve(config, log, stop);
   } catch (thrown) {
     const error = asAttractorError(thrown);
-    log.fatal({ code: error.code, err: error.cause }, error.message);
+    // The sentence says what to do. Where it came from is for who asks, and for what nobody foresaw.
+    const traced = error.code === 'internal' || log.isLevelEnabled('debug');
+    log.fatal({ code: error.code, ...(traced && { err: error.cause ?? error }) }, error.message);
     process.exitCode = error.status < 500 ? BAD_INPUT : FORCED;
   }
   // Whatever a library left running must not keep a stopped server alive.
@@ -62,6 +65,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     limits: { bytes: config.limits.imageBytes, pixels: config.limits.imagePixels },
     logger: log,
   });
+  await assertModel(config);
   const embedders = new Map<string, PooledEmbedder>();
   const embedderFor = async (model: string) => {
     const embedder = await open(model);
@@ -163,6 +167,17 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
   log.info({}, 'Stopped: everything is saved.');
 }
 
+/** A name that is none is said at once, not by a process that has started for it. Throws `model_not_found`. */
+async function assertModel({ models: folder, model }: Config): Promise<void> {
+  const known = (await listModels({ folder })).map(({ name }) => name);
+  await findModel({ folder, name: model }).catch((error: AttractorError) => {
+    if (error.code !== 'model_not_found') throw error;
+    const expected = `one of the models in ${folder} (${known.join(', ') || 'there is none'})`;
+    const message = `ATTRACTOR_MODEL: expected ${expected}, received ${model}`;
+    throw new AttractorError('model_not_found', message, { field: 'ATTRACTOR_MODEL', expected });
+  });
+}
+
 /** Throws `invalid_argument` where anybody could come and no key would be asked for. */
 function whoNeedsNoKey({ host, insecure, adminKey }: Config, keys: KeyStore): WithoutKeys {
   if (insecure) return 'always';
@@ -211,11 +226,18 @@ const stopped = (signal: AbortSignal) =>
     signal.addEventListener('abort', () => resolve());
   });
 
+const LISTEN_HELP: Record<string, string> = {
+  EADDRINUSE: '. Another process has it: stop that one, or set PORT to another number',
+  EADDRNOTAVAIL: '. This machine has no such address: set HOST to one that it has',
+  EACCES: '. Only an administrator may use it: set PORT to a number above 1023',
+};
+
 function listen(server: ReturnType<typeof createServer>, { port, host }: Config): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const received = `${host}:${port} (${cause.code})`;
-      const message = `PORT: expected an address to listen on, received ${received}`;
+      const help = LISTEN_HELP[cause.code ?? ''] ?? '';
+      const message = `PORT: expected an address to listen on, received ${received}${help}`;
       reject(new AttractorError('invalid_argument', message, { field: 'PORT', received, cause }));
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));

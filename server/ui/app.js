@@ -263,7 +263,9 @@ const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)}\u00a
 // ---- the shop: its collections, samples and progress
 
 async function loadCollections() {
-  const { collections } = (await api('/v1/collections')).result;
+  const all = (await api('/v1/collections')).result.collections;
+  // One without a model takes vectors only: no photo can be searched there.
+  const collections = all.filter(({ model }) => model !== null);
   const asked = new URLSearchParams(location.search).get('collection');
   const chosen =
     collections.find(({ name }) => name === asked) ??
@@ -277,8 +279,11 @@ async function loadCollections() {
       element('option', { value: name, textContent: name, selected: name === collection }),
     ),
   );
-  if (!chosen)
-    $('empty-words').textContent = 'There is no collection yet. The API page tells how to make one.';
+  if (!chosen) {
+    const none =
+      all.length === 0 ? 'There is no collection yet.' : 'No collection here has a model to read photos.';
+    $('empty-words').textContent = `${none} The API page tells how to make one.`;
+  }
 }
 
 async function loadSamples() {

@@ -18,7 +18,21 @@ export function addConfig(program: Command): void {
         return;
       }
       console.log(`file: ${file ?? 'none'}`);
-      const shown = settings.map(({ value }) => (value === undefined ? '(not set)' : String(value)));
+      const { BATCHING, defaultProcesses } = await import('../embed/options.ts');
+      const batching = (key: keyof typeof BATCHING.cpu) =>
+        `${BATCHING.cpu[key]} on CPU, ${BATCHING.cuda[key]} on CUDA`;
+      /** Defaults that depend on the machine, or on the provider that a model finds. */
+      const workedOut: Record<string, unknown> = {
+        ATTRACTOR_EMBED_PROCESSES: defaultProcesses(),
+        ATTRACTOR_EMBED_MAX_BATCH: batching('max'),
+        ATTRACTOR_EMBED_MAX_BULK_BATCH: batching('maxBulk'),
+        ATTRACTOR_EMBED_MAX_DELAY_MS: batching('maxDelay'),
+        ATTRACTOR_URL_PORTS: '80,443',
+      };
+      const shown = settings.map(({ name, value }) => {
+        const none = value === undefined || (Array.isArray(value) && value.length === 0);
+        return String(none ? (workedOut[name] ?? '(none)') : value);
+      });
       const widths = [settings.map(({ name }) => name), shown].map((texts) =>
         Math.max(...texts.map(({ length }) => length)),
       );

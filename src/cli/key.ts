@@ -1,6 +1,8 @@
 // `attractor key create | list | revoke`: API keys of a data folder. A server may be running: it heeds the change at the next call.
 
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AttractorError } from '../errors/error.ts';
 import type { KeyStore, Scope } from '../store/keys.ts';
@@ -42,19 +44,23 @@ export function addKey(program: Command): void {
       '\nExample:\n  attractor key create --scope search --collection shop --note "web shop"',
     )
     .action(async ({ scope, collection, note, rate, folder }: CreateFlags) => {
-      await withKeys(folder, (keys) => {
-        const created = new Date().toISOString();
-        const made = keys.create({
-          scope,
-          collections: collection,
-          note,
-          rate,
-          created,
-          secret: randomBytes(32),
-        });
-        console.error(`Key ${made.id} (${scope}). Keep it: it cannot be shown again.`);
-        console.log(made.key);
-      });
+      await withKeys(
+        folder,
+        (keys) => {
+          const created = new Date().toISOString();
+          const made = keys.create({
+            scope,
+            collections: collection,
+            note,
+            rate,
+            created,
+            secret: randomBytes(32),
+          });
+          console.error(`Key ${made.id} (${scope}). Keep it: it cannot be shown again.`);
+          console.log(made.key);
+        },
+        true,
+      );
     });
   key
     .command('list')
@@ -89,8 +95,13 @@ export function addKey(program: Command): void {
     });
 }
 
-async function withKeys(folder: string, work: (keys: KeyStore) => void): Promise<void> {
-  const { openKeys } = await import('../store/keys.ts');
+async function withKeys(folder: string, work: (keys: KeyStore) => void, make = false): Promise<void> {
+  const { KEYS_FILE, openKeys } = await import('../store/keys.ts');
+  // Only who makes a key makes a folder for it.
+  if (!make && !existsSync(join(folder, KEYS_FILE))) {
+    const message = `folder: expected a data folder with API keys, received ${folder}, which has none`;
+    throw new AttractorError('invalid_argument', message, { field: 'folder', received: folder });
+  }
   const keys = openKeys({ directory: folder });
   try {
     work(keys);

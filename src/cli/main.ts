@@ -12,10 +12,11 @@ import { addExperiment } from './experiment.ts';
 import { addImport } from './import.ts';
 import { addKey } from './key.ts';
 import { addModel } from './model.ts';
+import { settingsProblem } from './settings.ts';
 import { addSnapshot } from './snapshot.ts';
 import { addTrain } from './train.ts';
 
-/** 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C. */
+/** docs/operations.md has what they mean. */
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { code, status } = asAttractorError(error);
@@ -40,6 +41,12 @@ addKey(program);
 addDuplicates(program);
 addConfig(program);
 addDoctor(program);
+
+// Once, and not before a command that says it better.
+program.hook('preAction', (_, command) => {
+  const problem = settingsProblem();
+  if (problem && command.name() !== 'config') console.error(`warning: ${problem}`);
+});
 
 // `attractor ... | head`: whoever reads has seen enough.
 for (const stream of [process.stdout, process.stderr]) {

@@ -11,13 +11,24 @@ export function setting(name: string): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
+/** Why the file is not read, where it is there and cannot be. */
+export function settingsProblem(): string | undefined {
+  inFile();
+  return problem;
+}
+
+let values: Record<string, unknown> | undefined;
+let problem: string | undefined;
+
 function inFile(): Record<string, unknown> {
+  if (values) return values;
+  values = {};
   const path = process.env.ATTRACTOR_CONFIG ?? FILE;
-  if (!existsSync(path)) return {};
+  if (!existsSync(path)) return values;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) ?? {};
+    values = JSON.parse(readFileSync(path, 'utf8')) ?? {};
   } catch (error) {
-    console.error(`warning: ${path} is not read: ${(error as Error).message}`);
-    return {};
+    problem = `${path} is not read: ${(error as Error).message}`;
   }
+  return values!;
 }

@@ -47,8 +47,12 @@ export interface EmbedderOptions {
 const KNOWN =
   'directory precision processes threadsPerProcess maxBatch maxBulkBatch maxDelay maxQueue maxBulkQueue providers limits timeout recycleAfter logger clock';
 
-const ON_CPU = { max: 2, maxBulk: 1, maxDelay: 0 };
-const ON_CUDA = { max: 32, maxBulk: 32, maxDelay: 2 };
+/** Where the caller names none. */
+export const BATCHING = {
+  cpu: { max: 2, maxBulk: 1, maxDelay: 0 },
+  cuda: { max: 32, maxBulk: 32, maxDelay: 2 },
+};
+export const defaultProcesses = (): number => Math.min(4, availableParallelism());
 
 export interface PoolOptions {
   readonly model: ChildOptions;
@@ -77,7 +81,7 @@ export function poolOptions(options: EmbedderOptions): PoolOptions {
     maxBulk: whole('maxBulkBatch', fallback.maxBulk, 256),
     maxDelay: whole('maxDelay', fallback.maxDelay, 1_000, 0),
   });
-  const batching = { cpu: batchingFor(ON_CPU), cuda: batchingFor(ON_CUDA) };
+  const batching = { cpu: batchingFor(BATCHING.cpu), cuda: batchingFor(BATCHING.cuda) };
   return {
     model: {
       directory: resolve(options.directory),
@@ -86,7 +90,7 @@ export function poolOptions(options: EmbedderOptions): PoolOptions {
       threads: whole('threadsPerProcess', 1, 256),
       limits: options.limits ?? {},
     },
-    processes: whole('processes', Math.min(4, availableParallelism()), 256),
+    processes: whole('processes', defaultProcesses(), 256),
     batching: (provider) => batching[provider],
     maxQueue: whole('maxQueue', 128, 1e6),
     maxBulkQueue: options.maxBulkQueue === undefined ? undefined : whole('maxBulkQueue', 1, 1e6),

@@ -2,10 +2,11 @@
 // so that a snapshot of the catalogue gives nobody access. Holds hashes only. Drawn in docs/formats.md.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AttractorError, invalid } from '../errors/error.ts';
+import { makeFolder } from './lock.ts';
 import { corrupt, guarded } from './sqlite-error.ts';
 
 /** Each includes those before it: read and search; change items; everything else. */
@@ -67,7 +68,7 @@ export const sameHash = (a: Buffer, b: Buffer): boolean => timingSafeEqual(a, b)
 
 /** Opens the keys of a data folder, making both where they do not exist. Throws `store_corrupt` or `store_newer`. */
 export function openKeys(options: { directory: string }): KeyStore {
-  mkdirSync(options.directory, { recursive: true });
+  makeFolder(options.directory);
   const path = join(options.directory, KEYS_FILE);
   return guarded(path, () => {
     const db = new Database(path);

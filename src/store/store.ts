@@ -1,13 +1,12 @@
 // The truth on disk: one SQLite file in a locked folder. Opens, checks and migrates it; collections and named facts.
 // Items, images and cached vectors are in items.ts. What is in memory (indexes) is the catalogue's.
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AttractorError } from '../errors/error.ts';
 import { AliasTable } from './aliases.ts';
 import { ItemTable } from './items.ts';
-import { type FolderLock, lockFolder } from './lock.ts';
+import { type FolderLock, lockFolder, makeFolder } from './lock.ts';
 import { ReplyTable } from './replies.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 import { corrupt, guarded } from './sqlite-error.ts';
@@ -32,7 +31,7 @@ const COLLECTION = 'id, name, model, fingerprint, dimension, metric';
  * `store_corrupt` for a damaged or foreign file; each leaves the folder as it was.
  */
 export function openStore(options: { directory: string }): Store {
-  mkdirSync(options.directory, { recursive: true });
+  makeFolder(options.directory);
   const path = join(options.directory, STORE_FILE);
   const lock = lockFolder(options.directory);
   let db: Database.Database | undefined;

@@ -155,6 +155,17 @@ describe.skipIf(!existsSync(CHROMIUM))('the page', () => {
     expect(await page.locator('#problem').isVisible()).toBe(false);
   });
 
+  test('offers only collections that a photo can be searched in', async () => {
+    const url = `${server.url}/v1/collections/vectors`;
+    const headers = { 'content-type': 'application/json' };
+    await fetch(url, { method: 'PUT', headers, body: '{"dimension": 3}' });
+    await open();
+    await page.waitForFunction("document.querySelector('#count').textContent !== ''");
+    expect(await page.locator('#collection option').allTextContents()).toEqual(['shop']);
+    expect(await page.isHidden('#collection')).toBe(true);
+    await fetch(url, { method: 'DELETE' });
+  });
+
   test('everything can be reached by keyboard', async () => {
     await open();
     await page.waitForSelector('.samples button');

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -347,6 +348,17 @@ describe('attractor key', () => {
       expect((await attractor(['key', 'create', ...wrong, ...at])).code).toBe(2);
     }
   });
+
+  it('looks for keys without making a folder for them', async () => {
+    for (const command of [['list'], ['revoke', 'abc']]) {
+      const run = await attractor(['key', ...command, '--folder', 'nowhere']);
+      expect(run).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('received nowhere, which has none'),
+      });
+    }
+    expect(existsSync(join(folder, 'nowhere'))).toBe(false);
+  });
 });
 
 describe('attractor config', () => {
@@ -368,6 +380,21 @@ describe('attractor config', () => {
       code: 2,
       err: expect.stringContaining('server.json: unknown setting "PROT"'),
     });
+    await rm(join(folder, 'server.json'));
+  });
+
+  it('has a value for every setting, and one word about a file that is broken', async () => {
+    const { out } = await attractor(['config']);
+    for (const line of out.trim().split('\n').slice(1)) expect(line).toMatch(/^[A-Z_]+ +\S.* +default$/);
+    expect(out).toMatch(/^ATTRACTOR_EMBED_MAX_BATCH +2 on CPU, 32 on CUDA +default$/m);
+    expect(out).toMatch(/^ATTRACTOR_ADMIN_KEY +\(none\) +default$/m);
+    await writeFile(join(folder, 'server.json'), '{"PORT": ');
+    const env = { ATTRACTOR_CONFIG: 'server.json' };
+    const broken = await attractor(['config'], { env });
+    expect(broken.code).toBe(2);
+    expect(broken.err).toMatch(/^error: \S+server\.json: expected a file of JSON: [^\n]*\n$/);
+    const other = await attractor(['key', 'list', '--folder', 'with-keys'], { env });
+    expect(other.err).toMatch(/^warning: server\.json is not read: [^\n]*\n$/);
     await rm(join(folder, 'server.json'));
   });
 

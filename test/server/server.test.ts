@@ -1,6 +1,7 @@
 // The process as an operator meets it: bad settings, the first start with its demo, kill -9, restart, an orderly end.
 
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -59,7 +60,9 @@ test('a model that is not there ends the start with exit code 2, and says where 
   const said = text(child.stdout!);
   const [code] = await once(child, 'exit');
   expect(code).toBe(2);
-  expect(await said).toMatch(/"level":60.*models\/nobody.*manifest\.json/);
+  expect(await said).toMatch(
+    /"level":60.*ATTRACTOR_MODEL: expected one of the models in \S+\/models \(tiny\), received nobody/,
+  );
 });
 
 test('a port that is taken is bad input', async () => {
@@ -70,10 +73,29 @@ test('a port that is taken is bad input', async () => {
   const said = text(child.stdout!);
   const [code] = await once(child, 'exit');
   expect(code).toBe(2);
-  expect(await said).toContain(
-    `PORT: expected an address to listen on, received 127.0.0.1:${port} (EADDRINUSE)`,
+  const log = await said;
+  expect(log).toContain(
+    `PORT: expected an address to listen on, received 127.0.0.1:${port} (EADDRINUSE). Another`,
   );
+  expect(log).not.toContain('    at ');
   await other.remove();
+});
+
+test('a start that cannot be says so in one line, with the stack only where it is asked for', async () => {
+  const start = async (env: NodeJS.ProcessEnv) => {
+    const child = spawnServer({ folder: home.folder, env });
+    const said = text(child.stdout!);
+    const [code] = await once(child, 'exit');
+    return { code, fatal: JSON.parse((await said).split('\n').find((line) => line.includes('"level":60'))!) };
+  };
+  const file = join(home.folder, 'file');
+  await writeFile(file, '');
+  const { code, fatal } = await start({ ATTRACTOR_DATA: file });
+  expect(code).toBe(2);
+  const msg = `data folder: expected a folder that is there or can be made, received ${file} (EEXIST)`;
+  expect(fatal).toEqual({ level: 60, time: expect.any(String), code: 'invalid_argument', msg });
+  const debug = await start({ ATTRACTOR_DATA: file, ATTRACTOR_LOG_LEVEL: 'debug' });
+  expect(debug.fatal.err.stack).toContain('    at ');
 });
 
 test('without a key it listens on this machine only; with one it asks for it, without waiting for a restart', async () => {
