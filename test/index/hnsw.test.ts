@@ -2,8 +2,10 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { graphBytes } from '../../src/index/build.ts';
 import { HnswIndex } from '../../src/index/hnsw.ts';
 import { createRng } from '../../src/math/rng.ts';
+import { MOST_WASM_BYTES } from '../../src/math/wasm-memory.ts';
 import { vectorIndexContract } from '../contracts/vector-index.contract.ts';
 import { randomUnit } from '../reference/nearest.ts';
 import { build, buildOnce } from './build.ts';
@@ -109,6 +111,19 @@ describe('HnswIndex', () => {
     expect([index.flat.squeezes, index.flat.mostlyDead]).toEqual([squeezes + 1, false]);
     expect([index.graph.nodes, index.graph.tombstones, index.inGraph]).toEqual([1001, 0, 1001]);
     expect(recall(index, queries)).toBeGreaterThan(0.99);
+  });
+
+  test('takes no more memory than was stated, and not much less', async () => {
+    const { index } = await clustered();
+    const { copies, links, walk } = index.flat.bytes;
+    const stated = graphBytes({ shape: index.shape, rows: 3000 });
+    expect(copies + links + walk).toBeLessThanOrEqual(stated.copies);
+    expect(links + walk).toBeLessThanOrEqual(stated.served);
+    expect(copies + links + walk).toBeGreaterThan(stated.copies / 2);
+    // What one WebAssembly memory holds.
+    const ofRows = (rows: number) => graphBytes({ shape: { ...index.shape, dimension: 128 }, rows }).copies;
+    expect(ofRows(16e6)).toBeLessThan(MOST_WASM_BYTES);
+    expect(ofRows(17e6)).toBeGreaterThan(MOST_WASM_BYTES);
   });
 
   test('equal vectors share a node', async () => {
