@@ -9,6 +9,7 @@ import { openFullLists, openLazyLists } from './potential-field-lists.ts';
 import { memoryBuffers, remember } from './potential-field-memory.ts';
 import {
   checked,
+  DENSE_NUMBERS,
   DENSE_PAIRS,
   PAPER,
   POTENTIAL_FIELD_PRESETS,
@@ -88,7 +89,7 @@ function partial(
   if (proxies === 0 || o.form === 'dense') return undefined;
   const points = shape.batch + proxies;
   const pairs = (o.reduction === 'log' ? shape.batch : points) * (points + o.memory);
-  const large = pairs > DENSE_PAIRS || (o.lazyProxies && proxies * shape.dimension > DENSE_PAIRS);
+  const large = pairs > DENSE_PAIRS || (o.lazyProxies && proxies * shape.dimension > DENSE_NUMBERS);
   if (o.form === 'auto' && !large) return undefined;
   if (o.lazyProxies) {
     const sized: PartialLoss['sized'] = (sizes) => lazyLoss(loss, o, shape.dimension, sizes);

@@ -198,12 +198,14 @@ describe('the sparse form', () => {
       potentialField({ preset: 'paper', ...changes }).partial!({ batch: 128, classes, dimension: 512 }) !==
       undefined;
     expect(asked({}, 98)).toBe(false);
-    expect(asked({}, 11_318)).toBe(true);
+    expect(asked({}, 200)).toBe(true);
     expect(asked({ form: 'dense' }, 11_318)).toBe(false);
     expect(asked({ form: 'sparse' }, 98)).toBe(true);
     expect(asked({ form: 'sparse', proxiesPerClass: 0 }, 11_318)).toBe(false);
-    expect(asked({ proxiesPerClass: 1, lazyProxies: true }, 3000)).toBe(false);
-    expect(asked({ proxiesPerClass: 12, lazyProxies: true }, 3000)).toBe(true);
+    expect(asked({ proxiesPerClass: 1, lazyProxies: true }, 1500)).toBe(false);
+    const log = { preset: 'frozen-features', proxiesPerClass: 10 };
+    expect(asked(log, 3000)).toBe(false);
+    expect(asked({ ...log, lazyProxies: true }, 3500)).toBe(true);
   });
 
   test('makes room for lists by at most a quarter more', () => {
