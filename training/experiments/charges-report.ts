@@ -88,7 +88,7 @@ function verdictOf(rows: readonly { variant: string; cells: readonly (Interval |
   const nearest = placed.reduce((a, b) => (b.cells[0]!.mean < a.cells[0]!.mean ? b : a));
   const most = placed.reduce((a, b) => (b.cells[1]!.mean > a.cells[1]!.mean ? b : a));
   const covered = (row: typeof most) => `${row.cells[1]!.mean.toFixed(0)} % of the clusters`;
-  const other = most === nearest ? '' : ` Most covered: ${most.variant}, ${covered(most)}.`;
+  const other = covered(most) === covered(nearest) ? '' : ` Most covered: ${most.variant}, ${covered(most)}.`;
   return `Nearest to the data: ${nearest.variant}, W2 ${textOf(nearest.cells[0], 3)}, covering ${covered(nearest)}.${other}`;
 }
 
