@@ -159,13 +159,17 @@ function sentence(column: Column, best: string): string {
   const pfml = others.find(({ name }) => name === 'PFML');
   if (pfml && pfml !== next) parts.push(`and by ${points(pfml.gap)} over PFML`);
   const chosen = column.lines.map(({ winner }) => winner).join(', ');
-  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, ${trials === 1 ? 'one trial' : `up to ${trials} trials`} each); auto chose ${chosen} and is ${points(auto)} below the best${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
+  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, ${trials === 1 ? 'one trial' : `up to ${trials} trials`} each); auto chose ${chosen} and is ${below(auto)} the best${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 export const percent = ({ mean: value, half }: Interval): string =>
   Number.isNaN(half) ? (100 * value).toFixed(1) : `${(100 * value).toFixed(1)} ± ${(100 * half).toFixed(1)}`;
+
+/** A mean over the splits may be topped by what is chosen for each. */
+const below = (gap: Interval) =>
+  gap.mean < 0 ? `${points({ ...gap, mean: -gap.mean })} above` : `${points(gap)} below`;
 
 const points = ({ mean: value, half }: Interval) =>
   `${(100 * value).toFixed(2)}${Number.isNaN(half) ? '' : ` ± ${(100 * half).toFixed(2)}`}`;
