@@ -28,6 +28,8 @@ import { readSettings, type Settings } from './settings.ts';
 const BAD_INPUT = 2;
 const FORCED = 1;
 const DRAIN_MS = 10_000;
+/** For so long a key that another process revoked may still be taken: looking is dear at every call. */
+const KEYS_LATE_MS = 500;
 
 async function main(): Promise<void> {
   const settings = settled();
@@ -49,7 +51,8 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
-  const keys = openKeys({ directory: config.data });
+  const late = { ms: KEYS_LATE_MS, clock: () => performance.now() };
+  const keys = openKeys({ directory: config.data, late });
   const withoutKeys = whoNeedsNoKey(config, keys);
   const fetcher =
     config.urls &&

@@ -1,9 +1,9 @@
 // Who calls, and whether they may: API keys, their scopes and collections, and what goes without a key. Decides per request;
 // where keys are kept is src/store.
 
-import type { Request } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import { type ApiKey, type KeyStore, keyHash, SCOPES, type Scope, sameHash } from '../../src/store/keys.ts';
+import { header, type Request } from './request.ts';
 
 /** `open`: nobody is asked for a key. */
 export type RouteScope = 'open' | Scope;
@@ -62,7 +62,7 @@ export function createAccess(options: AccessOptions): Access {
     const key = presentedKey(request);
     const needed = adminHash !== undefined || keys?.empty === false;
     if (!needed && withoutKeys !== 'never') {
-      const host = request.get('host');
+      const host = header(request, 'host');
       if (withoutKeys === 'loopback' && host !== undefined && !LOOPBACK_NAME.test(host)) {
         throw forbidden(
           'a name of this machine in the header Host, as long as there are no API keys',
@@ -102,7 +102,8 @@ export function createAccess(options: AccessOptions): Access {
 
 /** From `api-key: K` or `Authorization: Bearer K`. */
 function presentedKey(request: Request): string | undefined {
-  const key = request.get('api-key') ?? /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '')?.[1];
+  const key =
+    header(request, 'api-key') ?? /^Bearer +(\S+)$/i.exec(header(request, 'authorization') ?? '')?.[1];
   return key === '' ? undefined : key;
 }
 
