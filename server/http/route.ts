@@ -9,6 +9,7 @@ import type { Admit } from './admit.ts';
 import { type Body, createBodyReader, type Reads } from './body.ts';
 import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
+import { writeObject } from './json.ts';
 import { header, type Request, type Response, seconds } from './request.ts';
 import { sendBytes, sendJson } from './send.ts';
 import { sendStream } from './stream.ts';
@@ -121,5 +122,5 @@ function send(request: Request, response: Response, reply: Exclude<Reply, { stre
   }
   const { error, status = 200, ...body } = reply;
   if (error) sendError(request, response, error, body);
-  else sendJson(response, status, { ...body, status: 'ok', time: seconds(request) });
+  else sendJson(response, status, writeObject({ ...body, status: 'ok', time: seconds(request) }));
 }

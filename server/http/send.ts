@@ -1,9 +1,10 @@
 // Answers that are there as a whole: JSON and bytes, head and body in one write. Those that come bit by bit are stream.ts.
 
+import { jsonOf } from './json.ts';
 import { header, type Request, type Response } from './request.ts';
 
 export function sendJson(response: Response, status: number, body: object): void {
-  const text = JSON.stringify(body);
+  const text = jsonOf(body);
   response.statusCode = status;
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.setHeader('Content-Length', Buffer.byteLength(text));
