@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Span } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -58,20 +59,16 @@ export function requestContext(options: {
     const given = header(request, 'x-request-id');
     request.id = given !== undefined && SANE_ID.test(given) ? given : randomUUID();
     request.startedAt = performance.now();
-    const left = new AbortController();
-    request.signal = left.signal;
+    request.signal = signalOf(request.socket);
     request.path = pathOf(url);
     request.route = undefined;
     request.traceId = undefined;
     request.span = undefined;
     request.caller = undefined;
-    // One call may wait for hundreds of images by URL.
-    setMaxListeners(0, left.signal);
     response.setHeader('x-request-id', request.id);
     metrics?.began();
     response.on('close', () => {
       const aborted = !response.writableFinished;
-      if (aborted) left.abort();
       const status = aborted ? 499 : response.statusCode;
       const ms = performance.now() - request.startedAt;
       const { id: request_id, traceId: trace_id, route } = request;
@@ -80,6 +77,20 @@ export function requestContext(options: {
     });
     return request;
   };
+}
+
+const signals = new WeakMap<Socket, AbortSignal>();
+
+/** Fires when the client is gone: one for all the requests that come by a connection. */
+function signalOf(socket: Socket): AbortSignal {
+  const known = signals.get(socket);
+  if (known) return known;
+  const left = new AbortController();
+  socket.once('close', () => left.abort());
+  // One call may wait for hundreds of images by URL.
+  setMaxListeners(0, left.signal);
+  signals.set(socket, left.signal);
+  return left.signal;
 }
 
 /** By its name in small letters. The few headers that may come more than once are not asked for. */
