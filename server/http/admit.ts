@@ -1,17 +1,8 @@
 // The door of every route: who calls, how often, whether they may. Before a byte of the body is read.
 
-import type { Request, Response } from 'express';
 import type { Access, Caller, Guarded, RouteScope } from './access.ts';
 import type { RateLimit } from './rate-limit.ts';
-
-declare global {
-  namespace Express {
-    interface Request {
-      /** Absent until they are known, and for routes that are open. */
-      caller?: Caller;
-    }
-  }
-}
+import type { Request, Response } from './request.ts';
 
 /** What a route needs of a key where it does not say so itself. What is not about one collection is for admins. */
 export function scopeOf(route: { scope?: RouteScope; method: string; path: string }): RouteScope {

@@ -1,7 +1,6 @@
 // Headers that are the same on every answer, worked out once.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RequestHandler } from 'express';
 
 type Middleware = (
   request: IncomingMessage,
@@ -9,8 +8,8 @@ type Middleware = (
   next: (error?: unknown) => void,
 ) => void;
 
-/** The same headers as `middleware` (helmet) sets, without asking it for each request. It must not look at the request. */
-export function constantHeaders(middleware: Middleware): RequestHandler {
+/** What `middleware` (helmet) sets. It must not look at the request. */
+export function constantHeaders(middleware: Middleware): readonly [name: string, value: string][] {
   const headers: [string, string][] = [];
   const recorder = {
     setHeader: (name: string, value: string) => headers.push([name, value]),
@@ -23,8 +22,5 @@ export function constantHeaders(middleware: Middleware): RequestHandler {
   });
   if (!done || headers.length === 0)
     throw new Error('constantHeaders: expected headers that are set at once');
-  return (_, response, next) => {
-    for (const [name, value] of headers) response.setHeader(name, value);
-    next();
-  };
+  return headers;
 }
