@@ -1,8 +1,7 @@
-// The HTTP application as a value: doors, routes, errors. Does not listen, open files or read the environment.
+// The HTTP application as a value: middleware, routes, errors. Does not listen, open files or read the environment.
 
-import type { RequestListener } from 'node:http';
 import cors from 'cors';
-import express from 'express';
+import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Catalogue } from '../src/catalogue/types.ts';
@@ -12,15 +11,15 @@ import { type EdgeSettings, type Limits, UI_FOLDER } from './config.ts';
 import type { DemoShop } from './demo.ts';
 import { type AccessOptions, createAccess } from './http/access.ts';
 import { createAdmission } from './http/admit.ts';
-import { setDeadline } from './http/deadline.ts';
+import { deadlines } from './http/deadline.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { constantHeaders } from './http/headers.ts';
 import { createOnce, idempotent } from './http/idempotency.ts';
 import type { ImageReading } from './http/image.ts';
 import { createRateLimit } from './http/rate-limit.ts';
-import { type Request, type Response, requestContext, run } from './http/request.ts';
+import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
-import { traced } from './http/tracing.ts';
+import { traceRequests } from './http/tracing.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { qdrantRouter } from './qdrant/router.ts';
 import { docsRoutes } from './routes/docs.ts';
@@ -61,25 +60,34 @@ export interface AppOptions {
 
 const DEFAULT_EDGE: EdgeSettings = { callsPerMinute: 0, trustProxy: 0, corsOrigins: [], publicImages: false };
 
-export function createApp(options: AppOptions): RequestListener {
+export function createApp(options: AppOptions): Express {
   const { catalogue, tasks, ready, logger, limits, demo, models, metrics, accessLog } = options;
   const { edge = DEFAULT_EDGE } = options;
   const images = { limits, ...options.urls };
-  const open = requestContext({ logger, accessLog, metrics });
-  const crossOrigin = edge.corsOrigins.length > 0 ? cors(corsOptions(edge.corsOrigins)) : undefined;
-  const headers = constantHeaders(
-    helmet({
-      contentSecurityPolicy: {
-        // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
-        directives: {
-          'img-src': ["'self'", 'blob:'],
-          'style-src': ["'self'"],
-          'upgrade-insecure-requests': null,
+  const app = express();
+  app.disable('x-powered-by');
+  // ETags are set where there is a hash; hashing every JSON answer would be work for nothing.
+  app.disable('etag');
+  app.use(requestContext({ logger, accessLog, metrics }));
+  app.use(traceRequests());
+  app.set('trust proxy', edge.trustProxy);
+  if (edge.corsOrigins.length > 0) app.use(cors(corsOptions(edge.corsOrigins)));
+  app.use(
+    constantHeaders(
+      helmet({
+        contentSecurityPolicy: {
+          // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
+          directives: {
+            'img-src': ["'self'", 'blob:'],
+            'style-src': ["'self'"],
+            'upgrade-insecure-requests': null,
+          },
         },
-      },
-      strictTransportSecurity: false,
-    }),
+        strictTransportSecurity: false,
+      }),
+    ),
   );
+  app.use(deadlines());
   const once = createOnce({ replies: catalogue.replies, clock: Date.now });
   const routes: Route[] = [
     ...healthRoutes({ ready }),
@@ -98,33 +106,22 @@ export function createApp(options: AppOptions): RequestListener {
     ...openApiRoutes({ routes: () => routes }),
   ];
   const access = createAccess(options.access ?? { withoutKeys: 'loopback' });
-  const rateLimit = createRateLimit({ perMinute: edge.callsPerMinute, proxies: edge.trustProxy });
+  const rateLimit = createRateLimit({ perMinute: edge.callsPerMinute, callerOf: ({ caller }) => caller });
   const guards = { limits, admit: createAdmission({ access, rateLimit }) };
-  const routers = [
-    createRouter({ routes: idempotent(routes, once), ...guards }),
-    qdrantRouter({ ...images, catalogue, guards, logger }),
-  ];
-  const page = express.static(UI_FOLDER, { etag: true, acceptRanges: false });
-  const handleError = errorHandler({ logger });
-
-  async function answer(request: Request, response: Response): Promise<void> {
-    try {
-      if (crossOrigin) await run(crossOrigin, request, response);
-      for (const [name, value] of headers) response.setHeader(name, value);
-      setDeadline(request, response);
-      for (const route of routers) if (await route(request, response)) return;
-      await run(page, request, response);
-      const message = `${request.method} ${request.path.slice(0, 200)}: no such path`;
-      throw new AttractorError('route_not_found', message, { field: 'path' });
-    } catch (error) {
-      handleError(error, request, response);
-    }
-  }
-
-  return (incoming, response) => {
-    const request = open(incoming, response);
-    traced(request, response, () => void answer(request, response));
-  };
+  app.use(createRouter({ routes: idempotent(routes, once), ...guards }));
+  app.use(qdrantRouter({ ...images, catalogue, guards, logger }));
+  app.use(express.static(UI_FOLDER, { etag: true, acceptRanges: false }));
+  app.use((request) => {
+    throw new AttractorError(
+      'route_not_found',
+      `${request.method} ${request.path.slice(0, 200)}: no such path`,
+      {
+        field: 'path',
+      },
+    );
+  });
+  app.use(errorHandler({ logger }));
+  return app;
 }
 
 function corsOptions(origins: readonly string[]): cors.CorsOptions {

@@ -1,9 +1,10 @@
 // Who calls, and whether they may: API keys, their scopes and collections, and what goes without a key. Decides per request;
 // where keys are kept is src/store.
 
+import type { Request } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import { type ApiKey, type KeyStore, keyHash, SCOPES, type Scope, sameHash } from '../../src/store/keys.ts';
-import { header, type Request } from './request.ts';
+import { header } from './request.ts';
 
 /** `open`: nobody is asked for a key. */
 export type RouteScope = 'open' | Scope;

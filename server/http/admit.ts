@@ -1,8 +1,17 @@
 // The door of every route: who calls, how often, whether they may. Before a byte of the body is read.
 
+import type { Request, Response } from 'express';
 import type { Access, Caller, Guarded, RouteScope } from './access.ts';
 import type { RateLimit } from './rate-limit.ts';
-import type { Request, Response } from './request.ts';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Absent until they are known, and for routes that are open. */
+      caller?: Caller;
+    }
+  }
+}
 
 /** What a route needs of a key where it does not say so itself. What is not about one collection is for admins. */
 export function scopeOf(route: { scope?: RouteScope; method: string; path: string }): RouteScope {

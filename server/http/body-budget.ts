@@ -1,7 +1,7 @@
 // How many bytes of bodies may be in memory at once. Each is bounded by itself, but a hundred of the largest would be gigabytes.
 
+import type { Request, Response } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
-import type { Request, Response } from './request.ts';
 
 /** Smaller ones are not counted: whoever holds the room with large bodies keeps no small query out. */
 const SMALL = 256 * 1024;

@@ -1,12 +1,11 @@
 // Reads a request's body: JSON, or a form with one image. Bounded by the limits before anything heavy starts.
 
-import express from 'express';
+import express, { type Request, type Response } from 'express';
 import multer from 'multer';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
 import { createBodyBudget } from './body-budget.ts';
 import { checkJson } from './json-guard.ts';
-import { header, type Request, type Response, run } from './request.ts';
 import { ROW_TYPES, type Rows, rowsOf } from './stream.ts';
 
 /** What a route reads. `upload` is multipart/form-data with one file part, `image`. */
@@ -29,11 +28,12 @@ const TYPES: Record<Reads, string> = {
   rows: ROW_TYPES.join(' or '),
 };
 
-/** What the parsers leave on the request. */
-interface Parsed {
-  readonly body?: Record<string, unknown>;
-  readonly file?: { readonly buffer: Uint8Array };
-}
+type Middleware = (request: Request, response: Response, next: (error?: unknown) => void) => void;
+
+export const run = (middleware: Middleware, request: Request, response: Response) =>
+  new Promise<void>((resolve, reject) => {
+    middleware(request, response, (error) => (error === undefined ? resolve() : reject(error)));
+  });
 
 /** Bodies of the largest size that may be in memory at once. */
 const BODIES = 16;
@@ -66,9 +66,8 @@ export function createBodyReader(limits: Limits) {
 
   /** Throws what the parsers throw (see error-handler.ts), or `unsupported_media_type`. */
   return async function readBody(request: Request, response: Response, reads: Reads): Promise<Body> {
-    const media = mediaType(request);
     if (reads === 'rows') {
-      const rows = rowsOf(request, media);
+      const rows = rowsOf(request);
       if (rows) return { fields: undefined, rows };
     }
     takeRoom(request, response);
@@ -76,11 +75,11 @@ export function createBodyReader(limits: Limits) {
     if (takesJson && isPlainJson(request, Math.min(limits.bodyBytes, SMALL))) {
       return { fields: await readJson(request) };
     }
-    if (takesJson && media === 'application/json') {
+    if (takesJson && request.is('application/json')) {
       await run(json, request, response);
-      return { fields: (request as Parsed).body };
+      return { fields: request.body };
     }
-    if (reads !== 'json' && reads !== 'rows' && media === 'multipart/form-data') {
+    if (reads !== 'json' && reads !== 'rows' && request.is('multipart/form-data')) {
       await run(form, request, response).catch((error: unknown) => {
         if (!(error instanceof Error) || error instanceof multer.MulterError) throw error;
         // busboy's own errors are plain: a missing boundary, an end that never came; and so is multer's for who went away.
@@ -91,10 +90,9 @@ export function createBodyReader(limits: Limits) {
               cause: error,
             });
       });
-      const { body, file } = request as Parsed;
-      return { fields: { ...body }, image: filePart(body, file?.buffer) };
+      return { fields: { ...request.body }, image: filePart(request) };
     }
-    const type = header(request, 'content-type');
+    const type = request.get('content-type');
     if (takesJson && type === undefined && !hasBytes(request)) return { fields: undefined };
     const received = type?.slice(0, 80) ?? 'no content-type';
     throw new AttractorError(
@@ -111,23 +109,14 @@ function parserError(type: string, message: string, cause?: unknown): Error {
 }
 
 function hasBytes(request: Request): boolean {
-  const { headers } = request;
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return request.get('transfer-encoding') !== undefined || Number(request.get('content-length') ?? 0) > 0;
 }
 
-/** Without its parameters; undefined where there is no body. */
-function mediaType({ headers }: Request): string | undefined {
-  const length = headers['content-length'];
-  if (headers['transfer-encoding'] === undefined && length === undefined) return undefined;
-  return /^[^;]*/
-    .exec(headers['content-type'] ?? '')![0]
-    .trim()
-    .toLowerCase();
-}
-
-function filePart(body: Parsed['body'], bytes: Uint8Array | undefined): Uint8Array {
+function filePart(request: Request): Uint8Array {
+  const bytes = request.file?.buffer;
   if (bytes === undefined || bytes.length === 0) {
-    const received = bytes === undefined ? ('image' in (body ?? {}) ? 'text' : 'no such part') : '0 bytes';
+    const received =
+      bytes === undefined ? ('image' in (request.body ?? {}) ? 'text' : 'no such part') : '0 bytes';
     throw new AttractorError(
       'invalid_multipart',
       `image: expected a file part with an image, received ${received}`,

@@ -1,23 +1,26 @@
 // The caller's deadline: `x-timeout-ms` makes the request's signal fire, so that work which still waits is dropped
 // wherever the signal goes. Not a limit of the server's own.
 
+import type { RequestHandler } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
-import { header, type Request, type Response } from './request.ts';
 import { describe } from './validate.ts';
 
 const HEADER = 'x-timeout-ms';
 const MOST = 120_000;
 
-/** Throws `invalid_argument` where the header is no whole number within the bound. */
-export function setDeadline(request: Request, response: Response): void {
-  const given = header(request, HEADER);
-  if (given === undefined) return;
-  const ms = /^\d{1,6}$/.test(given) ? Number(given) : 0;
-  if (ms < 1 || ms > MOST) throw badTimeout(given);
-  const deadline = new AbortController();
-  request.signal = AbortSignal.any([request.signal, deadline.signal]);
-  const timer = setTimeout(() => deadline.abort(deadlineExceeded(ms)), ms);
-  response.on('close', () => clearTimeout(timer));
+/** Behind `requestContext`. Throws `invalid_argument` where the header is no whole number within the bound. */
+export function deadlines(): RequestHandler {
+  return function setDeadline(request, response, next) {
+    const given = request.get(HEADER);
+    if (given === undefined) return next();
+    const ms = /^\d{1,6}$/.test(given) ? Number(given) : 0;
+    if (ms < 1 || ms > MOST) throw badTimeout(given);
+    const deadline = new AbortController();
+    request.signal = AbortSignal.any([request.signal, deadline.signal]);
+    const timer = setTimeout(() => deadline.abort(deadlineExceeded(ms)), ms);
+    response.on('close', () => clearTimeout(timer));
+    next();
+  };
 }
 
 function badTimeout(given: string): AttractorError {

@@ -1,12 +1,12 @@
 // Any thrown value as an HTTP answer. The only place that turns a code into a status, from the table in src/errors.
 // 4xx explain, 5xx hide, the log has everything under the request id.
 
+import type { ErrorRequestHandler, Request, Response } from 'express';
 import multer from 'multer';
 import type { Logger } from 'pino';
 import { AttractorError, asAttractorError } from '../../src/errors/error.ts';
 import { ERRORS } from '../../src/errors/table.ts';
-import { type Request, type Response, seconds } from './request.ts';
-import { sendJson } from './send.ts';
+import { seconds } from './request.ts';
 
 /** What a client sees of an error, whole answer or per item. */
 export interface ErrorBody {
@@ -54,18 +54,20 @@ export function sendError(
   shape: ErrorShape = ownShape,
 ): void {
   const again = error.status === 429 || error.status === 503 || error.retryAfter !== undefined;
-  if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-  if (again && !response.hasHeader('Retry-After')) {
+  if (error.status === 401) response.set('WWW-Authenticate', 'Bearer');
+  if (again && !response.get('Retry-After')) {
     const wait = Math.min(RETRY_AFTER.most, Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER.default)));
-    response.setHeader('Retry-After', String(wait));
+    response.set('Retry-After', String(wait));
   }
-  sendJson(response, error.status, { ...extra, ...shape(error, request), time: seconds(request) });
+  // The type too: a file that could not be sent has left its own.
+  response
+    .status(error.status)
+    .type('json')
+    .json({ ...extra, ...shape(error, request), time: seconds(request) });
 }
 
-export type ErrorHandler = (thrown: unknown, request: Request, response: Response) => void;
-
-export function errorHandler(options: { logger: Logger; shape?: ErrorShape }): ErrorHandler {
-  return function handleError(thrown, request, response) {
+export function errorHandler(options: { logger: Logger; shape?: ErrorShape }): ErrorRequestHandler {
+  return function handleError(thrown: unknown, request, response, _next) {
     const error = fromLibraries(thrown);
     if (error.status >= 500) {
       request.span?.recordException(error);
@@ -85,7 +87,7 @@ export function errorHandler(options: { logger: Logger; shape?: ErrorShape }): E
   };
 }
 
-/** Errors of body-parser, multer and Express's file server as our own; others pass through `asAttractorError`. */
+/** Errors of body-parser, multer and Express's router as our own; others pass through `asAttractorError`. */
 function fromLibraries(thrown: unknown): AttractorError {
   if (thrown instanceof AttractorError || !(thrown instanceof Error)) return asAttractorError(thrown);
   if (thrown instanceof multer.MulterError) return fromMulter(thrown);

@@ -1,6 +1,7 @@
 // Headers that are the same on every answer, worked out once.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestHandler } from 'express';
 
 type Middleware = (
   request: IncomingMessage,
@@ -8,8 +9,8 @@ type Middleware = (
   next: (error?: unknown) => void,
 ) => void;
 
-/** What `middleware` (helmet) sets. It must not look at the request. */
-export function constantHeaders(middleware: Middleware): readonly [name: string, value: string][] {
+/** The same headers as `middleware` (helmet) sets, without asking it for each request. It must not look at the request. */
+export function constantHeaders(middleware: Middleware): RequestHandler {
   const headers: [string, string][] = [];
   const recorder = {
     setHeader: (name: string, value: string) => headers.push([name, value]),
@@ -22,5 +23,8 @@ export function constantHeaders(middleware: Middleware): readonly [name: string,
   });
   if (!done || headers.length === 0)
     throw new Error('constantHeaders: expected headers that are set at once');
-  return headers;
+  return (_, response, next) => {
+    for (const [name, value] of headers) response.setHeader(name, value);
+    next();
+  };
 }

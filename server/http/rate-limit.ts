@@ -1,28 +1,28 @@
 // So many calls a minute for each key, or for each address where no key is needed, with the standard headers.
 
+import type { Request, Response } from 'express';
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import { AttractorError } from '../../src/errors/error.ts';
-import { type Request, type Response, run } from './request.ts';
+import type { Caller } from './access.ts';
+import { run } from './body.ts';
 
 /** Throws `rate_limited`. */
 export type RateLimit = (request: Request, response: Response) => Promise<void>;
 
 const WINDOW_MS = 60_000;
 
-/**
- * Who gave no key, or a wrong one, counts by the address, as so many proxies in front say it in X-Forwarded-For. `perMinute` is
- * for keys that have no rate of their own; 0: no limit.
- */
-export function createRateLimit(options: { perMinute: number; proxies: number }): RateLimit {
-  const { perMinute, proxies } = options;
-  const limitOf = ({ caller }: Request) => caller?.key?.rate ?? perMinute;
+/** `callerOf` is undefined for who gave no key, or a wrong one: these count by their address. 0: no limit. */
+export function createRateLimit(options: {
+  perMinute: number;
+  callerOf: (request: Request) => Caller | undefined;
+}): RateLimit {
+  const limitOf = (request: Request) => options.callerOf(request)?.key?.rate ?? options.perMinute;
   const count = rateLimit({
     windowMs: WINDOW_MS,
-    limit: (request) => limitOf(request as unknown as Request),
-    keyGenerator(given) {
-      const request = given as unknown as Request;
-      const key = request.caller?.key;
-      return key ? `key ${key.id}` : `address ${ipKeyGenerator(addressOf(request, proxies))}`;
+    limit: limitOf,
+    keyGenerator(request) {
+      const key = options.callerOf(request)?.key;
+      return key ? `key ${key.id}` : `address ${ipKeyGenerator(request.ip ?? '')}`;
     },
     standardHeaders: 'draft-8',
     identifier: 'calls',
@@ -30,7 +30,7 @@ export function createRateLimit(options: { perMinute: number; proxies: number })
     // Its checks print to the console when a client sends X-Forwarded-For; ATTRACTOR_TRUST_PROXY says whom to believe.
     validate: false,
     handler: (request, _response, next) => {
-      const expected = `at most ${limitOf(request as unknown as Request)} calls a minute`;
+      const expected = `at most ${limitOf(request)} calls a minute`;
       next(
         new AttractorError('rate_limited', `calls: expected ${expected}, received more`, {
           expected,
@@ -40,15 +40,6 @@ export function createRateLimit(options: { perMinute: number; proxies: number })
     },
   });
   return async (request, response) => {
-    if (limitOf(request) <= 0) return;
-    // It calls Node's appendHeader by Express's name.
-    await run(count, request, Object.assign(response, { append: response.appendHeader }));
+    if (limitOf(request) > 0) await run(count, request, response);
   };
-}
-
-/** Each proxy adds whom it was called by: what is further to the left than the last trusted one's word is the caller's own invention. */
-function addressOf({ socket, headers }: Request, proxies: number): string {
-  const said = `${headers['x-forwarded-for'] ?? ''}`.split(',').map((address) => address.trim());
-  const known = [...said.filter((address) => address !== ''), socket.remoteAddress ?? ''];
-  return known.at(-1 - proxies) ?? known[0]!;
 }

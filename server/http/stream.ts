@@ -1,18 +1,18 @@
 // Bodies and answers that are too long to be held: handed on as they come, and sent no faster than the client reads.
 
 import { once } from 'node:events';
+import type { Request, Response } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { BodyFormat } from '../../src/tasks/body.ts';
-import { header, type Request, type Response } from './request.ts';
 
 /** Media types of rows, and what they are. */
-const FORMATS: ReadonlyMap<string, BodyFormat> = new Map([
-  ['application/x-ndjson', 'jsonl'],
-  ['application/jsonl', 'jsonl'],
-  ['text/csv', 'csv'],
-]);
+const FORMATS: Readonly<Record<string, BodyFormat>> = {
+  'application/x-ndjson': 'jsonl',
+  'application/jsonl': 'jsonl',
+  'text/csv': 'csv',
+};
 
-export const ROW_TYPES = [...FORMATS.keys()];
+export const ROW_TYPES = Object.keys(FORMATS);
 
 export interface Rows {
   readonly format: BodyFormat;
@@ -21,15 +21,15 @@ export interface Rows {
 }
 
 /** Undefined where the body is of another type. */
-export function rowsOf(request: Request, type: string | undefined): Rows | undefined {
-  const format = FORMATS.get(type ?? '');
-  if (!format) return undefined;
-  const encoding = header(request, 'content-encoding');
+export function rowsOf(request: Request): Rows | undefined {
+  const type = request.is(ROW_TYPES);
+  if (type === false || type === null) return undefined;
+  const encoding = request.get('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') {
     const message = `content-encoding: expected none, received ${encoding.slice(0, 40)}`;
     throw new AttractorError('unsupported_media_type', message, { field: 'content-encoding' });
   }
-  return { format, chunks: chunksOf(request) };
+  return { format: FORMATS[type]!, chunks: chunksOf(request) };
 }
 
 async function* chunksOf(request: Request): AsyncGenerator<Uint8Array> {
@@ -52,7 +52,7 @@ export async function sendStream(
 ): Promise<void> {
   const closed = new AbortController();
   response.once('close', () => closed.abort());
-  for (const [name, value] of Object.entries(reply.headers)) response.setHeader(name, value);
+  response.set(reply.headers);
   for await (const chunk of reply.stream) {
     if (closed.signal.aborted) return;
     if (response.write(chunk)) continue;

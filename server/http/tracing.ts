@@ -13,30 +13,39 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import type { Request, RequestHandler } from 'express';
 import type { CatalogueObserver } from '../../src/catalogue/observer.ts';
 import { VERSION } from '../config.ts';
-import { header, type Request, type Response } from './request.ts';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Of the caller's trace or our own; undefined where nobody traces. */
+      traceId?: string;
+      span?: Span;
+    }
+  }
+}
 
 const tracer = trace.getTracer('attractor', VERSION);
 /** The request's span where it is recorded. Our own, as an SDK may come without a context manager. */
 const current = new AsyncLocalStorage<Span>();
 
-/** Does the work in the request's span, a child of what `traceparent` names. */
-export function traced(request: Request, response: Response, work: () => void): void {
-  const span = tracer.startSpan(request.method, { kind: SpanKind.SERVER }, parentOf(request));
-  const spanContext = span.spanContext();
-  if (isSpanContextValid(spanContext)) request.traceId = spanContext.traceId;
-  if (!span.isRecording()) {
-    work();
-    return;
-  }
-  request.span = span;
-  response.on('close', () => close(span, request, response.writableFinished ? response.statusCode : 499));
-  current.run(span, () => context.with(trace.setSpan(context.active(), span), work));
+/** Opens the request's span, a child of what `traceparent` names. */
+export function traceRequests(): RequestHandler {
+  return function openSpan(request, response, next) {
+    const span = tracer.startSpan(request.method, { kind: SpanKind.SERVER }, parentOf(request));
+    const spanContext = span.spanContext();
+    if (isSpanContextValid(spanContext)) request.traceId = spanContext.traceId;
+    if (!span.isRecording()) return next();
+    request.span = span;
+    response.on('close', () => close(span, request, response.writableFinished ? response.statusCode : 499));
+    current.run(span, () => context.with(trace.setSpan(context.active(), span), next));
+  };
 }
 
 function close(span: Span, request: Request, status: number): void {
-  const { route } = request;
+  const route: string | undefined = request.route?.path;
   if (route !== undefined) span.updateName(`${request.method} ${route}`);
   span.setAttributes({
     'http.request.method': request.method,
@@ -55,9 +64,9 @@ function parentOf(request: Request): Context {
   const extracted = propagation.extract(ROOT_CONTEXT, request.headers);
   if (trace.getSpanContext(extracted)) return extracted;
   // Without an SDK there is no propagator, but the caller's trace id is still worth having in the log.
-  const parts = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(header(request, 'traceparent') ?? '');
-  if (!parts) return extracted;
-  const [, traceId, spanId, flags] = parts as unknown as [string, string, string, string];
+  const header = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(request.get('traceparent') ?? '');
+  if (!header) return extracted;
+  const [, traceId, spanId, flags] = header as unknown as [string, string, string, string];
   return trace.setSpanContext(extracted, {
     traceId,
     spanId,

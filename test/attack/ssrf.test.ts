@@ -191,7 +191,7 @@ describe('a name that changes its mind', () => {
   beforeAll(async () => {
     fetcher = createImageFetcher({ allow: [PUBLIC], ports: null, lookup });
     shop = await openShop({ urls: { fetcher } });
-    listening = createServer(shop.app).listen(0, '127.0.0.1');
+    listening = shop.app.listen(0, '127.0.0.1');
     await new Promise((resolve) => listening.once('listening', resolve));
     url = `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
   });

@@ -1,11 +1,10 @@
 // Holds every JSON answer that a test of the routes provokes to the OpenAPI document, so that a field which no schema
 // has, or a schema that promises too much, is found by whichever test meets it first.
 
-import type { RequestListener } from 'node:http';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import express, { type Express, type Request } from 'express';
 import supertest from 'supertest';
 import { z } from 'zod';
-import type { Request } from '../../server/http/request.ts';
 
 type Content = Record<string, { schema: z.core.JSONSchema.Schema }>;
 type Operations = Record<string, { summary?: string; responses: Record<string, { content: Content }> }>;
@@ -14,15 +13,14 @@ type Operations = Record<string, { summary?: string; responses: Record<string, {
 export type Broken = string[];
 
 export interface Contract {
-  readonly app: RequestListener;
+  readonly app: Express;
   readonly broken: Broken;
   /** Answers so far that were compared with a schema. */
   readonly checked: () => number;
 }
 
 /** `twin` has the same routes, and gives its document to anyone. */
-export async function contract(options: { app: RequestListener; twin: RequestListener }): Promise<Contract> {
-  const { app, twin } = options;
+export async function contract({ app, twin }: { app: Express; twin: Express }): Promise<Contract> {
   const { body } = await supertest(twin).get('/openapi.json').expect(200);
   const validator = new Validator();
   await validator.validate(body);
@@ -31,28 +29,26 @@ export async function contract(options: { app: RequestListener; twin: RequestLis
   const schemas = new Map<object, z.ZodType>();
   const broken: Broken = [];
   let checked = 0;
-  const outer: RequestListener = (request, response) => {
+  const outer = express().disable('x-powered-by');
+  outer.use((request, response, next) => {
     // At the last place that every answer passes, whatever wrote it.
     const end = response.end as (...parts: unknown[]) => typeof response;
     response.end = function checkedEnd(this: typeof response, ...parts: unknown[]) {
       const [body] = parts;
-      const json = /^application\/json/.test(`${response.getHeader('content-type')}`);
+      const json = /^application\/json/.test(`${response.get('content-type')}`);
       if (json && (typeof body === 'string' || body instanceof Uint8Array)) {
-        const problem = check(
-          request as Request,
-          response.statusCode,
-          JSON.parse(Buffer.from(body).toString()),
-        );
+        const problem = check(request, response.statusCode, JSON.parse(Buffer.from(body).toString()));
         if (problem) broken.push(problem);
       }
       return end.apply(this, parts);
     } as typeof response.end;
-    app(request, response);
-  };
+    next();
+  });
+  outer.use(app);
   return { app: outer, broken, checked: () => checked };
 
   function check(request: Request, status: number, answer: unknown): string | undefined {
-    const path = request.route;
+    const path: string | undefined = request.route?.path;
     const method = request.method.toLowerCase();
     const operation = paths[`${path}`.replace(/:(\w+)/g, '{$1}')]?.[method];
     // A path without a route has only errors, and a method without one; an undescribed route is another test's.

@@ -2,7 +2,7 @@
 // server still answers.
 
 import { once } from 'node:events';
-import { createServer, request as rawRequest } from 'node:http';
+import { request as rawRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { Response, Test } from 'supertest';
@@ -337,7 +337,7 @@ test('a refused method names the allowed ones', async () => {
 });
 
 test('a body that stops half-way ends its own request only', async () => {
-  const server = createServer(it.app).listen(0);
+  const server = it.app.listen(0);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const half = rawRequest({

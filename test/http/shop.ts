@@ -2,9 +2,9 @@
 // of three pictures each. Nothing is mocked.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Express } from 'express';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { expect } from 'vitest';
@@ -34,7 +34,7 @@ export const LIMITS: Limits = {
 };
 
 export interface TestShop {
-  readonly app: RequestListener;
+  readonly app: Express;
   readonly http: ReturnType<typeof supertest>;
   readonly catalogue: Catalogue;
   readonly tasks: Tasks;
