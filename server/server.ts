@@ -9,13 +9,13 @@ import type { PooledEmbedder } from '../src/embed/pool.ts';
 import { AttractorError, asAttractorError } from '../src/errors/error.ts';
 import { createImageFetcher } from '../src/fetch/fetch-image.ts';
 import { findModel, listModels } from '../src/model/list.ts';
-import { type KeyStore, openKeys } from '../src/store/keys.ts';
+import { openKeys } from '../src/store/keys.ts';
 import { openTasks } from '../src/tasks/tasks.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
 import { drainable } from './drain.ts';
-import type { WithoutKeys } from './http/access.ts';
+import { whoNeedsNoKey } from './http/access.ts';
 import { endSlowBodies } from './http/slow-body.ts';
 import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
@@ -28,6 +28,8 @@ import { readSettings, type Settings } from './settings.ts';
 const BAD_INPUT = 2;
 const FORCED = 1;
 const DRAIN_MS = 10_000;
+/** For so long a key that another process revoked may still be taken: looking is dear at every call. */
+const KEYS_LATE_MS = 500;
 
 async function main(): Promise<void> {
   const settings = settled();
@@ -49,8 +51,9 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
-  const keys = openKeys({ directory: config.data });
-  const withoutKeys = whoNeedsNoKey(config, keys);
+  const late = { ms: KEYS_LATE_MS, clock: () => performance.now() };
+  const keys = openKeys({ directory: config.data, late });
+  const withoutKeys = whoNeedsNoKey({ ...config, keys });
   const fetcher =
     config.urls &&
     createImageFetcher({
@@ -176,18 +179,6 @@ async function assertModel({ models: folder, model }: Config): Promise<void> {
     const message = `ATTRACTOR_MODEL: expected ${expected}, received ${model}`;
     throw new AttractorError('model_not_found', message, { field: 'ATTRACTOR_MODEL', expected });
   });
-}
-
-/** Throws `invalid_argument` where anybody could come and no key would be asked for. */
-function whoNeedsNoKey({ host, insecure, adminKey }: Config, keys: KeyStore): WithoutKeys {
-  if (insecure) return 'always';
-  if (/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)) return 'loopback';
-  if (adminKey !== undefined || !keys.empty) return 'never';
-  const expected = '127.0.0.1, ::1 or localhost as long as there is no API key';
-  const help =
-    'Make a key (attractor key create --scope admin) or set ATTRACTOR_ADMIN_KEY; ATTRACTOR_INSECURE=true serves anybody.';
-  const message = `HOST: expected ${expected}, received ${host}. ${help}`;
-  throw new AttractorError('invalid_argument', message, { field: 'HOST', expected, received: host });
 }
 
 function settled(): Settings {

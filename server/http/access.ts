@@ -4,6 +4,7 @@
 import type { Request } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import { type ApiKey, type KeyStore, keyHash, SCOPES, type Scope, sameHash } from '../../src/store/keys.ts';
+import { header } from './request.ts';
 
 /** `open`: nobody is asked for a key. */
 export type RouteScope = 'open' | Scope;
@@ -43,8 +44,27 @@ export interface Access {
   authorize(caller: Caller, route: Guarded, params: Readonly<Record<string, unknown>>): void;
 }
 
-/** Of a URL that leads to this machine. Any other name may be a stranger's page whose name was pointed here. */
-const LOOPBACK_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+/** A name of this machine. Any other may be a stranger's page whose name was pointed here. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
+const PORT = /:\d+$/;
+
+/** By where the server listens. Throws `invalid_argument` where anybody could come and no key would be asked for. */
+export function whoNeedsNoKey(options: {
+  host: string;
+  insecure: boolean;
+  adminKey: string | undefined;
+  keys: KeyStore;
+}): WithoutKeys {
+  const { host, insecure, adminKey, keys } = options;
+  if (insecure) return 'always';
+  if (LOOPBACK.test(host)) return 'loopback';
+  if (adminKey !== undefined || !keys.empty) return 'never';
+  const expected = '127.0.0.1, ::1 or localhost as long as there is no API key';
+  const help =
+    'Make a key (attractor key create --scope admin) or set ATTRACTOR_ADMIN_KEY; ATTRACTOR_INSECURE=true serves anybody.';
+  const message = `HOST: expected ${expected}, received ${host}. ${help}`;
+  throw new AttractorError('invalid_argument', message, { field: 'HOST', expected, received: host });
+}
 
 export function createAccess(options: AccessOptions): Access {
   const { keys, withoutKeys } = options;
@@ -62,8 +82,8 @@ export function createAccess(options: AccessOptions): Access {
     const key = presentedKey(request);
     const needed = adminHash !== undefined || keys?.empty === false;
     if (!needed && withoutKeys !== 'never') {
-      const host = request.get('host');
-      if (withoutKeys === 'loopback' && host !== undefined && !LOOPBACK_NAME.test(host)) {
+      const host = header(request, 'host');
+      if (withoutKeys === 'loopback' && host !== undefined && !LOOPBACK.test(host.replace(PORT, ''))) {
         throw forbidden(
           'a name of this machine in the header Host, as long as there are no API keys',
           host.slice(0, 80),
@@ -102,7 +122,8 @@ export function createAccess(options: AccessOptions): Access {
 
 /** From `api-key: K` or `Authorization: Bearer K`. */
 function presentedKey(request: Request): string | undefined {
-  const key = request.get('api-key') ?? /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '')?.[1];
+  const key =
+    header(request, 'api-key') ?? /^Bearer +(\S+)$/i.exec(header(request, 'authorization') ?? '')?.[1];
   return key === '' ? undefined : key;
 }
 

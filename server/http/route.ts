@@ -10,7 +10,8 @@ import type { Admit } from './admit.ts';
 import { type Body, createBodyReader, type Reads } from './body.ts';
 import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
-import { seconds } from './request.ts';
+import { type Written, writeObject } from './json.ts';
+import { header, seconds } from './request.ts';
 import { sendStream } from './stream.ts';
 import { createTable } from './table.ts';
 import { parse, strict } from './validate.ts';
@@ -84,7 +85,7 @@ export function createRouter(options: {
     if (!route.query) parse(NO_OPTIONS, query, 'query');
     const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
     const { signal, id: requestId } = request;
-    const idempotencyKey = request.get('idempotency-key');
+    const idempotencyKey = header(request, 'idempotency-key');
     const caller = { requestId, mayUse, callerId: key?.id, idempotencyKey };
     const reply = await route.handle({ ...body, ...caller, params, query, signal });
     if ('stream' in reply) await sendStream(response, reply);
@@ -119,12 +120,12 @@ function send(request: Request, response: Response, reply: Exclude<Reply, { stre
   }
   const { error, status = 200, ...body } = reply;
   if (error) sendError(request, response, error, body);
-  else sendJson(response, status, { ...body, status: 'ok', time: seconds(request) });
+  else sendJson(response, status, writeObject({ ...body, status: 'ok', time: seconds(request) }));
 }
 
 /** Head and body in one write. */
-function sendJson(response: Response, status: number, body: object): void {
-  const text = JSON.stringify(body);
+function sendJson(response: Response, status: number, body: Written): void {
+  const text = body.json;
   response.statusCode = status;
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.setHeader('Content-Length', Buffer.byteLength(text));

@@ -3,11 +3,11 @@
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { sniff } from '../image/formats.ts';
 import type { CollectionRow } from '../store/store.ts';
-import { type CollectionContext, hasModel, itemOf, rowOf } from './context.ts';
+import { type CollectionContext, hasModel, rowOf, shown } from './context.ts';
 import { findDuplicates } from './duplicates.ts';
 import { facetOf } from './facet.ts';
 import { queryGroups } from './groups.ts';
-import { knownItem } from './item-cache.ts';
+import { itemOf } from './item-cache.ts';
 import { deleteByFilter, patchItems } from './patch.ts';
 import { queryItems } from './query.ts';
 import { countItems, scrollItems } from './scroll.ts';
@@ -43,7 +43,8 @@ export function collectionOf(context: CollectionContext): Collection {
 
     get(options) {
       context.assertOpen();
-      return itemOf(context, knownItem(rowOf(context, options.id)), options.withVector);
+      const row = rowOf(context, options.id);
+      return shown(context, itemOf(row), row.slot, options.withVector);
     },
 
     image(options) {

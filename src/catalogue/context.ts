@@ -5,7 +5,6 @@ import { AttractorError } from '../errors/error.ts';
 import { normalised } from '../math/normalise.ts';
 import type { ItemRow } from '../store/items.ts';
 import type { CollectionRow, Store } from '../store/store.ts';
-import type { KnownItem } from './item-cache.ts';
 import type { MaintainedIndex } from './maintained-index.ts';
 import type { CatalogueObserver } from './observer.ts';
 import type { RecallAudit } from './recall-audit.ts';
@@ -72,14 +71,7 @@ export function rowOf(context: CollectionContext, id: string): ItemRow {
   throw new AttractorError('item_not_found', message, { field: 'id', received: id });
 }
 
-export function itemOf(context: CollectionContext, row: KnownItem, withVector = false): Item {
-  return {
-    id: row.id,
-    group: row.group,
-    // Copies: the row is kept.
-    tags: [...row.tags],
-    attributes: { ...row.attributes },
-    ...(row.imageHash === null ? {} : { imageHash: row.imageHash }),
-    ...(withVector ? { vector: context.maintained.index.flat.vector(row.slot).slice() } : {}),
-  };
+/** The item with its vector, where that is asked for. */
+export function shown(context: CollectionContext, item: Item, slot: number, withVector = false): Item {
+  return withVector ? { ...item, vector: context.maintained.index.flat.vector(slot).slice() } : item;
 }

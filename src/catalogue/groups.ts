@@ -5,7 +5,7 @@ import type { Value } from '../filter/filter.ts';
 import type { CollectionContext } from './context.ts';
 import { observe } from './observer.ts';
 import { integer, OPTIONS, type Question, questionOf } from './question.ts';
-import { hitOf, rowsAt, Search } from './search.ts';
+import { hitsOf, itemsAt, Search } from './search.ts';
 import { nearestTo, scoreOf, type Target } from './target.ts';
 import type { GroupAnswer, GroupQueryOptions, HitGroup } from './types.ts';
 import { LIMITS } from './validate.ts';
@@ -36,11 +36,8 @@ export async function queryGroups(
   const read = observe(context, { operation: 'query', stage: 'search', from: question.filtered });
   for (const [id, members] of membersOf(context, question, groupBy, found)) {
     const best = bestOf(context, question, members, size);
-    const rows = rowsAt(
-      context,
-      best.map(({ slot }) => slot),
-    );
-    const hits = best.map(({ score }, i) => hitOf(context, options, rows[i]!, score));
+    const [slots, scores] = [best.map(({ slot }) => slot), best.map(({ score }) => score)];
+    const hits = hitsOf(context, options, slots, scores);
     groups.push({ id, hits, slot: best[0]!.slot });
   }
   groups.sort((a, b) => b.hits[0]!.score - a.hits[0]!.score || a.slot - b.slot);
@@ -75,7 +72,7 @@ function findGroups(
 }
 
 function groupsOf(context: CollectionContext, groupBy: string, slot: number): Iterable<GroupId> {
-  if (groupBy === 'group') return [rowsAt(context, [slot])[0]!.group];
+  if (groupBy === 'group') return [itemsAt(context, [slot])[0]!.group];
   const value = context.maintained.items.value(groupBy, slot);
   return value === undefined ? [] : namedBy(value);
 }

@@ -3,15 +3,17 @@
 
 import type { ItemRow, ItemTable } from '../store/items.ts';
 import { Recent } from './recent.ts';
+import type { Item } from './types.ts';
 
-/** A row with its JSON read. */
-export interface KnownItem extends Omit<ItemRow, 'tags' | 'attributes'> {
-  readonly tags: readonly string[];
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
-}
-
-export function knownItem(row: ItemRow): KnownItem {
-  return { ...row, tags: JSON.parse(row.tags), attributes: JSON.parse(row.attributes) };
+/** A row with its JSON read. Frozen, for all who ask to share. */
+export function itemOf({ id, group, tags, attributes, imageHash }: ItemRow): Item {
+  return Object.freeze({
+    id,
+    group,
+    tags: Object.freeze(JSON.parse(tags)),
+    attributes: Object.freeze(JSON.parse(attributes)),
+    ...(imageHash !== null && { imageHash }),
+  });
 }
 
 /** About 10 MB. */
@@ -20,7 +22,7 @@ const MOST = 20_000;
 export class ItemCache {
   readonly #items: ItemTable;
   readonly #collection: number;
-  readonly #known = new Recent<number, KnownItem>(MOST);
+  readonly #known = new Recent<number, Item>(MOST);
 
   constructor(options: { items: ItemTable; collection: number }) {
     this.#items = options.items;
@@ -28,12 +30,12 @@ export class ItemCache {
   }
 
   /** In the order of `slots`; undefined for those that the store does not have. */
-  at(slots: readonly number[]): (KnownItem | undefined)[] {
+  at(slots: readonly number[]): (Item | undefined)[] {
     const found = slots.map((slot) => this.#known.get(slot));
     const missing = slots.filter((_, i) => !found[i]);
     if (missing.length === 0) return found;
     const rows = this.#items.bySlots(this.#collection, missing);
-    const read = new Map(rows.map((row) => [row.slot, knownItem(row)]));
+    const read = new Map(rows.map((row) => [row.slot, itemOf(row)]));
     for (const [slot, item] of read) this.#known.set(slot, item);
     return found.map((item, i) => item ?? read.get(slots[i]!));
   }

@@ -6,7 +6,7 @@ import type { CollectionContext } from './context.ts';
 import { diversified } from './diversity.ts';
 import { observe } from './observer.ts';
 import { integer, OPTIONS, questionOf } from './question.ts';
-import { hitOf, rowsAt, Search } from './search.ts';
+import { hitsOf, Search } from './search.ts';
 import type { QueryAnswer, QueryOptions } from './types.ts';
 import { LIMITS } from './validate.ts';
 import { whyOf } from './why.ts';
@@ -34,7 +34,7 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
     scores: answers.scores.subarray(offset, offset + limit),
   };
   const read = observe(context, { operation: 'query', stage: 'search', from: question.filtered });
-  const hits = rowsAt(context, answer.slots).map((row, i) => hitOf(context, options, row, answer.scores[i]!));
+  const hits = hitsOf(context, options, [...answer.slots], answer.scores);
   observe(context, { operation: 'query', stage: 'read', from: read });
   const account = search.account(options.explain);
   if (id === undefined) return { hits, ...account };
@@ -52,6 +52,7 @@ function checkMmr(mmr: NonNullable<QueryOptions['mmr']>): void {
 
 /** The hits that are answers. */
 function without({ slots, scores }: SearchHits, selves: ReadonlySet<number>, threshold: number): SearchHits {
+  if (threshold === -Infinity && selves.size === 0) return { slots, scores };
   const at = [...slots.keys()].filter((i) => scores[i]! >= threshold && !selves.has(slots[i]!));
   return {
     slots: Uint32Array.from(at, (i) => slots[i]!),

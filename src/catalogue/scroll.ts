@@ -2,8 +2,8 @@
 
 import { AttractorError, refuseUnknown } from '../errors/error.ts';
 import type { FilterInput } from '../filter/read.ts';
-import { type CollectionContext, itemOf } from './context.ts';
-import { knownItem } from './item-cache.ts';
+import { type CollectionContext, shown } from './context.ts';
+import { itemOf } from './item-cache.ts';
 import { integer } from './question.ts';
 import { askedFilter, selectionOf } from './selection.ts';
 import type { Item } from './types.ts';
@@ -38,7 +38,7 @@ export function scrollItems(context: CollectionContext, options: ScrollOptions):
   }
   const rows = store.items.bySlots(row.id, slots);
   const next = rows[limit]?.id;
-  const items = rows.slice(0, limit).map((one) => itemOf(context, knownItem(one), withVector));
+  const items = rows.slice(0, limit).map((one) => shown(context, itemOf(one), one.slot, withVector));
   return { items, ...(next !== undefined && { next }) };
 }
 

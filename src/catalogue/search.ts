@@ -4,12 +4,11 @@
 import { AttractorError } from '../errors/error.ts';
 import { type Plan, plannedSearch } from '../index/planner.ts';
 import type { SearchHits } from '../index/vector-index.ts';
-import { type CollectionContext, itemOf } from './context.ts';
-import type { KnownItem } from './item-cache.ts';
+import { type CollectionContext, shown } from './context.ts';
 import type { Question } from './question.ts';
 import { warningsOf } from './selection.ts';
 import { nearestTo } from './target.ts';
-import type { Explanation, Hit, QueryAnswer, QueryOptions } from './types.ts';
+import type { Explanation, Hit, Item, QueryAnswer, QueryOptions } from './types.ts';
 
 /** The searches for one question, and the account of them. */
 export class Search {
@@ -65,18 +64,23 @@ export class Search {
 }
 
 /** In this order. */
-export function rowsAt(context: CollectionContext, slots: ArrayLike<number>): KnownItem[] {
-  return context.maintained.items.cache.at(Array.from(slots)).map((item, i) => {
+export function itemsAt(context: CollectionContext, slots: readonly number[]): Item[] {
+  return context.maintained.items.cache.at(slots).map((item, i) => {
     if (item) return item;
     throw new AttractorError('internal', `slot ${slots[i]} is in the index but not in the store`);
   });
 }
 
-export function hitOf(
+/** The hits of slots and their scores. */
+export function hitsOf(
   context: CollectionContext,
-  options: Pick<QueryOptions, 'withVector'>,
-  known: KnownItem,
-  score: number,
-): Hit {
-  return { id: known.id, score, item: itemOf(context, known, options.withVector) };
+  { withVector }: Pick<QueryOptions, 'withVector'>,
+  slots: readonly number[],
+  scores: ArrayLike<number>,
+): Hit[] {
+  return itemsAt(context, slots).map((item, i) => ({
+    id: item.id,
+    score: scores[i]!,
+    item: shown(context, item, slots[i]!, withVector),
+  }));
 }

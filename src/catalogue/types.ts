@@ -25,6 +25,7 @@ export interface ItemInput {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
 }
 
+/** Frozen, its lists and maps too: items are shared. */
 export interface Item {
   readonly id: string;
   readonly group: string;

@@ -66,8 +66,11 @@ export const keyHash = (key: string): Buffer => createHash('sha256').update(key)
 
 export const sameHash = (a: Buffer, b: Buffer): boolean => timingSafeEqual(a, b);
 
-/** Opens the keys of a data folder, making both where they do not exist. Throws `store_corrupt` or `store_newer`. */
-export function openKeys(options: { directory: string }): KeyStore {
+/**
+ * Opens the keys of a data folder, making both where they do not exist. What another process changes is seen at once, or, with
+ * `late`, within so many milliseconds of its clock; a new key works at once. Throws `store_corrupt` or `store_newer`.
+ */
+export function openKeys(options: { directory: string; late?: Late }): KeyStore {
   makeFolder(options.directory);
   const path = join(options.directory, KEYS_FILE);
   return guarded(path, () => {
@@ -77,7 +80,7 @@ export function openKeys(options: { directory: string }): KeyStore {
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = FULL');
       db.transaction(() => prepare(db, path)).immediate();
-      return new KeyStore(db, path);
+      return new KeyStore(db, path, options.late);
     } catch (error) {
       db.close();
       throw error;
@@ -85,15 +88,24 @@ export function openKeys(options: { directory: string }): KeyStore {
   });
 }
 
+/** To look for changes costs a lock on the file. */
+interface Late {
+  readonly ms: number;
+  readonly clock: () => number;
+}
+
 export class KeyStore {
   readonly #db: Database.Database;
   readonly #path: string;
+  readonly #late: Late;
   readonly #all: Database.Statement<[], Row>;
   readonly #version: Database.Statement<[], number>;
   #rows: readonly { hash: Buffer; key: ApiKey }[] = [];
   #seen: unknown;
+  #lookAt = Number.NEGATIVE_INFINITY;
 
-  constructor(db: Database.Database, path: string) {
+  constructor(db: Database.Database, path: string, late: Late = { ms: 0, clock: () => 0 }) {
+    this.#late = late;
     this.#db = db;
     this.#path = path;
     this.#version = db.prepare<[], number>('PRAGMA data_version').pluck();
@@ -143,17 +155,27 @@ export class KeyStore {
 
   /** The key of this hash. All are compared, each in constant time. */
   find(hash: Buffer): ApiKey | undefined {
-    let found: ApiKey | undefined;
-    for (const row of this.#current()) if (sameHash(row.hash, hash)) found = row.key;
-    return found;
+    const found = () => {
+      let key: ApiKey | undefined;
+      for (const row of this.#current()) if (sameHash(row.hash, hash)) key = row.key;
+      return key;
+    };
+    const known = found();
+    if (known) return known;
+    // It may be new.
+    this.#lookAt = Number.NEGATIVE_INFINITY;
+    return found();
   }
 
   close(): void {
     this.#db.close();
   }
 
-  /** Read again when another process has changed them: a key that was revoked ends with the next call. */
+  /** Read again when this or another process has changed them. */
   #current(): readonly { hash: Buffer; key: ApiKey }[] {
+    const now = this.#late.clock();
+    if (this.#seen !== undefined && now < this.#lookAt) return this.#rows;
+    this.#lookAt = now + this.#late.ms;
     return guarded(this.#path, () => {
       const version = this.#version.get();
       if (version !== this.#seen) {

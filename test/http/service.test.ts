@@ -1,5 +1,9 @@
 // Everything around the collections: health, documents, the page, the demo's samples, headers, hidden failures.
 
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readDemo } from '../../server/demo.ts';
@@ -30,6 +34,23 @@ test('alive at once, ready when the demo is there', async () => {
   it.readiness.state = { ready: true };
   const { status, body } = await it.http.get('/readyz');
   expect([status, body.result]).toEqual([200, { ready: true }]);
+});
+
+test('a proxy may name the whole URL', async () => {
+  const server = createServer(it.app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const sent = request({
+    port,
+    host: '127.0.0.1',
+    path: 'http://shop.example/healthz?x',
+    agent: false,
+  }).end();
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  const { error } = JSON.parse(await text(answer));
+  // The route's own words, not those of a path that is not there.
+  expect([answer.statusCode, error.field]).toEqual([400, 'x']);
+  server.close();
 });
 
 test('conditions and ranges on the files of the page are no errors of ours', async () => {
@@ -68,8 +89,8 @@ test('the documents behind the links of errors are served', async () => {
   const { body } = await it.http.get('/nowhere');
   const [path, code] = body.error.link.split('#');
   const page = await it.http.get(path);
-  expect(page.headers['content-type']).toContain('text/plain');
-  expect(page.text).toContain(`## ${code}`);
+  expect(page.headers['content-type']).toContain('text/html');
+  expect(page.text).toContain(`id="${code}"`);
   expect((await it.http.get('/docs/api')).text).toContain('/query/groups');
 });
 

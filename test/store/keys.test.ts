@@ -62,6 +62,27 @@ test('what one connection changes the other sees at once', () => {
   expect([server.empty, server.find(keyHash(key))]).toEqual([true, undefined]);
 });
 
+test('with a time to be late, what another changes is seen by its end, and what it changes itself at once', () => {
+  let now = 0;
+  const command = open();
+  const server = openKeys({ directory, late: { ms: 500, clock: () => now } });
+  opened.push(server);
+  expect(server.empty).toBe(true);
+  const { id } = command.create({ scope: 'admin', created, secret: secret(1) });
+  now = 499;
+  expect(server.empty).toBe(true);
+  now = 500;
+  expect(server.empty).toBe(false);
+  const other = command.create({ scope: 'search', created, secret: secret(2) });
+  expect(server.find(keyHash(other.key))).toMatchObject({ id: other.id });
+  command.revoke(other.id);
+  expect(server.find(keyHash(other.key))).toMatchObject({ id: other.id });
+  now = 1000;
+  expect(server.find(keyHash(other.key))).toBeUndefined();
+  server.revoke(id);
+  expect(server.empty).toBe(true);
+});
+
 test('keys stay', () => {
   const { key } = open().create({ scope: 'write', created, secret: secret(2) });
   opened.pop()!.close();

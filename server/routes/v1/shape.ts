@@ -1,6 +1,7 @@
-// Items and hits as the API shows them. Pure.
+// Items and hits as the API shows them.
 
 import type { Hit, Item } from '../../../src/catalogue/types.ts';
+import { Written, writeObject } from '../../http/json.ts';
 
 export function imageUrl(collection: string, id: string): string {
   return `/v1/collections/${encodeURIComponent(collection)}/items/${encodeURIComponent(id)}/image`;
@@ -37,8 +38,26 @@ export function showPoint(options: { collection: string; item: Item; withPayload
   };
 }
 
-export function showHit(options: { collection: string; hit: Hit; withPayload: boolean }): object {
+/** Of items that are hits again and again: the catalogue gives the same object while nothing has changed. */
+const written = new WeakMap<Item, { collection: string; id: Written; payload: Written }>();
+
+function writtenOf(collection: string, item: Item) {
+  const known = written.get(item);
+  if (known?.collection === collection) return known;
+  const id = new Written(JSON.stringify(item.id));
+  const made = { collection, id, payload: new Written(JSON.stringify(payload(collection, item))) };
+  written.set(item, made);
+  return made;
+}
+
+export function writeHit(options: { collection: string; hit: Hit; withPayload: boolean }): Written {
   const { collection, hit, withPayload } = options;
-  const { id, ...rest } = showPoint({ collection, item: hit.item, withPayload }) as { id: string };
-  return { id, score: hit.score, ...rest };
+  const { score, item } = hit;
+  const { id, payload } = writtenOf(collection, item);
+  return writeObject({
+    id,
+    score,
+    ...(withPayload && { payload }),
+    ...(item.vector && { vector: Array.from(item.vector) }),
+  });
 }

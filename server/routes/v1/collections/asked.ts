@@ -6,6 +6,7 @@ import type {
   Example,
   Explanation,
   GroupQueryOptions,
+  Hit,
   ImageExample,
   QueryAnswer,
   QueryBy,
@@ -15,6 +16,7 @@ import type {
 import type { Why } from '../../../../src/catalogue/why.ts';
 import { AttractorError, withoutPrefix } from '../../../../src/errors/error.ts';
 import type { ImageReader, ImageSource } from '../../../http/image.ts';
+import { type Written, writeList, writeObject } from '../../../http/json.ts';
 import type {
   ByFields,
   CommonFields,
@@ -23,10 +25,10 @@ import type {
   HitFields,
   RecommendFields,
 } from '../../../schemas/query.ts';
-import { showHit } from '../shape.ts';
+import { writeHit } from '../shape.ts';
 
 /** One answer: `result` of the envelope, and what stands beside it. */
-export type Answer = { readonly result: object } & Beside;
+export type Answer = { readonly result: Readonly<Record<string, Written>> } & Beside;
 interface Beside {
   readonly timing: ShownTiming;
   readonly warnings?: readonly string[];
@@ -56,10 +58,7 @@ export async function askHits(asking: Asking, fields: HitFields): Promise<Answer
   };
   return perCrop(asking, fields, async (by) => {
     const answer = await collection.query({ ...options, by });
-    const points = answer.hits.map((hit) =>
-      showHit({ collection: name, hit, withPayload: fields.with_payload }),
-    );
-    return { result: { points }, ...account(answer) };
+    return { result: { points: writeHits(name, answer.hits, fields) }, ...account(answer) };
   });
 }
 
@@ -70,11 +69,10 @@ export async function askGroups(asking: Asking, fields: GroupFields): Promise<An
   const options: Omit<GroupQueryOptions, 'by'> = { ...toOptions(asking, fields), groupBy, groupSize };
   return perCrop(asking, fields, async (by) => {
     const answer = await collection.queryGroups({ ...options, by });
-    const groups = answer.groups.map(({ id, hits }) => ({
-      id,
-      hits: hits.map((hit) => showHit({ collection: name, hit, withPayload: fields.with_payload })),
-    }));
-    return { result: { groups }, ...account(answer) };
+    const groups = answer.groups.map(({ id, hits }) =>
+      writeObject({ id, hits: writeHits(name, hits, fields) }),
+    );
+    return { result: { groups: writeList(groups) }, ...account(answer) };
   });
 }
 
@@ -91,8 +89,12 @@ export async function inTurns<T, R>(all: readonly T[], ask: (one: T, i: number) 
   return Promise.all(answers);
 }
 
-/** An answer as an element of a list of answers. */
-export const asElement = ({ result, ...beside }: Answer): object => ({ ...result, ...beside });
+const writeHits = (collection: string, hits: readonly Hit[], { with_payload: withPayload }: CommonFields) =>
+  writeList(hits.map((hit) => writeHit({ collection, hit, withPayload })));
+
+/** An answer as a reply, and as an element of a list of answers. */
+export const asReply = ({ result, ...beside }: Answer) => ({ result: writeObject(result), ...beside });
+export const asElement = ({ result, ...beside }: Answer) => writeObject({ ...result, ...beside });
 
 async function perCrop(
   asking: Asking,
@@ -117,7 +119,7 @@ async function perCrop(
     timing.embed_ms = Math.max(timing.embed_ms, one.timing.embed_ms);
     timing.search_ms = round(timing.search_ms + one.timing.search_ms);
   }
-  return { result: { crops: answers.map(asElement) }, timing };
+  return { result: { crops: writeList(answers.map(asElement)) }, timing };
 }
 
 function toOptions({ signal }: Asking, fields: CommonFields): Omit<QueryOptions, 'by'> {

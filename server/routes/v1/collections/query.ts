@@ -3,6 +3,7 @@
 import type { Catalogue } from '../../../../src/catalogue/types.ts';
 import { withoutPrefix } from '../../../../src/errors/error.ts';
 import { createImageReader, type ImageReading } from '../../../http/image.ts';
+import { writeList } from '../../../http/json.ts';
 import { fromText, merge } from '../../../http/options.ts';
 import type { Call, Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
@@ -15,7 +16,7 @@ import {
   uploadOptions,
 } from '../../../schemas/query.ts';
 import * as replies from '../../../schemas/replies.ts';
-import { type Asking, asElement, askGroups, askHits, inTurns } from './asked.ts';
+import { type Asking, asElement, askGroups, askHits, asReply, inTurns } from './asked.ts';
 
 export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): Route[] {
   const { catalogue } = options;
@@ -40,10 +41,12 @@ export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): R
         beside: replies.account,
       },
       scope: 'search',
-      handle(call) {
+      async handle(call) {
         const of = asking(call);
         const fields = allFields(call);
-        return askHits(of, call.image ? parse(uploadOptions, fields) : parse(queryBody, fields));
+        return asReply(
+          await askHits(of, call.image ? parse(uploadOptions, fields) : parse(queryBody, fields)),
+        );
       },
     },
     {
@@ -60,10 +63,12 @@ export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): R
         beside: replies.account,
       },
       scope: 'search',
-      handle(call) {
+      async handle(call) {
         const of = asking(call);
         const fields = allFields(call);
-        return askGroups(of, call.image ? parse(uploadGroupOptions, fields) : parse(groupsBody, fields));
+        return asReply(
+          await askGroups(of, call.image ? parse(uploadGroupOptions, fields) : parse(groupsBody, fields)),
+        );
       },
     },
     {
@@ -80,7 +85,7 @@ export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): R
             throw withoutPrefix(error, '', `searches[${i}].`);
           }),
         );
-        return { result: answers.map(asElement) };
+        return { result: writeList(answers.map(asElement)) };
       },
     },
     {
@@ -94,13 +99,14 @@ export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): R
         beside: replies.account,
       },
       scope: 'search',
-      handle(call) {
+      async handle(call) {
         const of = asking(call);
         const { positive, negative, strategy, ...rest } = parse(recommendBody, call.fields);
-        return askHits(of, { ...rest, recommend: { positive, negative, strategy } }).catch(
-          (error: unknown) => {
+        const asked = askHits(of, { ...rest, recommend: { positive, negative, strategy } });
+        return asReply(
+          await asked.catch((error: unknown) => {
             throw withoutPrefix(error, 'recommend.');
-          },
+          }),
         );
       },
     },
