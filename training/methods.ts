@@ -19,10 +19,11 @@ export function methodTitle(name: string): string {
   return CLOSED_FORMS[name] ?? LOSSES[name]!.title;
 }
 
-export function methodTrials(options: { recipe: Recipe; matmul: Matmul }): Trial[][] {
+/** For each method of the recipe its trials, for embeddings of a length. */
+export function methodTrials(options: { recipe: Recipe; matmul: Matmul }): (dimension: number) => Trial[][] {
   const { recipe, matmul } = options;
-  const { methods, dimension, trials: count } = recipe;
-  return methods.map((name) => {
+  const { methods, trials: count } = recipe;
+  const trialsOf = (name: string, dimension: number): Trial[] => {
     const method = methodTitle(name);
     const form = CLOSED_FORMS[name];
     if (form !== undefined) return closedFormTrials({ form, dimension, count, matmul });
@@ -31,6 +32,8 @@ export function methodTrials(options: { recipe: Recipe; matmul: Matmul }): Trial
       settings,
       loss: create(settings),
     }));
-    return trainedTrials({ ...recipe, training: trainingOf(recipe), method, losses, count, matmul });
-  });
+    const training = trainingOf(recipe);
+    return trainedTrials({ ...recipe, dimension, training, method, losses, count, matmul });
+  };
+  return (dimension) => methods.map((name) => trialsOf(name, dimension));
 }

@@ -59,7 +59,7 @@ export function addShared(command: Command): Command {
     )
     .option(
       '--dimension <number>',
-      'length of an embedding (default: 128, or longer where that wins)',
+      'length of an embedding (default: 256, or longer where that wins)',
       number,
     )
     .option('--epochs <number>', 'passes over the images (default: 20)', number)

@@ -35,18 +35,22 @@ const pfml = (count: number) =>
 const form = (name: 'PCA' | 'LDA' | 'whitening', count = 2) =>
   closedFormTrials({ form: name, dimension: DIMENSION, count, matmul });
 
-const run = (options: Partial<FitOptions> = {}) =>
+const DEFAULTS: Omit<FitOptions, 'methods'> = {
+  data: seen,
+  inputs: INPUTS,
+  dimension: DIMENSION,
+  holdoutClasses: 0.25,
+  folds: 2,
+  audit: 'off',
+  refit: true,
+  run: { seed: 3 },
+  matmul,
+};
+type Trials = ReturnType<FitOptions['methods']>;
+const run = ({ methods, ...options }: Partial<Omit<FitOptions, 'methods'>> & { methods?: Trials } = {}) =>
   fitHeads({
-    data: seen,
-    inputs: INPUTS,
-    dimension: DIMENSION,
-    methods: [form('PCA'), form('LDA'), form('whitening'), pfml(2)],
-    holdoutClasses: 0.25,
-    folds: 2,
-    audit: 'off',
-    refit: true,
-    run: { seed: 3 },
-    matmul,
+    ...DEFAULTS,
+    methods: () => methods ?? [form('PCA'), form('LDA'), form('whitening'), pfml(2)],
     ...options,
   });
 
@@ -168,7 +172,7 @@ describe('fitHeads', () => {
     const { labels, wrong } = mislabelled(data.labels, 0.3, 1);
     const noisy = { features: data.features, labels };
     const methods = [form('LDA')];
-    const score = async (options: Partial<FitOptions>) => {
+    const score = async (options: Partial<Omit<FitOptions, 'methods'>>) => {
       const fit = await run({ data, methods, ...options });
       const results = await evaluateHeads({ heads: fit.heads, data: others, inputs: INPUTS, matmul });
       return { audit: fit.audit, mapAtR: results[1]!.scores.mapAtR.value };
@@ -180,6 +184,16 @@ describe('fitHeads', () => {
     const right = audited.audit!.labels.filter((label, row) => label === data.labels[row]).length;
     expect(right).toBeGreaterThan(data.labels.length - wrong.size);
     expect(clean.mapAtR - audited.mapAtR).toBeLessThan((clean.mapAtR - blind.mapAtR) / 2);
+  });
+
+  it('fits what few data can fill where nobody asked for a length', async () => {
+    const asked: number[] = [];
+    const lda = (dimension: number) => {
+      asked.push(dimension);
+      return [closedFormTrials({ form: 'LDA', dimension, count: 1, matmul })];
+    };
+    const fit = await fitHeads({ ...DEFAULTS, methods: lda, dimension: 256, anyLength: true });
+    expect([asked, fit.heads[0]!.map.outputs]).toEqual([[40], 40]);
   });
 
   it('refuses lengths that the data cannot fill, and shares that leave a side empty', async () => {

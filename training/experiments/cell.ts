@@ -116,9 +116,10 @@ export async function runCell(options: CellOptions): Promise<RunCell> {
       losses: [{ settings: {}, loss: LOSSES[loss]!.create(settings) }],
     }),
   );
-  const methods = [...methodTrials({ recipe, matmul }), ...variants];
+  const methods = [...methodTrials({ recipe, matmul })(place.dimension), ...variants];
   const fit = await fitHeads({
-    ...{ ...recipe, data: { features: right.features, labels }, inputs, methods, matmul, onProgress },
+    ...{ ...recipe, data: { features: right.features, labels }, inputs, matmul, onProgress },
+    methods: () => methods,
     run: { seed: place.split, signal },
   });
 

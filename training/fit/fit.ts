@@ -25,10 +25,10 @@ export interface FitOptions {
   readonly inputs: number;
   /** Length of an embedding. */
   readonly dimension: number;
-  /** True: a method whose embeddings have a length of their own may win. Default false. */
+  /** True: a method whose embeddings have a length of their own may win, and few data make shorter ones. Default false. */
   readonly anyLength?: boolean;
   /** The trials of each method that races; those of one are fitted the same way, so that the race is fair. */
-  readonly methods: readonly (readonly Trial[])[];
+  readonly methods: (dimension: number) => readonly (readonly Trial[])[];
   /** Share of the classes that each fold holds out. */
   readonly holdoutClasses: number;
   /** Class splits that the race runs over, as many as there are classes for: at most 1 / holdoutClasses. */
@@ -83,7 +83,7 @@ export interface AuditOutcome extends Audit {
 
 /** The seed of the run decides the validation classes too. Throws `invalid_argument`, `aborted`, and what trials throw. */
 export async function fitHeads(options: FitOptions): Promise<Fit> {
-  const { data, inputs, dimension, methods, matmul, run, onProgress } = options;
+  const { data, inputs, matmul, run, onProgress } = options;
   const { seed, signal } = run;
   const splits = splitFolds({ ...options, labels: data.labels, seed });
   const pcas: Pca[] = [];
@@ -95,12 +95,13 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
   const labels = audit?.used ? audit.labels : data.labels;
   const folds = await openFolds(options, splits, pcas, labels, labels);
   const longest = Math.min(...folds.map(({ space }) => space.dimension));
+  const dimension = options.anyLength ? Math.min(options.dimension, longest) : options.dimension;
   if (!(Number.isInteger(dimension) && dimension >= 1 && dimension <= longest)) {
     throw invalid('dimension', `1 to ${longest} for this data set`, dimension);
   }
 
   const entries = await race({
-    ...{ methods, folds, run },
+    ...{ methods: options.methods(dimension), folds, run },
     journal: run.run === undefined ? undefined : openJournal({ folder: run.run, resume: run.resume, data }),
     onProgress: ({ method, done, total }) => onProgress?.({ phase: method, done, total }),
   });
