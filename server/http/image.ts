@@ -27,10 +27,10 @@ export function decodeBase64Image(options: { text: string; field: string; limits
   if (digits.length < 2 || digits.length % 4 === 1 || NOT_BASE64.test(digits)) {
     throw new AttractorError(
       'invalid_argument',
-      `${field}: expected base64 text or a data URI, received ${describe(text)}`,
+      `${field}: expected base64 text, a data URI or {"url": ...}, received ${describe(text)}`,
       {
         field,
-        expected: 'base64 text or a data URI',
+        expected: 'base64 text, a data URI or {"url": ...}',
         received: describe(text),
       },
     );

@@ -1,6 +1,7 @@
 // attractor <command>: names the commands and turns errors into exit codes. Each command is one library call; what a command
 // needs is loaded when it runs.
 
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { asAttractorError } from '../errors/error.ts';
 import { addCompare, addFindRate } from './compare.ts';
@@ -26,6 +27,7 @@ function exitCode(error: unknown): number {
 
 const program = new Command('attractor')
   .description('Train an image embedding on your own labels and search your catalogue with it.')
+  .version(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version)
   .showHelpAfterError('(--help lists the options)')
   .exitOverride();
 

@@ -1,6 +1,6 @@
 // How far long work is, on stderr: a bar on a terminal, now and then a line in a log.
 
-import { SingleBar } from 'cli-progress';
+import progress, { type Options, type Params, SingleBar } from 'cli-progress';
 
 export interface ProgressDisplay {
   show(progress: { phase: string; done: number; total: number }): void;
@@ -23,9 +23,10 @@ function bars(): ProgressDisplay {
   return {
     show({ phase, done, total }) {
       if (phase !== shown) {
+        // The next phase begins where this one has ended, be it sooner than was thought.
+        bar?.update(bar.getTotal());
         stop();
-        const format = '{phase} |{bar}| {value}/{total}  {eta_formatted} left';
-        bar = new SingleBar({ format, barsize: 30, hideCursor: true, stream: process.stderr });
+        bar = new SingleBar({ format: line, barsize: 30, hideCursor: true, stream: process.stderr });
         bar.start(total, done, { phase: phase.padEnd(16) });
         shown = phase;
       }
@@ -34,6 +35,16 @@ function bars(): ProgressDisplay {
     },
     stop,
   };
+}
+
+/** How long it still takes only where that is known. */
+function line(
+  options: Options,
+  { progress: share, value, total, eta }: Params,
+  { phase }: { phase: string },
+): string {
+  const left = Number.isFinite(eta) && eta > 0 ? `  ${progress.Format.TimeFormat(eta, options, 1)} left` : '';
+  return `${phase} |${progress.Format.BarFormat(share, options)}| ${value}/${total}${left}`;
 }
 
 /** Milliseconds. What is done sooner says nothing but its result. */

@@ -1,5 +1,6 @@
 // `attractor train`: options in, one library call, tables out.
 
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -66,6 +67,11 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   );
   const { alignedTable } = await import('../../training/report/scores.ts');
   const run = flags.run ?? join('runs', basename(flags.out));
+  if (existsSync(join(flags.out, 'manifest.json'))) {
+    console.error(
+      `${flags.out} holds a model: the new one takes its place, and collections made by the old one need that back.`,
+    );
+  }
   const report = await watched('--resume', (watch) =>
     train({
       ...shared(flags),

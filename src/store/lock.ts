@@ -1,7 +1,7 @@
 // One process per data folder. The lock is a transaction held open on an empty SQLite file: it dies with the process,
 // whatever kills it, so a stale lock cannot exist. The pid beside it is only for the message.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AttractorError } from '../errors/error.ts';
@@ -11,13 +11,14 @@ export interface FolderLock {
   release(): void;
 }
 
-/** Makes it where it does not exist. Throws `invalid_argument` where that cannot be. */
+/** Makes it where it does not exist. Throws `invalid_argument` where that cannot be, or nothing can be written there. */
 export function makeFolder(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
   } catch (cause) {
     const received = `${directory} (${(cause as NodeJS.ErrnoException).code})`;
-    const expected = 'a folder that is there or can be made';
+    const expected = 'a folder that can be written to, or made';
     const message = `data folder: expected ${expected}, received ${received}`;
     throw new AttractorError('invalid_argument', message, { field: 'directory', expected, received, cause });
   }

@@ -1,11 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { loadModel } from '../../src/model/load.ts';
 import { tinyBackbone, tinyShop } from '../fixtures/tiny-shop.ts';
 
@@ -42,6 +43,12 @@ function attractor(
 const TRAIN = ['train', '--data', 'catalogue.csv', '--backbone', 'models/tiny', '--dimension', '8'];
 const QUICK = ['--loss', 'pfml', '--trials', '2'];
 
+test('npx runs it in a clone, as the README says', async () => {
+  const cwd = join(import.meta.dirname, '../..');
+  const { stdout } = await promisify(execFile)('npx', ['--offline', 'attractor', '--version'], { cwd });
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
 describe('attractor train', () => {
   it('makes a model that loads, says how good it is, and reads the shop only once', async () => {
     const args = [...TRAIN, '--label', 'product_id', '--test-classes', '0.25', '--epochs', '3', ...QUICK];
@@ -54,6 +61,9 @@ describe('attractor train', () => {
     const model = await loadModel({ directory: join(folder, 'models/shop') });
     expect(run.out).toMatch(/^PFML \* +8 .*[\s\S]*^PFML \* +8 [\s\S]*^\* Exported: PFML with /m);
     expect(run.out).toContain(model.fingerprint);
+    expect(run.out).toMatch(
+      /(above|below) the frozen backbone on the validation classes, and \d+\.\d MAP@R (above|below) it on the test classes\./,
+    );
     expect(model.manifest).toMatchObject({
       kind: 'embedding',
       dimension: 8,
@@ -169,9 +179,10 @@ describe('attractor train', () => {
     const marked = decisions.map((line, i) => (i === 0 ? line : `yes${line}`)).join('\n');
     await writeFile(join(folder, 'all.csv'), marked);
     const held = await attractor([...args, ...more, '--test-classes', '0.25', '--audit-keep', 'all.csv']);
-    expect(held).toMatchObject({ code: 0, err: '' });
+    const replaced = /^models\/audited holds a model: the new one takes its place.*\n$/;
+    expect(held).toMatchObject({ code: 0, err: expect.stringMatching(replaced) });
     const second = await attractor([...args, ...more, '--audit-keep', 'right.csv']);
-    expect(second).toMatchObject({ code: 0, err: '' });
+    expect(second).toMatchObject({ code: 0, err: expect.stringMatching(replaced) });
     const after = (await readFile(list, 'utf8')).trim().split('\n');
     expect(after.filter((line) => line.split(',')[1] === image)).toEqual([
       expect.stringMatching(/^yes,.*,kept,,,$/),

@@ -92,7 +92,7 @@ test('a start that cannot be says so in one line, with the stack only where it i
   await writeFile(file, '');
   const { code, fatal } = await start({ ATTRACTOR_DATA: file });
   expect(code).toBe(2);
-  const msg = `data folder: expected a folder that is there or can be made, received ${file} (EEXIST)`;
+  const msg = `data folder: expected a folder that can be written to, or made, received ${file} (EEXIST)`;
   expect(fatal).toEqual({ level: 60, time: expect.any(String), code: 'invalid_argument', msg });
   const debug = await start({ ATTRACTOR_DATA: file, ATTRACTOR_LOG_LEVEL: 'debug' });
   expect(debug.fatal.err.stack).toContain('    at ');

@@ -62,7 +62,9 @@ export function parsedBy<T>(schema: z.ZodType<T>, json: unknown): T {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw invalid(issue!.path.join('.') || 'experiment', issue!.message, 'something else');
+  const where = issue!.path.join('.') || 'experiment';
+  if (issue!.code === 'unrecognized_keys') throw invalid(where, 'only known fields', issue!.keys.join(', '));
+  throw invalid(where, issue!.message, 'something else');
 }
 
 /**

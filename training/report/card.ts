@@ -166,12 +166,16 @@ export const testTitle = ({ gallery }: Pick<RunFacts, 'gallery'>) =>
   gallery ? `Test classes, queries searched in a gallery of ${gallery} images` : 'Test classes';
 
 /** What the race says, in sentences: for the card and the command line. */
-export function marginLines(facts: Pick<RunFacts, 'winner' | 'margins' | 'method' | 'validation'>) {
-  const { winner, margins, method, validation } = facts;
+export function marginLines(facts: Pick<RunFacts, 'winner' | 'margins' | 'method' | 'validation' | 'test'>) {
+  const { winner, margins, method, validation, test } = facts;
+  const lead = (results: readonly MethodScores[], over: string) => {
+    const mapAtR = (name: string) => results.find((one) => one.method === name)!.scores.mapAtR.value;
+    const gain = 100 * (mapAtR(method) - mapAtR('frozen'));
+    return `${Math.abs(gain).toFixed(1)} MAP@R ${gain < 0 ? 'below' : 'above'} ${over}`;
+  };
   const row = (name: string) => validation.find((one) => one.method === name)!;
-  const [head, frozen] = [row(method), row('frozen')];
-  const gain = 100 * (head.scores.mapAtR.value - frozen.scores.mapAtR.value);
-  const alone = `With ${head.dimension} numbers for its ${frozen.dimension}, ${method} is ${Math.abs(gain).toFixed(1)} MAP@R ${gain < 0 ? 'below' : 'above'} the frozen backbone on the validation classes.`;
+  const onTest = test ? `, and ${lead(test, 'it on the test classes')}` : '';
+  const alone = `With ${row(method).dimension} numbers for its ${row('frozen').dimension}, ${method} is ${lead(validation, 'the frozen backbone on the validation classes')}${onTest}.`;
   const [next] = margins;
   if (next === undefined) return [alone];
   const { difference, low, high, probabilityAbove0 } = next.margin;
