@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { MaintainedIndex } from '../src/catalogue/maintained-index.ts';
 import { openStore } from '../src/store/store.ts';
 import { clustered } from './search/data.ts';
+import { openVectors } from './vectors.ts';
 
 const { values } = parseArgs({
   options: {
@@ -33,17 +33,9 @@ else await prepare();
 async function prepare(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'attractor-memory-'));
   try {
-    const catalogue = await openCatalogue({
-      directory,
-      models: async (name) => ({ name, fingerprint: 'sha256:bench', dimension }),
-      embedderFor: async () => {
-        throw new Error('vectors only');
-      },
-      defaultModel: 'bench',
-      logger,
-    });
+    const catalogue = await openVectors({ directory, logger });
     for (const [name, count] of Object.entries({ a: Math.ceil(2 ** 22 / dimension), b: rows })) {
-      const collection = await catalogue.createCollection({ name });
+      const collection = await catalogue.createCollection({ name, dimension });
       const data = clustered({ rows: count, dimension, queries: 0, seed: 1 });
       for (let at = 0; at < count; at += 1000) {
         const batch = data.rows.slice(at, at + 1000);

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { createRng } from '../src/math/rng.ts';
+import { openVectors } from './vectors.ts';
 
 const { values } = parseArgs({
   options: {
@@ -37,18 +37,12 @@ const item = (n: number) => ({
 });
 
 const directory = mkdtempSync(join(tmpdir(), 'attractor-soak-'));
-const catalogue = await openCatalogue({
+const catalogue = await openVectors({
   directory,
-  models: async (name) => ({ name, fingerprint: 'sha256:soak', dimension }),
-  embedderFor: async () => {
-    throw new Error('vectors only');
-  },
-  defaultModel: 'soak',
-  logger: { info: () => {}, warn: () => {}, error: console.error },
   // So that there is a graph.
   hnsw: { from: Math.min(5000, items) },
 });
-const shop = await catalogue.createCollection({ name: 'soak' });
+const shop = await catalogue.createCollection({ name: 'soak', dimension });
 for (let n = 0; n < items; n += batch) {
   await shop.upsert({ items: Array.from({ length: batch }, (_, i) => item(n + i)) });
 }

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { openCatalogue } from '../../src/catalogue/catalogue.ts';
 import type { Collection } from '../../src/catalogue/types.ts';
+import { openVectors } from '../vectors.ts';
 import { type Data, itemOf } from './data.ts';
 
 export interface Answers {
@@ -148,17 +148,11 @@ export const ENGINES: Record<string, (data: Data) => Promise<Engine>> = {
 async function attractorShop(data: Data): Promise<{ collection: Collection; close(): Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'attractor-bench-'));
   const { dimension } = data;
-  const catalogue = await openCatalogue({
+  const catalogue = await openVectors({
     directory,
-    models: async (name) => ({ name, fingerprint: 'sha256:bench', dimension }),
-    embedderFor: async () => {
-      throw new Error('vectors only');
-    },
-    defaultModel: 'bench',
-    logger: { info: () => {}, warn: () => {}, error: console.error },
     hnsw: { m: M, efConstruction: EF_CONSTRUCTION },
   });
-  const collection = await catalogue.createCollection({ name: 'bench' });
+  const collection = await catalogue.createCollection({ name: 'bench', dimension });
   const BATCH = 1000;
   for (let at = 0; at < data.rows.length; at += BATCH) {
     const items = data.rows.slice(at, at + BATCH).map((_, i) => itemOf(data, at + i));

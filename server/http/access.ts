@@ -4,7 +4,6 @@
 import type { Request } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
 import { type ApiKey, type KeyStore, keyHash, SCOPES, type Scope, sameHash } from '../../src/store/keys.ts';
-import { header } from './request.ts';
 
 /** `open`: nobody is asked for a key. */
 export type RouteScope = 'open' | Scope;
@@ -82,7 +81,7 @@ export function createAccess(options: AccessOptions): Access {
     const key = presentedKey(request);
     const needed = adminHash !== undefined || keys?.empty === false;
     if (!needed && withoutKeys !== 'never') {
-      const host = header(request, 'host');
+      const host = request.get('host');
       if (withoutKeys === 'loopback' && host !== undefined && !LOOPBACK.test(host.replace(PORT, ''))) {
         throw forbidden(
           'a name of this machine in the header Host, as long as there are no API keys',
@@ -122,8 +121,7 @@ export function createAccess(options: AccessOptions): Access {
 
 /** From `api-key: K` or `Authorization: Bearer K`. */
 function presentedKey(request: Request): string | undefined {
-  const key =
-    header(request, 'api-key') ?? /^Bearer +(\S+)$/i.exec(header(request, 'authorization') ?? '')?.[1];
+  const key = request.get('api-key') ?? /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '')?.[1];
   return key === '' ? undefined : key;
 }
 

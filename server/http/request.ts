@@ -2,7 +2,6 @@
 
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -62,9 +61,6 @@ export function requestContext(options: {
     next();
   };
 }
-
-/** By its name in small letters. The few headers that may come more than once are not asked for. */
-export const header = ({ headers }: IncomingMessage, name: string) => headers[name] as string | undefined;
 
 /** Seconds since the request began, as in Qdrant's envelope. */
 export function seconds(request: Request): number {

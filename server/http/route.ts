@@ -11,7 +11,7 @@ import { type Body, createBodyReader, type Reads } from './body.ts';
 import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
 import { type Written, writeObject } from './json.ts';
-import { header, seconds } from './request.ts';
+import { seconds } from './request.ts';
 import { sendStream } from './stream.ts';
 import { createTable } from './table.ts';
 import { parse, strict } from './validate.ts';
@@ -85,7 +85,7 @@ export function createRouter(options: {
     if (!route.query) parse(NO_OPTIONS, query, 'query');
     const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
     const { signal, id: requestId } = request;
-    const idempotencyKey = header(request, 'idempotency-key');
+    const idempotencyKey = request.get('idempotency-key');
     const caller = { requestId, mayUse, callerId: key?.id, idempotencyKey };
     const reply = await route.handle({ ...body, ...caller, params, query, signal });
     if ('stream' in reply) await sendStream(response, reply);
