@@ -42,6 +42,7 @@ async function attempt(subject: Subject, faults: Faults, kept?: number) {
   const folder = mkdtempSync(join(home, 'one-'));
   cpSync(join(home, 'old'), folder, { recursive: true });
   const disk = new FaultyDisk(faults);
+  const sound = new FaultyDisk();
   try {
     const error: unknown = await subject.change(folder, disk).then(
       () => undefined,
@@ -52,12 +53,12 @@ async function attempt(subject: Subject, faults: Faults, kept?: number) {
     const state = await subject.state(folder);
     // What a crash left over is in no one's way.
     if (state !== 'new') {
-      await subject.change(folder, new FaultyDisk());
+      await subject.change(folder, sound);
       expect(await subject.state(folder)).toBe('new');
     }
     return { error, hit, pending, state };
   } finally {
-    disk.dispose();
+    for (const each of [disk, sound]) each.dispose();
     rmSync(folder, { recursive: true });
   }
 }
