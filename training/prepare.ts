@@ -2,7 +2,7 @@
 
 import { type ReadDatasetOptions, readDataset } from '../src/dataset/read.ts';
 import type { DatasetProblem, DatasetRow } from '../src/dataset/row.ts';
-import { type Condition, rowsWhere } from '../src/dataset/where.ts';
+import { type Condition, columnOf, rowsWhere } from '../src/dataset/where.ts';
 import { createEmbedder } from '../src/embed/pool.ts';
 import { AttractorError, invalid } from '../src/errors/error.ts';
 import { type LoadedModel, loadModel } from '../src/model/load.ts';
@@ -14,6 +14,11 @@ export interface DataOptions {
   readonly data: ReadDatasetOptions;
   /** Rows are kept where every condition holds. */
   readonly where?: readonly Condition[];
+  /**
+   * An attribute that says where an image comes from (a shop, a day, a photographer): validation and test look for an image only among
+   * those from elsewhere. Nothing is trained differently.
+   */
+  readonly across?: string;
   /** Model folder of the frozen backbone. */
   readonly backbone: string;
   /** Folder of the feature cache. */
@@ -36,6 +41,7 @@ const VIEW_SEED = 1;
 export const DATA_OPTIONS: readonly (keyof DataOptions)[] = [
   'data',
   'where',
+  'across',
   'backbone',
   'cache',
   'views',
@@ -75,11 +81,13 @@ export async function prepare(
   }
   if (augment !== undefined && views === 1) throw invalid('augment', 'nothing where views is 1', augment);
   const dataset = await readDataset(options.data);
+  const wanted = rowsWhere({ rows: dataset.rows, conditions: options.where ?? [] });
+  if (options.across !== undefined) sourcesOf(wanted, options.across); // refused before the features are extracted
   const backbone = await loadModel({ directory: options.backbone });
   const { fingerprint, directory } = backbone;
   const kinds = (augment ?? DEFAULT_AUGMENT).map((kind) => [kind, true]);
   const extracted = await extractViews({
-    rows: rowsWhere({ rows: dataset.rows, conditions: options.where ?? [] }),
+    rows: wanted,
     cache: options.cache,
     fingerprint,
     dimension: backbone.manifest.dimension,
@@ -93,6 +101,7 @@ export async function prepare(
   const { rows, problems } = extracted;
   const [features, ...others] = extracted.views;
   const labels = rows.map((row) => row.label);
+  const sources = options.across === undefined ? undefined : sourcesOf(rows, options.across);
   const sizes = new Map<string, number>();
   for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
   const several = [...sizes.values()].filter((size) => size > 1).length;
@@ -105,8 +114,26 @@ export async function prepare(
   return {
     backbone,
     rows,
-    data: { features: features!, labels, views: others },
+    data: { features: features!, labels, sources, views: others },
     classes: sizes.size,
     problems: [...dataset.problems, ...problems],
   };
+}
+
+/** A row without a value is a source of its own. */
+function sourcesOf(rows: readonly DatasetRow[], column: string): string[] {
+  const values = columnOf({ rows, column, field: 'across' });
+  const sources = values.map((value, row) => (value === undefined ? `row ${row}` : `value ${value}`));
+  const first = new Map<string, string>();
+  const apart = rows.some(({ label }, row) => {
+    if (!first.has(label)) first.set(label, sources[row]!);
+    return first.get(label) !== sources[row];
+  });
+  if (!apart) {
+    throw new AttractorError(
+      'dataset_invalid',
+      `across: no class has images of two values of ${column}: nothing could be found`,
+    );
+  }
+  return sources;
 }

@@ -121,7 +121,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
       recipe.train === 'head'
         ? undefined
         : await tuneBackbone({
-            ...{ backbone, rows, fitted: split.kept, fit, recipe, matmul },
+            ...{ backbone, rows, fitted: split.kept, fit, sources: data.sources, recipe, matmul },
             ...{ loss: fit.loss ?? potentialField(), cache: `${options.cache}-activations` },
             ...{ run, resume, signal, onProgress, ...engine },
           });
@@ -134,11 +134,11 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     const map = grown?.tuned.head ?? trained.map;
     const scoreTuned = async () => {
       if (grown === undefined) return [];
-      const { labels } = test.data;
+      const { labels, sources } = test.data;
       const dimension = grown.tuned.head.outputs;
       const embeddings = await grown.embed(held);
       const { scores } = await scoreEmbeddings({
-        ...{ embeddings, labels, dimension, sides, scores: matmul.scores },
+        ...{ embeddings, labels, sources, dimension, sides, scores: matmul.scores },
       });
       return [{ method: `${method}, ${recipe.train}`, dimension, scores }];
     };

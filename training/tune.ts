@@ -21,6 +21,8 @@ export interface TuneStepOptions {
   /** Rows that fitHeads got, by number in `rows`, in its order. */
   readonly fitted: readonly number[];
   readonly fit: Fit;
+  /** Of each of `rows`: as in Labelled. */
+  readonly sources?: readonly string[];
   readonly loss: Loss;
   readonly recipe: Recipe & { readonly train: string };
   /** Folder of the activation cache. */
@@ -47,7 +49,7 @@ export interface TuneStep extends Pick<FineTuned, 'tuned' | 'graph' | 'chosen' |
 
 /** Throws what openTuning and fineTune throw. */
 export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> {
-  const { rows, fitted, fit, loss, recipe, run, resume, signal, onProgress } = options;
+  const { rows, fitted, fit, sources, loss, recipe, run, resume, signal, onProgress } = options;
   const { seed, holdoutClasses, classesPerBatch, samplesPerClass, refit, tuneEpochs, tuneRates } = recipe;
   // A head that a loss has fitted already fits the classes it has seen too closely to go on from (docs/training.md).
   const start = fit.start ?? fit.winner;
@@ -71,7 +73,7 @@ export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> 
       placeOf.set(row, place);
     }
     const result = await fineTune({
-      ...{ tuning, labels, loss, seed, holdoutClasses, refit, classesPerBatch, samplesPerClass },
+      ...{ tuning, labels, sources, loss, seed, holdoutClasses, refit, classesPerBatch, samplesPerClass },
       ...{ epochs: tuneEpochs, learningRates: tuneRates, warmupEpochs: 1, resume, signal },
       createEngine: options.createEngine,
       head: (samples) => fit.fitAgain(start, { rows: samples.map((row) => placeOf.get(row)!) }),

@@ -10,6 +10,7 @@ import { addSource, type SourceFlags } from './source-flags.ts';
 export interface SharedFlags extends SourceFlags {
   where: Condition[];
   whereNot: Condition[];
+  across?: string;
   backbone: string;
   cache: string;
   loss: string;
@@ -37,6 +38,10 @@ export function addShared(command: Command): Command {
     .addOption(conditions('--where <column=a,b>', 'only rows with one of these values; repeatable', false))
     .addOption(
       conditions('--where-not <column=a,b>', 'only rows with none of these values; repeatable', true),
+    )
+    .option(
+      '--across <column>',
+      'judge by finding images with another value of it (shop, day, photographer) only (default: all images)',
     )
     .option('--backbone <folder>', 'model folder of the frozen backbone', join(MODELS, 'inception-v3'))
     .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
@@ -99,6 +104,7 @@ export function shared(flags: SharedFlags) {
     data: { path: flags.data, layout, images, label, image },
     ...{ views, augment, sampler, optimizer, weightDecay, warmupEpochs, clipNorm, ema },
     where: [...flags.where, ...flags.whereNot],
+    across: flags.across,
     learningRate: flags.rate,
     ...{ backbone, cache, loss, dimension, epochs, holdoutClasses, refit },
     ...{ classesPerBatch, samplesPerClass, trials, folds, audit },

@@ -1,4 +1,4 @@
-// Keeps rows by the values of a column: the whole of the filter language of `attractor train`.
+// Keeps rows by the values of a column, the whole of the filter language of `attractor train`; and reads such a column.
 
 import { invalid } from '../errors/error.ts';
 import type { DatasetRow } from './row.ts';
@@ -19,18 +19,33 @@ export function rowsWhere(options: {
 }): DatasetRow[] {
   let rows = [...options.rows];
   for (const { column, values, not = false } of options.conditions) {
-    const known = new Set([
-      'label',
-      'id',
-      'tags',
-      ...(['split', 'role'] as const).filter((name) => options.rows.some((row) => row[name] !== undefined)),
-      ...options.rows.flatMap((row) => Object.keys(row.attributes)),
-    ]);
-    if (!known.has(column)) throw invalid('where', `one of the columns ${[...known].join(', ')}`, column);
+    checkColumn(options.rows, column, 'where');
     const wanted = new Set(values);
     rows = rows.filter((row) => valuesOf(row, column).some((value) => wanted.has(value)) !== not);
   }
   return rows;
+}
+
+/** The first value of a column in each row, as text; undefined where a row has none. Throws as rowsWhere, about `field`. */
+export function columnOf(options: {
+  rows: readonly DatasetRow[];
+  column: string;
+  field: string;
+}): (string | undefined)[] {
+  const { rows, column, field } = options;
+  checkColumn(rows, column, field);
+  return rows.map((row) => valuesOf(row, column)[0]);
+}
+
+function checkColumn(rows: readonly DatasetRow[], column: string, field: string): void {
+  const known = new Set([
+    'label',
+    'id',
+    'tags',
+    ...(['split', 'role'] as const).filter((name) => rows.some((row) => row[name] !== undefined)),
+    ...rows.flatMap((row) => Object.keys(row.attributes)),
+  ]);
+  if (!known.has(column)) throw invalid(field, `one of the columns ${[...known].join(', ')}`, column);
 }
 
 function valuesOf(row: DatasetRow, column: string): readonly string[] {

@@ -6,15 +6,27 @@ import type { TieGroups } from './ties.ts';
 /** Scores are equal where they agree on a grid of 2^-20, so that rounding in the dot product makes no order. */
 const GRID = 2 ** 20;
 
-export interface GroupCounter {
-  /** Relevant gallery items for a query of this label, the query itself (gallery row `self`, or -1) left out. */
-  relevant(label: string, self: number): number;
-  /** Valid until the next call. `scores` is the query's row, one score per gallery item. */
-  count(scores: Float32Array, label: string, self: number): TieGroups;
+/** What a query is, and by that which gallery rows it does not meet. */
+export interface QueryRow {
+  readonly label: string;
+  /** The gallery row that is the query itself, or -1. */
+  readonly self: number;
+  readonly source?: string;
 }
 
-export function groupCounter(options: { galleryLabels: readonly string[] }): GroupCounter {
-  const { galleryLabels } = options;
+export interface GroupCounter {
+  /** Relevant gallery items that the query meets. */
+  relevant(query: QueryRow): number;
+  /** Valid until the next call. `scores` is the query's row, one score per gallery item. */
+  count(scores: Float32Array, query: QueryRow): TieGroups;
+}
+
+/** With `gallerySources` a query does not meet what comes from its own source. */
+export function groupCounter(options: {
+  galleryLabels: readonly string[];
+  gallerySources?: readonly string[];
+}): GroupCounter {
+  const { galleryLabels, gallerySources } = options;
   const members = new Map<string, number[]>();
   galleryLabels.forEach((label, i) => {
     const rows = members.get(label);
@@ -30,15 +42,19 @@ export function groupCounter(options: { galleryLabels: readonly string[] }): Gro
     irrelevant: new Uint32Array(widest + 1),
   };
   const isRelevant = new Uint8Array(galleryLabels.length);
+  const meets = ({ self, source }: QueryRow, row: number) =>
+    row !== self && (source === undefined || gallerySources?.[row] !== source);
 
   return {
-    relevant(label, self) {
-      return (members.get(label)?.length ?? 0) - (self >= 0 && galleryLabels[self] === label ? 1 : 0);
-    },
-    count(scores, label, self) {
-      const rows = members.get(label) ?? [];
+    relevant(query) {
       let positives = 0;
-      for (const row of rows) if (row !== self) levels[positives++] = Math.round(scores[row]! * GRID);
+      for (const row of members.get(query.label) ?? []) if (meets(query, row)) positives++;
+      return positives;
+    },
+    count(scores, query) {
+      const rows = members.get(query.label) ?? [];
+      let positives = 0;
+      for (const row of rows) if (meets(query, row)) levels[positives++] = Math.round(scores[row]! * GRID);
       levels.subarray(0, positives).sort().reverse();
       let count = 0;
       for (let i = 0; i < positives; i++) {
@@ -61,7 +77,7 @@ export function groupCounter(options: { galleryLabels: readonly string[] }): Gro
       for (let j = 0; j < scores.length; j++) {
         if (scores[j]! < floor) continue;
         const level = Math.round(scores[j]! * GRID);
-        if (level < lowest || j === self || isRelevant[j] === 1) continue;
+        if (level < lowest || isRelevant[j] === 1 || !meets(query, j)) continue;
         // The best group that this item does not rank below.
         let low = 0;
         for (let high = count - 1; low < high; ) {

@@ -1,5 +1,5 @@
 // The evaluator: Recall@K, R-Precision and MAP@R of query vectors against a gallery. A query never meets itself (by
-// id), equal scores have no order (ties.ts), a query without a relevant item is counted and left out.
+// id), nor what comes from its own source; equal scores have no order (ties.ts), a query without a relevant item is counted and left out.
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
 import { groupCounter } from './groups.ts';
@@ -13,6 +13,11 @@ export interface RetrievalSet {
   readonly labels: readonly string[];
   /** Given where queries and gallery are separate sets that share items. */
   readonly ids?: readonly string[];
+  /**
+   * Where each row comes from (a shop, a day, a designer): a query meets only rows of other sources, as re-identification leaves out
+   * the query's own camera, for near copies of one burst or one hand flatter every embedding. On both sides or neither.
+   */
+  readonly sources?: readonly string[];
 }
 
 export interface RetrievalOptions {
@@ -37,7 +42,7 @@ export interface Measure {
 export interface RetrievalReport {
   /** Queries scored. */
   readonly queries: number;
-  /** Queries without another item of their class in the gallery: left out of every mean. */
+  /** Queries without another item of their class to meet in the gallery: left out of every mean. */
   readonly lone: number;
   readonly recall: ReadonlyMap<number, Measure>;
   readonly rPrecision: Measure;
@@ -74,7 +79,10 @@ export async function evaluateRetrieval(options: RetrievalOptions): Promise<Retr
 
   const count = queries.labels.length;
   const columns = gallery.labels.length;
-  const counter = groupCounter({ galleryLabels: gallery.labels });
+  if ((queries.sources === undefined) !== (gallery.sources === undefined)) {
+    throw invalid('sources', 'those of queries and gallery, or neither', 'one of them');
+  }
+  const counter = groupCounter({ galleryLabels: gallery.labels, gallerySources: gallery.sources });
   const self = selfRows(queries, gallery);
   const recall = ks.map(zero);
   const precision = zero();
@@ -95,11 +103,11 @@ export async function evaluateRetrieval(options: RetrievalOptions): Promise<Retr
     const part = queries.vectors.subarray(start * dimension, (start + rows) * dimension);
     const block = await scores({ queries: part, gallery: gallery.vectors, dimension });
     for (let q = start; q < start + rows; q++) {
-      const label = queries.labels[q]!;
-      const relevant = counter.relevant(label, self[q]!);
+      const query = { label: queries.labels[q]!, self: self[q]!, source: queries.sources?.[q] };
+      const relevant = counter.relevant(query);
       if (relevant === 0) continue;
       const row = block.subarray((q - start) * columns, (q - start + 1) * columns);
-      const groups = counter.count(row, label, self[q]!);
+      const groups = counter.count(row, query);
       scored++;
       ks.forEach((k, i) => {
         recallAtK(groups, k, one);
@@ -128,8 +136,11 @@ function checkSet(set: RetrievalSet, dimension: number, field: string): void {
   if (set.vectors.length !== set.labels.length * dimension) {
     throw invalid(`${field}.vectors`, `${set.labels.length} x ${dimension} values`, set.vectors);
   }
-  if (set.ids !== undefined && set.ids.length !== set.labels.length) {
-    throw invalid(`${field}.ids`, `${set.labels.length} ids`, set.ids.length);
+  for (const name of ['ids', 'sources'] as const) {
+    const each = set[name];
+    if (each !== undefined && each.length !== set.labels.length) {
+      throw invalid(`${field}.${name}`, `${set.labels.length} ${name}`, each.length);
+    }
   }
   for (let i = 0; i < set.vectors.length; i++) {
     const x = set.vectors[i]!;

@@ -164,6 +164,49 @@ describe('evaluateRetrieval', () => {
     expect(withoutIds.recall.get(1)!.value).toBe(0.5);
   });
 
+  it('lets a query meet nothing of its own source, as if the gallery did not have it', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            level: fc.integer({ min: 0, max: 5 }),
+            label: fc.constantFrom('a', 'b', 'c'),
+            source: fc.constantFrom('x', 'y', 'z'),
+          }),
+          { minLength: 2, maxLength: 20 },
+        ),
+        async (items) => {
+          const set = (some: typeof items) => ({
+            vectors: Float32Array.from(some.flatMap(({ level }) => [1, level / 8])),
+            labels: some.map(({ label }) => label),
+          });
+          const sources = items.map(({ source }) => source);
+          const report = await evaluateRetrieval({
+            dimension: 2,
+            queries: { ...set(items), sources },
+            ks: [1, 3],
+          });
+          for (const [q, item] of items.entries()) {
+            const gallery = set(items.filter(({ source }) => source !== item.source));
+            const alone = await evaluateRetrieval({
+              dimension: 2,
+              queries: set([item]),
+              gallery,
+              ks: [1, 3],
+            });
+            expect(report.perQuery.mapAtR[q]).toEqual(alone.perQuery.mapAtR[0]);
+            expect(report.perQuery.recall.get(3)![q]).toEqual(alone.perQuery.recall.get(3)![0]);
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
+    const one = { vectors: Float32Array.of(1), labels: ['a'] };
+    await expect(
+      evaluateRetrieval({ dimension: 1, queries: { ...one, sources: ['x'] }, gallery: one }),
+    ).rejects.toThrow('sources: expected those of queries and gallery, or neither');
+  });
+
   it('counts lone queries and leaves them out of the means', async () => {
     const vectors = Float32Array.of(1, 0, 1, 0, 0, 1);
     const report = await evaluateRetrieval({

@@ -18,6 +18,7 @@ import type { Experiment } from './schema.ts';
 
 export interface CellPlace {
   readonly data: string;
+  readonly across?: string;
   readonly split: number;
   readonly noise: Experiment['noise'][number];
   readonly dimension: number;

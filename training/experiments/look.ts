@@ -39,7 +39,14 @@ export async function lookAt(options: {
   const embeddings = await embed({ map, features: unseen.features, matmul });
   const dimension = map.outputs;
   const all = [...unseen.labels.keys()];
-  const near = await nearestRows({ embeddings, dimension, rows: all, count: NEIGHBOURS, matmul });
+  const near = await nearestRows({
+    embeddings,
+    dimension,
+    rows: all,
+    count: NEIGHBOURS,
+    matmul,
+    sources: unseen.sources,
+  });
   const misses = (row: number) =>
     near[row]!.filter((other) => unseen.labels[other] !== unseen.labels[row]).length;
   const rng = createRng(1);

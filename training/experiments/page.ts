@@ -45,9 +45,12 @@ export const quoted = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.c
 
 export function pageOf(options: { experiment: Experiment; sections: readonly Section[] }): string {
   const { experiment, sections } = options;
-  const { title, about, splits, seeds, trials, folds, epochs, testClasses } = experiment;
+  const { title, about, data, splits, seeds, trials, folds, epochs, testClasses } = experiment;
   const half = `${Math.round(100 * testClasses)} % of the classes are unseen by everything`;
-  const facts = `${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student) over class splits ${splits.join(', ')}, each ${seeds.length === 1 ? `with seed ${seeds[0]}` : `the mean over seeds ${seeds.join(', ')}`}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out, ties by expectation.`;
+  const across = data
+    .filter((one) => one.across !== undefined)
+    .map((one) => `, of ${one.name} only among those of another ${one.across}`);
+  const facts = `${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student) over class splits ${splits.join(', ')}, each ${seeds.length === 1 ? `with seed ${seeds[0]}` : `the mean over seeds ${seeds.join(', ')}`}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out${across.join('')}, ties by expectation.`;
   return documentOf({ title, about, facts, body: sections.map(section).join('\n') });
 }
 

@@ -33,9 +33,12 @@ export async function runExperiment(options: RunExperimentOptions): Promise<numb
   const matmul = createMatmul({ threads: 1 });
   const prepared = new Map<string, Prepared>();
   const run = async (place: CellPlace) => {
-    const { name, path, label } = data.find((one) => one.name === place.data)!;
+    const { name, path, label, across } = data.find((one) => one.name === place.data)!;
     if (!prepared.has(name)) {
-      prepared.set(name, await prepare({ data: { path, label }, backbone, cache, signal, onProgress }));
+      prepared.set(
+        name,
+        await prepare({ data: { path, label }, across, backbone, cache, signal, onProgress }),
+      );
     }
     const set = prepared.get(name)!;
     const inputs = set.backbone.manifest.dimension;
@@ -56,11 +59,11 @@ export async function runExperiment(options: RunExperimentOptions): Promise<numb
 
 /** Data sets first, then splits: the cells of one set are neighbours. */
 export function placesOf({ data, splits, noise, dimensions, audit }: Experiment): CellPlace[] {
-  return data.flatMap(({ name }) =>
+  return data.flatMap(({ name, across }) =>
     splits.flatMap((split) =>
       noise.flatMap((one) =>
         dimensions.flatMap((dimension) =>
-          audit.map((mode) => ({ data: name, split, noise: one, dimension, audit: mode })),
+          audit.map((mode) => ({ data: name, across, split, noise: one, dimension, audit: mode })),
         ),
       ),
     ),

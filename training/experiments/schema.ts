@@ -17,7 +17,15 @@ const schema = z.strictObject({
   /** What it asks, in a sentence or two. */
   about: z.string().min(1),
   data: z
-    .array(z.strictObject({ name: z.string().regex(/^[a-z0-9-]+$/), path: z.string(), label: z.string() }))
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z0-9-]+$/),
+        path: z.string(),
+        label: z.string(),
+        /** Column: images are looked for only among those with another value of it. */
+        across: z.string().optional(),
+      }),
+    )
     .min(1),
   /** Names of METHODS. */
   methods: z.array(z.string()).default([]),

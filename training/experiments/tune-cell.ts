@@ -25,11 +25,21 @@ export async function tuneCell(options: {
   const { fineTune } = experiment;
   if (fineTune === undefined || !fineTune.splits.includes(place.split)) return [];
   const { train, losses, epochs, rates, seeds } = fineTune;
+  const { sources: all } = set.data;
   const labels = cell.unseen.map((row) => set.data.labels[row]!);
+  const sources = all && cell.unseen.map((row) => all[row]!);
   const tuneOnce = async (loss: Loss, seed: number) => {
     const recipe = { ...resolveRecipe({ seed }), train, tuneEpochs: epochs, tuneRates: rates };
     const step = await tuneBackbone({
-      ...{ backbone: set.backbone, rows: set.rows, fitted: cell.seen, fit: cell.fit, recipe, loss },
+      ...{
+        backbone: set.backbone,
+        rows: set.rows,
+        fitted: cell.seen,
+        fit: cell.fit,
+        sources: all,
+        recipe,
+        loss,
+      },
       ...{ cache: `${options.cache}-activations`, matmul, signal, onProgress },
     });
     try {
@@ -37,7 +47,7 @@ export async function tuneCell(options: {
       const dimension = tuned.head.outputs;
       const embeddings = await step.embed(cell.unseen);
       const { scores } = await scoreEmbeddings({
-        ...{ embeddings, labels, dimension, scores: matmul.scores, signal },
+        ...{ embeddings, labels, sources, dimension, scores: matmul.scores, signal },
       });
       return { run: { seed, ...qualityOf(scores) }, dimension, chosen, after };
     } finally {

@@ -63,6 +63,8 @@ export interface FineTuneOptions
   readonly loss: TuneOptions['loss'];
   /** Class of every row of `tuning.activations.rows`; rows without one are left out, such as those of test classes. */
   readonly labels: readonly (string | undefined)[];
+  /** Of every row too, as TuneOptions has them. */
+  readonly sources?: TuneOptions['sources'];
   /**
    * The head to start from, fitted on these rows of `tuning.activations.rows` and no others: asked for once without the
    * validation classes, and once with all where `refit` is on.

@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { invalid } from '../../src/errors/error.ts';
 import { preprocess } from '../../src/image/preprocess.ts';
-import { evaluateRetrieval } from '../../src/metrics/retrieval.ts';
+import { evaluateRetrieval, type RetrievalSet } from '../../src/metrics/retrieval.ts';
 import type { LoadedModel } from '../../src/model/load.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { f32 } from '../../src/onnx/tensor.ts';
@@ -45,6 +45,8 @@ export interface TuneOptions extends TunePace {
   readonly samples: readonly number[];
   /** Class of every row of `activations.rows`; only those of `samples` and `held` are read. */
   readonly labels: readonly (string | undefined)[];
+  /** Of every row too: a held sample looks for samples of other sources. */
+  readonly sources?: readonly string[];
   /** Samples that judge every epoch by MAP@R, of other classes. */
   readonly held?: readonly number[];
   /** Without `held`: training stops after this epoch of the schedule and gives its values. */
@@ -61,7 +63,7 @@ export interface TuneResult {
 
 /** Throws what trainNetwork throws. */
 export async function tune(options: TuneOptions): Promise<TuneResult> {
-  const { tuning, loss, samples, labels, held, stopAfter, head, headRate, ...pace } = options;
+  const { tuning, loss, samples, labels, sources, held, stopAfter, head, headRate, ...pace } = options;
   const { activations, threads, providers } = tuning;
   if ((held === undefined) === (stopAfter === undefined)) throw invalid('held', 'it or stopAfter', held);
   const network = suffixNetwork({ ...tuning.split, head, headRate });
@@ -83,7 +85,12 @@ export async function tune(options: TuneOptions): Promise<TuneResult> {
       // No class is left to ask: the score rises up to the epoch that was chosen, and training stops after it.
       if (stopAfter !== undefined) return { score: epoch <= stopAfter ? epoch : -1 };
       const vectors = await embedder.embed(values, judged);
-      return judgeRows({ tuning, vectors, labels: held!.map((sample) => labels[sample]!), network });
+      const queries = {
+        vectors,
+        labels: held!.map((sample) => labels[sample]!),
+        sources: sources && held!.map((sample) => sources[sample]!),
+      };
+      return judgeRows(tuning, queries, network.dimension);
     };
     const { best, bestEpoch, history } = await trainNetwork({
       ...pace,
@@ -178,16 +185,9 @@ const openEmbedder = ({ activations, threads, providers }: Tuning, network: Netw
 const initialValues = (network: Network) =>
   new Map(network.parameters.map(({ name, initial }) => [name, initial]));
 
-async function judgeRows(options: {
-  tuning: Tuning;
-  vectors: Float32Array;
-  labels: readonly string[];
-  network: Network;
-}): Promise<Validation> {
-  const { tuning, vectors, labels, network } = options;
-  const { scores } = tuning.matmul;
-  const { dimension } = network;
-  const report = await evaluateRetrieval({ dimension, queries: { vectors, labels }, ks: [1], scores });
+async function judgeRows({ matmul }: Tuning, queries: RetrievalSet, dimension: number): Promise<Validation> {
+  const report = await evaluateRetrieval({ dimension, queries, ks: [1], scores: matmul.scores });
   const metrics = { recallAt1: report.recall.get(1)!.value };
-  return { score: report.mapAtR.value, metrics, embeddings: vectors, classes: new Set(labels).size };
+  const classes = new Set(queries.labels).size;
+  return { score: report.mapAtR.value, metrics, embeddings: queries.vectors, classes };
 }

@@ -17,9 +17,13 @@ export async function evaluateHeads(options: {
   signal?: AbortSignal;
 }): Promise<MethodScores[]> {
   const { heads, data, inputs, sides, matmul, signal } = options;
-  const { features, labels } = data;
+  const { features, labels, sources } = data;
   const score = async (embeddings: Float32Array, dimension: number) =>
-    (await scoreEmbeddings({ embeddings, labels, dimension, sides, scores: matmul.scores, signal })).scores;
+    (
+      await scoreEmbeddings({
+        ...{ embeddings, labels, sources, dimension, sides, scores: matmul.scores, signal },
+      })
+    ).scores;
   const results: MethodScores[] = [
     { method: 'frozen', dimension: inputs, scores: await score(features, inputs) },
   ];

@@ -21,6 +21,7 @@ export function openJournal(options: { folder: string; resume?: boolean; data: L
   const { folder, resume, data } = options;
   const hash = createHash('sha256');
   for (const rows of [data.features, ...(data.views ?? [])]) hash.update(rows);
+  if (data.sources) hash.update(JSON.stringify(data.sources));
   const ofData = hash.digest('hex');
   const file = join(folder, 'race.jsonl');
   mkdirSync(folder, { recursive: true });

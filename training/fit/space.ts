@@ -13,6 +13,8 @@ export interface Labelled {
   /** [labels.length, inputs], unit rows. */
   readonly features: Float32Array;
   readonly labels: readonly string[];
+  /** Where each row comes from: it is judged by finding rows from elsewhere. */
+  readonly sources?: readonly string[];
   /** The same rows seen in other ways: augmented images, in the same shape. Only trained heads use them. */
   readonly views?: readonly Float32Array[];
 }
@@ -37,7 +39,12 @@ export interface Projection {
 
 /** Without other views, which only rows that are trained on need. */
 export function pickRows(data: Labelled, rows: readonly number[], inputs: number): Labelled {
-  return { features: gatherRows(data.features, rows, inputs), labels: rows.map((row) => data.labels[row]!) };
+  const { features, labels, sources } = data;
+  return {
+    features: gatherRows(features, rows, inputs),
+    labels: rows.map((row) => labels[row]!),
+    sources: sources && rows.map((row) => sources[row]!),
+  };
 }
 
 /** With their views. */
@@ -97,7 +104,7 @@ export async function createJudge(options: {
   signal?: AbortSignal;
 }): Promise<Judge> {
   const { space, data, matmul, signal } = options;
-  const { labels } = data;
+  const { labels, sources } = data;
   const held = {
     data: await project({ map: space.pca, features: data.features, matmul }),
     rows: labels.length,
@@ -110,6 +117,8 @@ export async function createJudge(options: {
       columns: outputs,
     });
     const embeddings = normaliseRows(product, outputs);
-    return scoreEmbeddings({ embeddings, labels, dimension: outputs, scores: matmul.scores, signal });
+    return scoreEmbeddings({
+      ...{ embeddings, labels, sources, dimension: outputs, scores: matmul.scores, signal },
+    });
   };
 }

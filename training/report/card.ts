@@ -12,8 +12,13 @@ import { type MethodScores, markdownTable, scoreRows } from './scores.ts';
 export interface RunFacts {
   readonly name: string;
   readonly date: string;
-  /** File or folder name, without its path; column of the label; conditions as given. */
-  readonly dataset: { readonly name: string; readonly label: string; readonly where: readonly string[] };
+  /** File or folder name, without its path; column of the label; conditions as given; column that searches go across. */
+  readonly dataset: {
+    readonly name: string;
+    readonly label: string;
+    readonly where: readonly string[];
+    readonly across?: string;
+  };
   readonly images: number;
   readonly classes: number;
   readonly backbone: { readonly name: string; readonly fingerprint: string };
@@ -84,7 +89,9 @@ export function quality(facts: RunFacts): ModelManifest['quality'] {
   const kind = facts.test
     ? 'test classes, seen by nothing'
     : 'validation classes, which chose method, settings and epoch';
-  const against = facts.test && facts.gallery ? `a gallery of ${facts.gallery}` : 'all others';
+  const { across } = facts.dataset;
+  const all = across === undefined ? 'all others' : `all of another ${across}`;
+  const against = facts.test && facts.gallery ? `a gallery of ${facts.gallery}` : all;
   const on = `${scores.queries} images of ${kind}; each against ${against}`;
   return {
     recallAt1: { value: round(scores.recallAt1.value), on },
@@ -139,6 +146,9 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     '',
     '## Quality',
     '',
+    ...(dataset.across === undefined
+      ? []
+      : [`Each image is searched among those of another \`${dataset.across}\` only.`]),
     'In per cent; each image searched among all the others of its side, or in the gallery where one is named, itself left out, ties by',
     'expectation. `frozen` is the backbone alone; PCA, LDA and within-class whitening are closed forms fitted on the same images. A',
     'star marks what was exported.',

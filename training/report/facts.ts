@@ -39,6 +39,7 @@ export function factsOf(run: {
       name: basename(resolve(options.data.path)),
       label: options.data.label ?? 'label',
       where: (options.where ?? []).map(conditionText),
+      across: options.across,
     },
     images: rows.length,
     classes,

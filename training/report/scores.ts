@@ -28,26 +28,28 @@ export interface MethodScores {
 }
 
 /**
- * Every row against all the others, or, with `sides`, the queries against the gallery; a row never meets itself. `embeddings` is
- * [labels.length, dimension], unit rows.
+ * Every row against all the others, or, with `sides`, the queries against the gallery; a row never meets itself, nor, with `sources`,
+ * one of its own source. `embeddings` is [labels.length, dimension], unit rows.
  */
 export async function scoreEmbeddings(options: {
   embeddings: Float32Array;
   labels: readonly string[];
+  sources?: readonly string[];
   dimension: number;
   sides?: QueryGallery;
   scores: ScoreBlock;
   signal?: AbortSignal;
 }): Promise<Judged> {
-  const { embeddings, labels, dimension, sides, scores, signal } = options;
+  const { embeddings, labels, sources, dimension, sides, scores, signal } = options;
   const side = (rows: readonly number[]) => ({
     vectors: gatherRows(embeddings, rows, dimension),
     labels: rows.map((row) => labels[row]!),
     ids: rows.map(String),
+    sources: sources && rows.map((row) => sources[row]!),
   });
   const sets = sides
     ? { queries: side(sides.queries), gallery: side(sides.gallery) }
-    : { queries: { vectors: embeddings, labels } };
+    : { queries: { vectors: embeddings, labels, sources } };
   const report = await evaluateRetrieval({ dimension, ...sets, ks: [1], scores, signal });
   const { rPrecision, mapAtR, lone } = report;
   return {
