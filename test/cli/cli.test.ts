@@ -267,6 +267,35 @@ describe('attractor train', () => {
   });
 });
 
+describe('attractor model add', () => {
+  const ADD = [
+    'model',
+    'add',
+    '--source',
+    'a test',
+    '--licence',
+    'none',
+    '--normalise',
+    'unit',
+    '--out',
+    'models/added',
+  ];
+
+  it('makes a backbone of an ONNX file, and says what there is where it cannot', async () => {
+    const run = await attractor([...ADD, '--graph', 'models/tiny/model.onnx', '--size', '16']);
+    expect(run).toMatchObject({ code: 0, err: '' });
+    const model = await loadModel({ directory: join(folder, 'models/added') });
+    expect(run.out).toBe(`models/added: 32 numbers of 16 x 16 pixels, ${model.fingerprint}\n`);
+
+    const none = await attractor([...ADD, '--graph', 'none.onnx']);
+    expect(none).toMatchObject({ code: 2, err: expect.stringContaining('--graph: cannot read none.onnx') });
+    const elsewhere = await attractor([...ADD, '--graph', 'models/tiny/model.onnx', '--output', 'logits']);
+    expect(elsewhere.err).toMatch(
+      /output: expected a value of the graph \(the last ones: .*\), received "logits"/,
+    );
+  });
+});
+
 describe('attractor find-rate', () => {
   it('says at which rate the loss falls fastest', async () => {
     const run = await attractor(['find-rate', ...TRAIN.slice(1), '--label', 'product_id', '--steps', '60']);

@@ -56,6 +56,7 @@ describe('score tables', () => {
   it('print per cent, with the bounds of ties only where they matter', () => {
     expect(percent({ value: 0.8349 })).toBe('83.5');
     expect(percent({ value: 0.5, bounds: { pessimistic: 0, optimistic: 1 } })).toBe('50.0 (0.0 to 100.0)');
+    expect(percent({ value: 0.5, bounds: { pessimistic: 0.49999, optimistic: 0.50001 } })).toBe('50.0');
   });
 
   it('align for a terminal and mark up for a card', () => {

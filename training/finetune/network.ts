@@ -4,6 +4,7 @@
 import { attr } from '../../src/onnx/build.ts';
 import type { LinearMap } from '../baselines/linear-map.ts';
 import type { Network, Parameter } from '../graph/network.ts';
+import { fromFront } from './probe.ts';
 import type { Prefix, Suffix } from './suffix.ts';
 
 export const ACTIVATIONS = 'activations';
@@ -12,7 +13,7 @@ const HEAD = 'head';
 const BACKBONE = 'backbone/';
 
 export interface SuffixNetworkOptions {
-  readonly prefix: Pick<Prefix, 'dims' | 'precision'>;
+  readonly prefix: Pick<Prefix, 'axis' | 'dims' | 'precision'>;
   readonly suffix: Suffix;
   /** Where the head starts. Its mean stays; its size says nothing about embeddings and is brought to orthonormal columns'. */
   readonly head: LinearMap;
@@ -51,7 +52,7 @@ export function suffixNetwork(options: SuffixNetworkOptions): Network {
       const float = attr.int(1);
       const whole =
         prefix.precision === 'float32' ? ACTIVATIONS : builder.node('Cast', [ACTIVATIONS], { to: float });
-      names.set(suffix.cut, whole);
+      names.set(suffix.cut, prefix.axis === 0 ? whole : ops.transpose(whole, fromFront(prefix)));
       for (const [name, tensor] of suffix.constants(batch)) {
         names.set(name, builder.initializer(BACKBONE + name, tensor));
       }

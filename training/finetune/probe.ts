@@ -12,12 +12,22 @@ import { openSession } from '../../src/runtime/session.ts';
 /** Two batch sizes show which numbers of a shape are the batch's. */
 const BATCHES = [2, 3] as const;
 
+/** Where in a value its images are, and the dims of one. Transformers may have their tokens first: [tokens, batch, numbers]. */
+export interface Rows {
+  readonly axis: number;
+  readonly dims: readonly number[];
+}
+
 export interface Probe {
-  /** Of one row of a float32 value [batch, ...dims]. Throws `onnx_unsupported` where the value is something else. */
-  rowDims(name: string): readonly number[];
+  /** Of a float32 value with a row for each image. Throws `onnx_unsupported` where the value is something else. */
+  rows(name: string): Rows;
   /** A value that the image does not change, for batches of this size: what grows with the batch grows evenly. */
   constant(name: string, batch: number): Tensor;
 }
+
+const identity = (input: string, output: string): Node => ({
+  ...{ op: 'Identity', name: output, inputs: [input], outputs: [output], attributes: {}, domain: '' },
+});
 
 /** Runs `model` on blank images of this size, once per probed batch; `names` are the values to look at. */
 export async function probeValues(options: {
@@ -29,30 +39,30 @@ export async function probeValues(options: {
   const { model, names, width, height } = options;
   const [input] = model.graph.inputs;
   const typeOf = valueTypes(model.graph);
-  const outputs = names
-    .filter((name) => name !== input!.name)
-    .map((name) => ({ name, type: typeOf(name), dims: ['any'] }));
-  const cut = cutGraph({ model, outputs });
+  // The image is looked at too: the runtime opens no graph in which nothing depends on an input.
+  const all = [...new Set([input!.name, ...names])];
+  // Each through an Identity: the runtime takes the dims that an output is declared with for the value's own.
+  const taps = all.map((name, i) => ({ name: `attractor/probe_${i}`, type: typeOf(name), dims: ['any'] }));
+  const nodes = [...model.graph.nodes, ...all.map((name, i) => identity(name, taps[i]!.name))];
+  const cut = cutGraph({ model: { ...model, graph: { ...model.graph, nodes } }, outputs: taps });
   const runs: Record<string, Tensor>[] = [];
-  // An input that no value here needs is still fed.
-  const graph = { ...cut.graph, inputs: model.graph.inputs };
-  const session = await openSession({ model: encodeModel({ ...cut, graph }), threads: 1 });
+  const session = await openSession({ model: encodeModel(cut), threads: 1 });
   try {
     for (const batch of BATCHES) {
       const image = f32([batch, 3, height, width], new Float32Array(batch * 3 * height * width));
-      const values = outputs.length > 0 ? await session.run({ [input!.name]: image }) : {};
-      runs.push({ ...values, [input!.name]: image });
+      const values = await session.run({ [input!.name]: image });
+      runs.push(Object.fromEntries(all.map((name, i) => [name, values[taps[i]!.name]!])));
     }
   } finally {
     await session.release();
   }
   const pair = (name: string) => runs.map((values) => values[name]!) as [Tensor, Tensor];
   return {
-    rowDims(name) {
+    rows(name) {
       const [a, b] = pair(name);
-      const [dims, others] = [a.dims.slice(1), b.dims.slice(1)];
-      const rows = a.dims[0] === BATCHES[0] && b.dims[0] === BATCHES[1];
-      if (a.type === 'float32' && rows && dims.join() === others.join()) return dims;
+      const axis = a.dims.findIndex((dim, i) => dim === BATCHES[0] && b.dims[i] === BATCHES[1]);
+      const [dims, others] = [a.dims.toSpliced(axis, 1), b.dims.toSpliced(axis, 1)];
+      if (a.type === 'float32' && axis >= 0 && dims.join() === others.join()) return { axis, dims };
       throw unsupported(
         name,
         `is ${a.type} [${a.dims}] for ${BATCHES[0]} images, not float32 with a row for each`,
@@ -73,6 +83,14 @@ export async function probeValues(options: {
     },
   };
 }
+
+/** The `perm` of a Transpose that puts the images of a value in front, and of the one that puts them back. */
+export function toFront({ axis, dims }: Rows): number[] {
+  const others = Array.from({ length: dims.length + 1 }, (_, i) => i).filter((i) => i !== axis);
+  return [axis, ...others];
+}
+export const fromFront = ({ axis, dims }: Rows): number[] =>
+  Array.from(dims, (_, i) => i + 1).toSpliced(axis, 0, 0);
 
 const sameNumbers = (a: Tensor, b: Tensor) =>
   a.data.length === b.data.length && a.data.every((x: number | bigint, i: number) => x === b.data[i]);

@@ -11,19 +11,17 @@ import type { Graph, Node, OnnxModel, Tensor } from '../../src/onnx/model.ts';
 import { scalar } from '../../src/onnx/tensor.ts';
 import { cutFor } from './cuts.ts';
 import { toTrainingOpset } from './opset.ts';
-import { probeValues } from './probe.ts';
+import { probeValues, type Rows, toFront } from './probe.ts';
 import { constantsOf, weightsOf } from './trainable.ts';
 
 /** How activations are kept: float16 halves the disk, at a rounding of at most 2^-11 of each number (0.05 %). */
 export type Precision = 'float16' | 'float32';
 
-export interface Prefix {
-  /** Images [batch, 3, height, width] to activations [batch, ...dims] of `precision`. */
+export interface Prefix extends Rows {
+  /** Images [batch, 3, height, width] to activations [batch, ...dims] of `precision`; in the backbone the batch is `axis` of them. */
   readonly model: OnnxModel;
   readonly input: string;
   readonly output: string;
-  /** Of one image's activations. */
-  readonly dims: readonly number[];
   readonly precision: Precision;
   /** `sha256:<hex>` of graph, precision and preprocessing: equal ones give equal activations. */
   readonly fingerprint: string;
@@ -110,7 +108,7 @@ export async function splitBackbone(options: {
   const ofBatch = made.filter((name) => shapes.has(name));
   return {
     model,
-    prefix: prefixModel({ model, cut, dims: probe.rowDims(cut), precision, backbone }),
+    prefix: prefixModel({ model, cut, rows: probe.rows(cut), precision, backbone }),
     suffix: {
       ...{ cut, nodes, weights, output, features: backbone.manifest.dimension },
       constants: (batch) =>
@@ -140,11 +138,11 @@ const nothingToTrain = (cut: string, train: string) =>
 function prefixModel(options: {
   model: OnnxModel;
   cut: string;
-  dims: readonly number[];
+  rows: Rows;
   precision: Precision;
   backbone: LoadedModel;
 }): Prefix {
-  const { model, cut, dims, precision, backbone } = options;
+  const { model, cut, rows, precision, backbone } = options;
   const { input, preprocess } = backbone.manifest;
   const output = 'attractor/activations';
   const before = cutGraph({ model, outputs: [{ name: cut, type: 'float32', dims: [] }] });
@@ -152,17 +150,19 @@ function prefixModel(options: {
   const nodes = [...before.graph.nodes];
   const append = (op: string, inputs: string[], name: string, attributes = {}) =>
     nodes.push({ op, name, inputs, outputs: [name], attributes, domain: '' });
+  const front = rows.axis === 0 ? cut : 'attractor/front';
+  if (front !== cut) append('Transpose', [cut], front, { perm: attr.ints(toFront(rows)) });
   if (precision === 'float16') {
     // A number beyond the largest half would be cast to infinity.
     initializers.set('attractor/low', scalar(-LARGEST_HALF)).set('attractor/high', scalar(LARGEST_HALF));
-    append('Clip', [cut, 'attractor/low', 'attractor/high'], 'attractor/clipped');
+    append('Clip', [front, 'attractor/low', 'attractor/high'], 'attractor/clipped');
     append('Cast', ['attractor/clipped'], output, { to: attr.int(10) });
   } else {
-    append('Identity', [cut], output);
+    append('Identity', [front], output);
   }
-  const outputs = [{ name: output, type: precision, dims: ['batch', ...dims] }];
+  const outputs = [{ name: output, type: precision, dims: ['batch', ...rows.dims] }];
   const { inputs } = model.graph;
   const cutModel = { ...before, graph: { name: 'prefix', inputs, outputs, initializers, nodes } };
   const identity = fingerprint({ graph: encodeModel(cutModel), preprocess });
-  return { model: cutModel, input, output, dims, precision, fingerprint: identity };
+  return { model: cutModel, input, output, ...rows, precision, fingerprint: identity };
 }

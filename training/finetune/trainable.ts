@@ -19,6 +19,7 @@ const WEIGHTS: Readonly<Record<string, readonly number[]>> = {
   Mul: [0, 1],
 };
 const ARITHMETIC: readonly string[] = ['Add', 'Mul'];
+const REPEATING: readonly string[] = ['Expand', 'Tile'];
 const LAYERS: readonly string[] = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'];
 
 /** True for operators that mix channels, false for those that only shift and scale them. */
@@ -47,9 +48,12 @@ export function constantsOf(graph: Graph): Constants {
   const shapes = new Set<string>();
   const fixed = (name: string) => name === '' || graph.initializers.has(name) || computed.has(name);
   for (const { op, inputs, outputs } of graph.nodes) {
+    const ofShapes = inputs.every((name) => fixed(name) || shapes.has(name));
+    // A class token laid out for every image is no shape: the graph that is trained lays it out itself.
+    const laidOut = REPEATING.includes(op) && fixed(inputs[0]!);
     const kind = inputs.every(fixed)
       ? computed
-      : op === 'Shape' || op === 'Size' || inputs.every((name) => fixed(name) || shapes.has(name))
+      : op === 'Shape' || op === 'Size' || (ofShapes && !laidOut)
         ? shapes
         : undefined;
     for (const name of outputs) if (name !== '') kind?.add(name);

@@ -58,12 +58,12 @@ export async function scoreEmbeddings(options: {
   };
 }
 
-/** In per cent, as the field prints it: `86.3`, with the bounds of ties where they matter: `86.3 (80.0 to 90.1)`. */
+/** In per cent, as the field prints it: `86.3`, with the bounds of ties where they show: `86.3 (80.0 to 90.1)`. */
 export function percent({ value, bounds }: Measure): string {
   const text = (x: number) => (100 * x).toFixed(1);
-  return bounds === undefined
-    ? text(value)
-    : `${text(value)} (${text(bounds.pessimistic)} to ${text(bounds.optimistic)})`;
+  if (bounds === undefined) return text(value);
+  const [low, high] = [text(bounds.pessimistic), text(bounds.optimistic)];
+  return low === high ? text(value) : `${text(value)} (${low} to ${high})`;
 }
 
 /** Mean and sample standard deviation over runs, in per cent: `86.3 ± 0.2`. */
