@@ -16,6 +16,7 @@ import { type Config, DEMO_FOLDER } from './config.ts';
 import { demoIsImported, importDemo, readDemo } from './demo.ts';
 import { drainable } from './drain.ts';
 import { whoNeedsNoKey } from './http/access.ts';
+import { bornExpress } from './http/classes.ts';
 import { endSlowBodies } from './http/slow-body.ts';
 import { tracingObserver } from './http/tracing.ts';
 import { createLog, type Log } from './log.ts';
@@ -129,6 +130,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
         headersTimeout: config.timeouts.headers,
         connectionsCheckingInterval: Math.min(5_000, config.timeouts.headers),
         keepAliveTimeout: 5_000,
+        ...bornExpress(app),
       },
       app,
     );
