@@ -2,6 +2,7 @@
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { Value } from '../filter/filter.ts';
+import { Bits } from '../math/bits.ts';
 import type { CollectionContext } from './context.ts';
 import { observe } from './observer.ts';
 import { integer, OPTIONS, type Question, questionOf } from './question.ts';
@@ -94,7 +95,7 @@ function membersOf(
   const mask = selection?.mask ?? items.live;
   if (groupBy === 'group') {
     const slotsOf = (id: GroupId) => context.store.items.slotsOfGroup(context.row.id, id as string);
-    const passes = (slot: number) => !selves.has(slot) && mask[index.flat.rowOf(slot)] === 1;
+    const passes = (slot: number) => !selves.has(slot) && mask.has(index.flat.rowOf(slot));
     return new Map([...ids].map((id) => [id, slotsOf(id).filter(passes)]));
   }
   const members = new Map<GroupId, number[]>([...ids].map((id) => [id, []]));
@@ -120,17 +121,18 @@ function bestOf(context: CollectionContext, question: Question, members: readonl
 }
 
 function scanned(context: CollectionContext, target: Target, members: readonly number[], size: number) {
-  const { items, index } = context.maintained;
-  const { flat } = index;
-  const mask = new Uint8Array(items.live.length);
-  for (const slot of members) mask[flat.rowOf(slot)] = 1;
+  const { flat } = context.maintained.index;
+  const mask = Bits.of(
+    members.map((slot) => flat.rowOf(slot)),
+    32 * flat.live.words.length,
+  );
   const matches = members.length;
   const plan = { kind: 'scan', reason: 'members of a group', candidates: matches } as const;
   const { hits } = nearestTo({
     target,
     k: size,
     flat,
-    most: matches,
+    most: () => matches,
     search: (vector, k) => ({ hits: flat.search({ vector, k, selection: { mask, matches } }), plan }),
   });
   return [...hits.slots].map((slot, i) => ({ slot, score: hits.scores[i]! }));

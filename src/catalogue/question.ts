@@ -2,7 +2,7 @@
 // rows that pass the filter.
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
-import type { Selection } from '../filter/columns.ts';
+import type { Selection } from '../filter/selection.ts';
 import type { CollectionContext } from './context.ts';
 import { Examples, type NamedExample } from './examples.ts';
 import { observe } from './observer.ts';
@@ -57,6 +57,8 @@ export async function questionOf(context: CollectionContext, options: QueryOptio
   context.assertOpen();
   const embedded = context.clock();
   const selection = selectionOf(context, asked);
+  // Looked up here, for the time that it takes is the filter's.
+  void selection?.share;
   const filtered = context.clock();
   if (asked) observe(context, { operation: 'query', stage: 'filter', from: embedded, to: filtered });
   return { target, selves, selection, limit, threshold, exact, ef, started, embedded, filtered };

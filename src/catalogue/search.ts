@@ -28,7 +28,7 @@ export class Search {
       target,
       k,
       flat: index.flat,
-      most: selection?.matches ?? index.size,
+      most: () => selection?.matches ?? index.size,
       search: (vector, k) => {
         const planned = plannedSearch({ index, vector, k, ef, exact, selection });
         const { slots } = planned.hits;
@@ -54,7 +54,7 @@ export class Search {
       plan: kind,
       reason,
       items: size,
-      estimated: selection?.estimated ?? size,
+      estimated: Math.round((selection?.share ?? 1) * size),
       matches: selection?.matches ?? size,
       candidates,
       timing: { embed: timing.embed, filter, search: timing.search - filter },

@@ -47,11 +47,12 @@ export function nearestTo(options: {
   k: number;
   flat: FlatIndex;
   /** How many there are to choose from. */
-  most: number;
+  most: () => number;
   search: (vector: Float32Array, k: number) => Planned;
 }): Planned {
-  const { target, k, flat, most, search } = options;
+  const { target, k, flat, search } = options;
   if (target.kind === 'nearest') return search(target.vector, k);
+  const most = options.most();
   for (let depth = 2 * k; ; depth *= 4) {
     const found = target.positive.map((vector) => search(vector, depth));
     // What a search did not bring is at most as good as the last that it brought.

@@ -4,6 +4,7 @@
 // Why exact: a copy's inner product has bounds (quantise.ts). A row whose upper bound is below the k-th best lower bound is
 // none of the best k; the others, some hundreds of 200,000, are scored from the f32.
 
+import type { Bits } from './bits.ts';
 import { Copies } from './copies.ts';
 import { dot } from './dot.ts';
 import { quantisedQuery } from './quantise.ts';
@@ -110,23 +111,21 @@ export class VectorRows {
   }
 
   /**
-   * Rows from `first` on, up to `end`, that `wanted` (one byte a row, 0 or 1, from the start of its buffer) has a 1 for, ascending:
-   * the best `k` by `score`, all that tie with the last of them, and others that are as near as the copies can tell. Instead of a
-   * `k`, `atLeast` asks for all that score so much. `many` says that half of the rows or more may be wanted: then all are scored,
-   * for rows in order are read twice as fast as rows from a list.
+   * Rows from `first` on, up to `end`, that are in `wanted`, ascending: the best `k` by `score`, all that tie with the last of them,
+   * and others that are as near as the copies can tell. Instead of a `k`, `atLeast` asks for all that score so much.
    */
   candidates(
-    options: { vector: Float32Array; first: number; end?: number; wanted: Uint8Array; many: boolean } & (
+    options: { vector: Float32Array; first: number; end?: number; wanted: Bits } & (
       | { k: number }
       | { atLeast: number }
     ),
   ): number[] {
-    const { vector, first, end: last = this.#rows, wanted, many } = options;
+    const { vector, first, end: last = this.#rows, wanted } = options;
     const lowest = 'k' in options ? new TopK(options.k) : { floor: options.atLeast, push: () => {} };
     const query = quantisedQuery(vector);
     const found = { rows: [] as number[], uppers: [] as number[] };
     for (const [{ copies, shift }, from, end] of this.#partsOf(first, last)) {
-      copies.sift({ query, first: from, end, shift, wanted, many, lowest, found });
+      copies.sift({ query, first: from, end, shift, wanted, lowest, found });
     }
     return found.rows.filter((_, i) => !(found.uppers[i] < lowest.floor));
   }
