@@ -138,9 +138,13 @@ export class FlatIndex implements VectorIndex {
     const mask = options.selection?.mask ?? this.#live;
     const first = this.#firstRowAfter(after);
     if (top.capacity === 0 || first === this.#vectors.rows) return;
-    for (const row of this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask })) {
-      top.push(this.#slots[row]!, this.#vectors.score(row, vector));
-    }
+    this.rank(this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask }), vector, top);
+  }
+
+  /** Pushes the slots of these rows. */
+  rank(rows: readonly number[], vector: Float32Array, top: TopK): void {
+    const scores = this.#vectors.scores(rows, vector);
+    for (let i = 0; i < rows.length; i++) top.push(this.#slots[rows[i]!]!, scores[i]!);
   }
 
   /** All live slots above `after`, up to `through`, that score at least `atLeast`, ascending. The vector is taken as checked. */
@@ -156,11 +160,6 @@ export class FlatIndex implements VectorIndex {
   /** Inner product of `vector` with a live slot's; throws `invalid_argument` for any other slot. */
   score(slot: number, vector: Float32Array): number {
     return Math.fround(this.#vectors.score(this.#row(slot), vector));
-  }
-
-  /** The same by row. */
-  scoreAt(row: number, vector: Float32Array): number {
-    return Math.fround(this.#vectors.score(row, vector));
   }
 
   /** A view of a live slot's vector, good until the next `add` or `remove`. */
@@ -208,6 +207,7 @@ export class FlatIndex implements VectorIndex {
   }
 
   #firstRowAfter(slot: number): number {
+    if (slot >= this.#highest) return this.#vectors.rows;
     let low = 0;
     let high = this.#vectors.rows;
     while (low < high) {

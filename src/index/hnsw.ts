@@ -89,8 +89,10 @@ export class HnswIndex implements VectorIndex {
     const k = Math.min(request.k, this.size);
     const top = new TopK(k);
     const near = this.#graph.near({ vector, k, ef });
-    for (const row of near ?? []) top.push(this.flat.slotAt(row), this.flat.scoreAt(row, vector));
-    if (near) this.flat.scan({ vector, top, after: this.#graph.through });
+    if (near) {
+      this.flat.rank(near, vector, top);
+      this.flat.scan({ vector, top, after: this.#graph.through });
+    }
     const { keys, scores } = top.take();
     // A walk among many tombstones can come home with too few: the scan never does.
     return keys.length < k ? this.flat.search(request) : { slots: keys, scores };

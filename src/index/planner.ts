@@ -50,16 +50,24 @@ export interface Planned {
 export function plannedSearch(search: PlannedSearch): Planned {
   const { index, vector, k, ef, exact, selection } = search;
   if (selection) return filteredSearch(search, selection);
-  const scan = (reason: string): Planned => ({
-    hits: index.flat.search({ vector, k }),
-    plan: { kind: 'scan', reason, candidates: index.size },
-  });
-  if (exact) return scan('exact was asked for');
-  if (ef === undefined && index.size < index.from) return scan('the collection is small');
-  if (index.inGraph === 0) return scan('there is no graph yet');
+  if (exact) return scanned(search, 'exact was asked for');
+  if (ef === undefined && index.size < index.from) return scanned(search, 'the collection is small');
+  if (index.inGraph === 0) return scanned(search, 'there is no graph yet');
   const hits = index.search({ vector, k, ef });
   const reason = ef === undefined ? 'the collection is large' : 'a width was asked for';
   return { hits, plan: { kind: 'graph', reason, candidates: hits.slots.length } };
+}
+
+/** `found`: hits that the graph brought in vain. */
+function scanned({ index, vector, k, selection }: PlannedSearch, reason: string, found?: number): Planned {
+  const matches = selection?.matches ?? index.size;
+  if (selection && matches === 0) {
+    const hits = { slots: new Uint32Array(0), scores: new Float32Array(0) };
+    return { hits, plan: { kind: 'none', reason: 'nothing passes the filter', candidates: 0 } };
+  }
+  const kind = found === undefined ? 'scan' : 'graph, then scan';
+  const plan = { kind, reason, candidates: (found ?? 0) + matches } as const;
+  return { hits: index.flat.search({ vector, k, selection }), plan };
 }
 
 /**
@@ -69,33 +77,24 @@ export function plannedSearch(search: PlannedSearch): Planned {
  */
 function filteredSearch(search: PlannedSearch, selection: Filtered): Planned {
   const { index, vector, k, ef, exact } = search;
-  const scan = (reason: string, found?: number): Planned => {
-    const { matches } = selection;
-    if (matches === 0) {
-      const hits = { slots: new Uint32Array(0), scores: new Float32Array(0) };
-      return { hits, plan: { kind: 'none', reason: 'nothing passes the filter', candidates: 0 } };
-    }
-    const kind = found === undefined ? 'scan' : 'graph, then scan';
-    const plan = { kind, reason, candidates: (found ?? 0) + matches } as const;
-    return { hits: index.flat.search({ vector, k, selection }), plan };
-  };
-  if (exact) return scan('exact was asked for');
+  if (exact) return scanned(search, 'exact was asked for');
   const about = selection.share * index.size;
   if (ef === undefined && about * index.dimension <= SCAN_COMPONENTS)
-    return scan('few items pass the filter');
-  if (about <= k) return scan('all items that pass are wanted');
-  if (index.inGraph === 0) return scan('there is no graph yet');
+    return scanned(search, 'few items pass the filter');
+  if (about <= k) return scanned(search, 'all items that pass are wanted');
+  if (index.inGraph === 0) return scanned(search, 'there is no graph yet');
   const wanted = Math.ceil((SPARE * k) / selection.share) + SPARE_HITS;
   const width = Math.max(ef ?? index.ef, Math.ceil(EF_PER_HIT * wanted));
   if (width * ROWS_PER_EF >= about && ef === undefined) {
-    return scan('a scan of the items that pass costs less than the graph');
+    return scanned(search, 'a scan of the items that pass costs less than the graph');
   }
   const near = index.search({ vector, k: wanted, ef: width });
   const at: number[] = [];
   for (let i = 0; i < near.slots.length && at.length < k; i++) {
     if (selection.passes(index.flat.rowOf(near.slots[i]!))) at.push(i);
   }
-  if (at.length < k) return scan(`only ${at.length} of the nearest ${wanted} pass`, near.slots.length);
+  if (at.length < k)
+    return scanned(search, `only ${at.length} of the nearest ${wanted} pass`, near.slots.length);
   const hits = {
     slots: Uint32Array.from(at, (i) => near.slots[i]!),
     scores: Float32Array.from(at, (i) => near.scores[i]!),

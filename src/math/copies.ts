@@ -9,7 +9,7 @@
 
 import type { Bits } from './bits.ts';
 import { KERNELS_WASM } from './kernels-wasm.ts';
-import { MOST_CODE, type QuantisedQuery, quantised, quantisedQuery } from './quantise.ts';
+import { MOST_CODE, quantise, quantiseQuery } from './quantise.ts';
 import { TopK } from './top-k.ts';
 import { MOST_WASM_BYTES, WasmMemory } from './wasm-memory.ts';
 
@@ -95,14 +95,13 @@ export class Copies {
     this.#grow(1);
     const { f32, i8 } = this.#memory;
     const at = this.#at(this.#count++);
-    const { codes, scale, error, norm } = quantised(vector, MOST_CODE);
+    const { scale, error, norm } = quantise(vector, MOST_CODE, i8, at + HEAD);
     f32[at / 4] = scale;
     f32[at / 4 + 1] = error;
     f32[at / 4 + 2] = norm;
     f32[at / 4 + 3] = 0;
-    i8.set(codes, at + HEAD);
     // Where there was another copy before.
-    i8.fill(0, at + HEAD + codes.length, at + this.#stride);
+    i8.fill(0, at + HEAD + vector.length, at + this.#stride);
   }
 
   /** Copies of another memory, without their links, where there is room. */
@@ -156,7 +155,7 @@ export class Copies {
    * number row - `shift`. The other options are those of `VectorRows.candidates`.
    */
   sift(options: {
-    query: QuantisedQuery;
+    vector: Float32Array;
     first: number;
     end: number;
     shift: number;
@@ -164,12 +163,11 @@ export class Copies {
     lowest: { readonly floor: number; push(row: number, lower: number): void };
     found: { readonly rows: number[]; readonly uppers: number[] };
   }): void {
-    const { query, first, end, shift, lowest, found } = options;
-    const { scale, perError, perNorm } = query;
+    const { vector, first, end, shift, lowest, found } = options;
     const { outAt, keptAt, wantedAt } = this.#layout;
     const { f32, u32, kernel, i16 } = this.#memory;
     const wanted = options.wanted.words;
-    i16.set(query.codes, 0);
+    const { scale, perError, perNorm } = quantiseQuery(vector, i16);
     for (let start = first; start < end; ) {
       // Whole words of wanted rows: the first may begin before the first copy.
       const chunk = start - (start % 32);
@@ -222,8 +220,7 @@ export class Copies {
     const width = Math.min(options.width, this.#links.nodes);
     if (width > room) return undefined;
     const { f32, u32, u8, i16, kernel } = this.#memory;
-    const query = quantisedQuery(options.vector);
-    i16.set(query.codes, 0);
+    const { scale, perError, perNorm } = quantiseQuery(options.vector, i16);
     if (++this.#walk > WALKS) {
       this.#walk = 1;
       u8.fill(0, seenAt, seenAt + this.#links.nodes);
@@ -231,14 +228,14 @@ export class Copies {
     const count = kernel.near(entry, layers, width, this.#walk);
     if (count < 0) return undefined;
     const lowest = new TopK(Math.min(k, count));
-    const uppers = new Float64Array(count);
+    const uppers: number[] = [];
     for (let i = 0; i < count; i++) {
       const node = u32[hitsAt / 4 + 2 * i];
       const at = this.#at(node) / 4;
-      const score = query.scale * scoreOf(u32[hitsAt / 4 + 2 * i + 1]);
-      const spread = query.perError * f32[at + 1] + query.perNorm * f32[at + 2];
+      const score = scale * scoreOf(u32[hitsAt / 4 + 2 * i + 1]);
+      const spread = perError * f32[at + 1] + perNorm * f32[at + 2];
       if (!Number.isNaN(score - spread)) lowest.push(node, score - spread);
-      uppers[i] = score + spread;
+      uppers.push(score + spread);
     }
     const nodes: number[] = [];
     // A bound that is no number (a norm overflowed) excludes nothing.
