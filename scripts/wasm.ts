@@ -1,4 +1,4 @@
-// Compiles src/math/kernels/{scan,walk}.ts into one module, src/math/kernels-wasm.ts. To be run after a kernel was changed; a
+// Compiles src/math/kernels/{scan,score,walk}.ts into one module, src/math/kernels-wasm.ts. To be run after a kernel was changed; a
 // test compares the two.
 
 import { execFileSync } from 'node:child_process';
@@ -18,7 +18,7 @@ export function compileKernels(): string {
   try {
     const asc = createRequire(import.meta.url).resolve('assemblyscript/bin/asc.js');
     const out = join(folder, 'kernel.wasm');
-    const entries = ['scan', 'walk'].map((name) => join(MATH, 'kernels', `${name}.ts`));
+    const entries = ['scan', 'score', 'walk'].map((name) => join(MATH, 'kernels', `${name}.ts`));
     execFileSync(process.execPath, [asc, ...entries, ...OPTIONS, '--enable', 'simd', '-o', out], {
       stdio: 'inherit',
     });

@@ -3,7 +3,7 @@
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { sniff } from '../image/formats.ts';
 import type { CollectionRow } from '../store/store.ts';
-import { type CollectionContext, hasModel, rowOf, shown } from './context.ts';
+import { type CollectionContext, hasModel, refuseAborted, rowOf, shown } from './context.ts';
 import { findDuplicates } from './duplicates.ts';
 import { facetOf } from './facet.ts';
 import { queryGroups } from './groups.ts';
@@ -38,7 +38,8 @@ export function collectionOf(context: CollectionContext): Collection {
       context.assertOpen();
       refuseUnknown(options, ['items', 'allOrNothing', 'priority', 'signal', 'onWritten'], 'upsert');
       if (!Array.isArray(options.items)) throw invalid('items', 'an array of items', options.items);
-      return aborting(options.signal, () => upsertItems(context, options));
+      refuseAborted(options.signal);
+      return upsertItems(context, options);
     },
 
     get(options) {
@@ -93,19 +94,18 @@ export function collectionOf(context: CollectionContext): Collection {
       return facetOf(context, options);
     },
 
-    async query(options: QueryOptions) {
-      context.assertOpen();
-      return aborting(options.signal, () => queryItems(context, options));
+    query(options: QueryOptions) {
+      return queryItems(context, options);
     },
 
     async duplicates(options) {
       context.assertOpen();
-      return aborting(options.signal, () => findDuplicates(context, options));
+      refuseAborted(options.signal);
+      return findDuplicates(context, options);
     },
 
-    async queryGroups(options) {
-      context.assertOpen();
-      return aborting(options.signal, () => queryGroups(context, options));
+    queryGroups(options) {
+      return queryGroups(context, options);
     },
   };
 }
@@ -117,10 +117,4 @@ export function infoOf(
   const { id: _, model, fingerprint, ...info } = row;
   const made = hasModel(row) ? { model, fingerprint } : { model: null, fingerprint: null };
   return { ...info, ...made, ...state };
-}
-
-/** `aborted` where the caller has gone already. */
-async function aborting<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
-  return work();
 }

@@ -27,7 +27,8 @@ export class Examples {
   async vectors(examples: readonly NamedExample[], signal?: AbortSignal): Promise<Float32Array[]> {
     const vectors: Float32Array[] = [];
     const missing: { at: number; field: string; image: EmbedImage }[] = [];
-    for (const [at, { one, field }] of examples.entries()) {
+    for (let at = 0; at < examples.length; at++) {
+      const { one, field } = examples[at]!;
       const vector = isImage(one) ? this.#known(one, field) : this.#given(one, field);
       if (vector) vectors[at] = vector;
       else missing.push({ at, field, image: partOf(one as ImageExample) });

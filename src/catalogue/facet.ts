@@ -2,6 +2,7 @@
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { FilterInput } from '../filter/read.ts';
+import type { Bits } from '../math/bits.ts';
 import type { CollectionContext } from './context.ts';
 import { integer } from './question.ts';
 import { askedFilter, selectionOf } from './selection.ts';
@@ -58,7 +59,7 @@ export async function facetOf(context: CollectionContext, options: FacetOptions)
 /** An item that goes meanwhile is counted or not, as it comes. */
 async function countGroups(
   { maintained, store, row }: CollectionContext,
-  mask: Uint8Array,
+  mask: Bits,
   turns: Turns,
 ): Promise<Map<AttributeValue, number>> {
   const counts = new Map<AttributeValue, number>();

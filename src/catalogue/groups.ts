@@ -2,11 +2,12 @@
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { Value } from '../filter/filter.ts';
+import { Bits } from '../math/bits.ts';
 import type { CollectionContext } from './context.ts';
 import { observe } from './observer.ts';
 import { integer, OPTIONS, type Question, questionOf } from './question.ts';
-import { hitsOf, itemsAt, Search } from './search.ts';
-import { nearestTo, scoreOf, type Target } from './target.ts';
+import { hitsOf, Search } from './search.ts';
+import { nearestToAny, scoreOf, type Target } from './target.ts';
 import type { GroupAnswer, GroupQueryOptions, HitGroup } from './types.ts';
 import { LIMITS } from './validate.ts';
 
@@ -36,8 +37,8 @@ export async function queryGroups(
   const read = observe(context, { operation: 'query', stage: 'search', from: question.filtered });
   for (const [id, members] of membersOf(context, question, groupBy, found)) {
     const best = bestOf(context, question, members, size);
-    const [slots, scores] = [best.map(({ slot }) => slot), best.map(({ score }) => score)];
-    const hits = hitsOf(context, options, slots, scores);
+    const found = { slots: best.map(({ slot }) => slot), scores: best.map(({ score }) => score) };
+    const hits = hitsOf(context, options, found);
     groups.push({ id, hits, slot: best[0]!.slot });
   }
   groups.sort((a, b) => b.hits[0]!.score - a.hits[0]!.score || a.slot - b.slot);
@@ -72,7 +73,7 @@ function findGroups(
 }
 
 function groupsOf(context: CollectionContext, groupBy: string, slot: number): Iterable<GroupId> {
-  if (groupBy === 'group') return [itemsAt(context, [slot])[0]!.group];
+  if (groupBy === 'group') return [context.maintained.items.cache.at([slot])[0]!.group];
   const value = context.maintained.items.value(groupBy, slot);
   return value === undefined ? [] : namedBy(value);
 }
@@ -94,7 +95,7 @@ function membersOf(
   const mask = selection?.mask ?? items.live;
   if (groupBy === 'group') {
     const slotsOf = (id: GroupId) => context.store.items.slotsOfGroup(context.row.id, id as string);
-    const passes = (slot: number) => !selves.has(slot) && mask[index.flat.rowOf(slot)] === 1;
+    const passes = (slot: number) => !selves.has(slot) && mask.has(index.flat.rowOf(slot));
     return new Map([...ids].map((id) => [id, slotsOf(id).filter(passes)]));
   }
   const members = new Map<GroupId, number[]>([...ids].map((id) => [id, []]));
@@ -120,18 +121,20 @@ function bestOf(context: CollectionContext, question: Question, members: readonl
 }
 
 function scanned(context: CollectionContext, target: Target, members: readonly number[], size: number) {
-  const { items, index } = context.maintained;
-  const { flat } = index;
-  const mask = new Uint8Array(items.live.length);
-  for (const slot of members) mask[flat.rowOf(slot)] = 1;
+  const { flat } = context.maintained.index;
+  const mask = Bits.of(
+    members.map((slot) => flat.rowOf(slot)),
+    32 * flat.live.words.length,
+  );
   const matches = members.length;
   const plan = { kind: 'scan', reason: 'members of a group', candidates: matches } as const;
-  const { hits } = nearestTo({
-    target,
-    k: size,
-    flat,
-    most: matches,
-    search: (vector, k) => ({ hits: flat.search({ vector, k, selection: { mask, matches } }), plan }),
+  const search = (vector: Float32Array, k: number) => ({
+    hits: flat.search({ vector, k, selection: { mask, matches } }),
+    plan,
   });
+  const { hits } =
+    target.kind === 'nearest'
+      ? search(target.vector, size)
+      : nearestToAny({ target, k: size, flat, most: matches, search });
   return [...hits.slots].map((slot, i) => ({ slot, score: hits.scores[i]! }));
 }

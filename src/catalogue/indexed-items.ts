@@ -1,9 +1,11 @@
 // What queries read, in memory: the vectors and their graph, and the metadata that filters look at, row by row in line.
 // Every change goes through here, in the turn of its commit.
 
-import { Columns, type Metadata, type Selection } from '../filter/columns.ts';
+import { Columns, type Metadata } from '../filter/columns.ts';
 import type { Filter, Scalar, Value } from '../filter/filter.ts';
+import { Selection } from '../filter/selection.ts';
 import { HnswIndex, type HnswOptions } from '../index/hnsw.ts';
+import type { Bits } from '../math/bits.ts';
 import type { ItemTable } from '../store/items.ts';
 import { ItemCache } from './item-cache.ts';
 import { Recent } from './recent.ts';
@@ -16,7 +18,7 @@ export interface IndexedItem {
   readonly vector: Float32Array;
 }
 
-/** Filters whose rows are kept, a byte each, until the next change: a shop's visitors choose among few. */
+/** Filters whose rows are kept, a bit each, until the next change: a shop's visitors choose among few. */
 const KEPT = 16;
 
 export class IndexedItems {
@@ -32,7 +34,7 @@ export class IndexedItems {
     this.#items = items;
     this.#collection = collection;
     this.cache = new ItemCache({ items, collection });
-    const onSqueeze = (stays: Uint8Array) => {
+    const onSqueeze = (stays: Bits) => {
       this.#selections.clear();
       this.#columns.squeeze(stays);
     };
@@ -60,19 +62,18 @@ export class IndexedItems {
     this.index.remove(slot);
   }
 
-  /** One byte per row, 1 for the live ones; good until the next change. */
-  get live(): Uint8Array {
-    return this.index.flat.live.subarray(0, this.#columns.rows);
+  /** The rows that are live, by now. */
+  get live(): Bits {
+    return this.index.flat.live;
   }
 
   /** The slots of the rows in `mask`, ascending, from `first` on. */
-  *slots(mask: Uint8Array, first = 0): Generator<number> {
+  *slots(mask: Bits, first = 0): Generator<number> {
     const { flat } = this.index;
     // The lowest row at or above the slot.
-    const next = first === 0 ? undefined : flat.next(first - 1);
-    if (first > 0 && next === undefined) return;
-    const start = next === undefined ? 0 : flat.rowOf(next);
-    for (let row = mask.indexOf(1, start); row >= 0; row = mask.indexOf(1, row + 1)) yield flat.slotAt(row);
+    const next = first === 0 ? 0 : flat.rowOf(flat.next(first - 1) ?? first);
+    if (next < 0) return;
+    for (let row = mask.next(next); row >= 0; row = mask.next(row + 1)) yield flat.slotAt(row);
   }
 
   /** The names of the attributes that some item has. */
@@ -86,15 +87,15 @@ export class IndexedItems {
   }
 
   /** The rows of `mask` that have a value, by their slots, ascending. */
-  *values(key: string, mask: Uint8Array): Generator<[slot: number, value: Value]> {
-    for (let row = mask.indexOf(1); row >= 0; row = mask.indexOf(1, row + 1)) {
+  *values(key: string, mask: Bits): Generator<[slot: number, value: Value]> {
+    for (let row = mask.next(0); row >= 0; row = mask.next(row + 1)) {
       const value = this.#columns.value(key, row);
       if (value !== undefined) yield [this.index.flat.slotAt(row), value];
     }
   }
 
   /** How many rows of `mask` have each value of `tags` or of an attribute. */
-  counts(key: string, mask: Uint8Array): Map<Scalar, number> {
+  counts(key: string, mask: Bits): Map<Scalar, number> {
     return this.#columns.counts(key, mask);
   }
 
@@ -112,7 +113,8 @@ export class IndexedItems {
         for (const slot of slots === undefined ? [] : [slots].flat()) yield flat.rowOf(slot);
       }
     };
-    const selection = this.#columns.select({ filter, live: flat.live, size: flat.size, rowsOf });
+    const { live, size } = flat;
+    const selection = new Selection({ filter, columns: this.#columns, live, size, rowsOf });
     this.#selections.set(text, selection);
     return selection;
   }

@@ -16,8 +16,8 @@ export function itemOf({ id, group, tags, attributes, imageHash }: ItemRow): Ite
   });
 }
 
-/** About 10 MB. */
-const MOST = 20_000;
+/** Up to twice as many are kept: about 10 MB. */
+const MOST = 10_000;
 
 export class ItemCache {
   readonly #items: ItemTable;
@@ -30,9 +30,13 @@ export class ItemCache {
   }
 
   /** In the order of `slots`; undefined for those that the store does not have. */
-  at(slots: readonly number[]): (Item | undefined)[] {
-    const found = slots.map((slot) => this.#known.get(slot));
-    const missing = slots.filter((_, i) => !found[i]);
+  at(slots: ArrayLike<number>): (Item | undefined)[] {
+    const found: (Item | undefined)[] = [];
+    const missing: number[] = [];
+    for (let i = 0; i < slots.length; i++) {
+      found.push(this.#known.get(slots[i]!));
+      if (!found[i]) missing.push(slots[i]!);
+    }
     if (missing.length === 0) return found;
     const rows = this.#items.bySlots(this.#collection, missing);
     const read = new Map(rows.map((row) => [row.slot, itemOf(row)]));

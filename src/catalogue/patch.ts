@@ -2,10 +2,10 @@
 // Both go in steps of one transaction each, and others are answered in between.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { invalid, refuseUnknown } from '../errors/error.ts';
 import type { FilterInput } from '../filter/read.ts';
 import type { ItemRow } from '../store/items.ts';
-import type { CollectionContext } from './context.ts';
+import { type CollectionContext, refuseAborted } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
 import { askedFilter, selectionOf } from './selection.ts';
 import type { AttributeValue, Writing } from './types.ts';
@@ -93,7 +93,7 @@ async function inSteps(
 ): Promise<void> {
   for (let at = 0; at === 0 || at < slots.length; at += STEP) {
     if (at > 0) await nextTurn();
-    if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
+    refuseAborted(signal);
     context.assertOpen();
     const rows = context.store.items.bySlots(context.row.id, slots.slice(at, at + STEP));
     step(rows, at + STEP >= slots.length);

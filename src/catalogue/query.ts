@@ -11,10 +11,11 @@ import type { QueryAnswer, QueryOptions } from './types.ts';
 import { LIMITS } from './validate.ts';
 import { whyOf } from './why.ts';
 
+const KNOWN = [...OPTIONS, 'offset', 'mmr', 'why'];
 const MMR_CANDIDATES = 100;
 
 export async function queryItems(context: CollectionContext, options: QueryOptions): Promise<QueryAnswer> {
-  refuseUnknown(options, [...OPTIONS, 'offset', 'mmr', 'why'], 'query');
+  refuseUnknown(options, KNOWN, 'query');
   const { offset = 0, mmr, why: id } = options;
   if (mmr) checkMmr(mmr);
   const question = await questionOf(context, options);
@@ -29,17 +30,20 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
   const answers = mmr
     ? diversified({ hits: found, limit: offset + limit, diversity: mmr.diversity, flat })
     : found;
-  const answer: SearchHits = {
-    slots: answers.slots.subarray(offset, offset + limit),
-    scores: answers.scores.subarray(offset, offset + limit),
-  };
+  const answer = page(answers, offset, limit);
   const read = observe(context, { operation: 'query', stage: 'search', from: question.filtered });
-  const hits = hitsOf(context, options, [...answer.slots], answer.scores);
+  const hits = hitsOf(context, options, answer);
   observe(context, { operation: 'query', stage: 'read', from: read });
   const account = search.account(options.explain);
   if (id === undefined) return { hits, ...account };
   const why = await whyOf({ context, question, asked: options, id, answer, considered: wanted });
   return { hits, ...account, why };
+}
+
+function page({ slots, scores }: SearchHits, offset: number, limit: number): SearchHits {
+  if (offset === 0 && slots.length <= limit) return { slots, scores };
+  const end = offset + limit;
+  return { slots: slots.subarray(offset, end), scores: scores.subarray(offset, end) };
 }
 
 function checkMmr(mmr: NonNullable<QueryOptions['mmr']>): void {

@@ -2,8 +2,8 @@
 // rows that pass the filter.
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
-import type { Selection } from '../filter/columns.ts';
-import type { CollectionContext } from './context.ts';
+import type { Selection } from '../filter/selection.ts';
+import { type CollectionContext, refuseAborted } from './context.ts';
 import { Examples, type NamedExample } from './examples.ts';
 import { observe } from './observer.ts';
 import { askedFilter, selectionOf } from './selection.ts';
@@ -11,6 +11,7 @@ import { averageTarget, type Target } from './target.ts';
 import type { Example, QueryOptions, Recommend } from './types.ts';
 import { LIMITS } from './validate.ts';
 
+const BY = ['image', 'crop', 'id', 'vector', 'recommend'];
 const ONE = 'exactly one of image, id, vector and recommend';
 
 /** What hits and groups can both be asked with. */
@@ -43,8 +44,10 @@ export interface Question {
   readonly filtered: number;
 }
 
-/** Throws for anything that cannot be asked. */
+/** Throws for anything that cannot be asked, or not any more. */
 export async function questionOf(context: CollectionContext, options: QueryOptions): Promise<Question> {
+  context.assertOpen();
+  refuseAborted(options.signal);
   const started = context.clock();
   const { scoreThreshold: threshold = -Infinity, exact, ef } = options;
   if (options.scoreThreshold !== undefined && !Number.isFinite(threshold)) {
@@ -57,6 +60,8 @@ export async function questionOf(context: CollectionContext, options: QueryOptio
   context.assertOpen();
   const embedded = context.clock();
   const selection = selectionOf(context, asked);
+  // Looked up here, for the time that it takes is the filter's.
+  void selection?.share;
   const filtered = context.clock();
   if (asked) observe(context, { operation: 'query', stage: 'filter', from: embedded, to: filtered });
   return { target, selves, selection, limit, threshold, exact, ef, started, embedded, filtered };
@@ -65,18 +70,16 @@ export async function questionOf(context: CollectionContext, options: QueryOptio
 async function targetOf(context: CollectionContext, options: QueryOptions) {
   const { by, signal } = options;
   if (by === null || typeof by !== 'object') throw invalid('by', ONE, by);
-  refuseUnknown(by, ['image', 'crop', 'id', 'vector', 'recommend'], 'by');
+  refuseUnknown(by, BY, 'by');
   const given = Object.keys(by).filter((key) => key !== 'crop');
   if (given.length !== 1) throw invalid('by', ONE, given.length === 0 ? 'none' : given.join(' and '));
   if ('crop' in by && !('image' in by)) throw invalid('by.crop', 'no crop without an image', 'a crop');
   const examples = new Examples(context);
-  if ('recommend' in by) {
-    const target = await recommended(examples, by.recommend, signal);
-    return { target, selves: examples.selves };
-  }
+  const { selves } = examples;
+  if ('recommend' in by) return { target: await recommended(examples, by.recommend, signal), selves };
   const one: Example = 'image' in by ? by : 'id' in by ? by.id : by.vector;
   const [vector] = await examples.vectors([{ one, field: `by.${given[0]}` }], signal);
-  return { target: { kind: 'nearest', vector: vector! } as Target, selves: examples.selves };
+  return { target: { kind: 'nearest', vector: vector! } as const, selves };
 }
 
 async function recommended(examples: Examples, recommend: Recommend, signal?: AbortSignal): Promise<Target> {

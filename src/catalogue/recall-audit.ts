@@ -3,9 +3,8 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../errors/log.ts';
-import type { Selected } from '../index/flat.ts';
 import type { HnswIndex } from '../index/hnsw.ts';
-import { plannedSearch } from '../index/planner.ts';
+import { type Filtered, plannedSearch } from '../index/planner.ts';
 import type { RecallReport } from './types.ts';
 
 /** Widths that are tried, as parts of the index's own. */
@@ -22,7 +21,7 @@ type FilterClass = 'none' | 'half or more' | 'a tenth to half' | 'less than a te
 export interface AuditedQuery {
   readonly vector: Float32Array;
   readonly k: number;
-  readonly selection: Selected | undefined;
+  readonly selection: Filtered | undefined;
   /** What was answered. */
   readonly slots: Uint32Array;
 }
@@ -96,7 +95,7 @@ export class RecallAudit {
     await nextTurn();
     if (this.#version + index.flat.squeezes !== version) return;
     const truth = new Set(index.flat.search({ vector, k, selection }).slots);
-    this.#tally(this.#byFilter, classOf(selection, index.size)).add(truth, slots);
+    this.#tally(this.#byFilter, classOf(selection)).add(truth, slots);
     for (const part of WIDTHS) {
       const ef = Math.max(k, Math.round(part * index.ef));
       await nextTurn();
@@ -113,9 +112,9 @@ export class RecallAudit {
   }
 }
 
-function classOf(selection: Selected | undefined, size: number): FilterClass {
+function classOf(selection: Filtered | undefined): FilterClass {
   if (!selection) return 'none';
-  const share = selection.matches / size;
+  const { share } = selection;
   if (share >= 0.5) return 'half or more';
   return share >= 0.1 ? 'a tenth to half' : 'less than a tenth';
 }

@@ -2,13 +2,13 @@
 // the planner's.
 
 import { AttractorError } from '../errors/error.ts';
-import { type Plan, plannedSearch } from '../index/planner.ts';
+import { type Plan, type Planned, plannedSearch } from '../index/planner.ts';
 import type { SearchHits } from '../index/vector-index.ts';
 import { type CollectionContext, shown } from './context.ts';
 import type { Question } from './question.ts';
 import { warningsOf } from './selection.ts';
-import { nearestTo } from './target.ts';
-import type { Explanation, Hit, Item, QueryAnswer, QueryOptions } from './types.ts';
+import { nearestToAny } from './target.ts';
+import type { Explanation, Hit, QueryAnswer, QueryOptions } from './types.ts';
 
 /** The searches for one question, and the account of them. */
 export class Search {
@@ -23,21 +23,27 @@ export class Search {
 
   nearest(k: number): SearchHits {
     const { index } = this.#context.maintained;
-    const { target, ef, exact, selection } = this.#question;
-    const { hits, plan } = nearestTo({
-      target,
-      k,
-      flat: index.flat,
-      most: selection?.matches ?? index.size,
-      search: (vector, k) => {
-        const planned = plannedSearch({ index, vector, k, ef, exact, selection });
-        const { slots } = planned.hits;
-        if (planned.plan.kind === 'graph') this.#context.audit.offer({ vector, k, selection, slots });
-        return planned;
-      },
-    });
+    const { target, selection } = this.#question;
+    const { hits, plan } =
+      target.kind === 'nearest'
+        ? this.#planned(target.vector, k)
+        : nearestToAny({
+            target,
+            k,
+            flat: index.flat,
+            most: selection?.matches ?? index.size,
+            search: (vector, k) => this.#planned(vector, k),
+          });
     this.#plan = plan;
     return hits;
+  }
+
+  #planned(vector: Float32Array, k: number): Planned {
+    const { audit, maintained } = this.#context;
+    const { ef, exact, selection } = this.#question;
+    const planned = plannedSearch({ index: maintained.index, vector, k, ef, exact, selection });
+    if (planned.plan.kind === 'graph') audit.offer({ vector, k, selection, slots: planned.hits.slots });
+    return planned;
   }
 
   account(explain = false): Pick<QueryAnswer, 'timing' | 'warnings' | 'explanation'> {
@@ -54,7 +60,7 @@ export class Search {
       plan: kind,
       reason,
       items: size,
-      estimated: selection?.estimated ?? size,
+      estimated: Math.round((selection?.share ?? 1) * size),
       matches: selection?.matches ?? size,
       candidates,
       timing: { embed: timing.embed, filter, search: timing.search - filter },
@@ -63,24 +69,17 @@ export class Search {
   }
 }
 
-/** In this order. */
-export function itemsAt(context: CollectionContext, slots: readonly number[]): Item[] {
-  return context.maintained.items.cache.at(slots).map((item, i) => {
-    if (item) return item;
-    throw new AttractorError('internal', `slot ${slots[i]} is in the index but not in the store`);
-  });
-}
-
-/** The hits of slots and their scores. */
+/** The hits of slots and their scores, in this order. */
 export function hitsOf(
   context: CollectionContext,
   { withVector }: Pick<QueryOptions, 'withVector'>,
-  slots: readonly number[],
-  scores: ArrayLike<number>,
+  { slots, scores }: { readonly slots: ArrayLike<number>; readonly scores: ArrayLike<number> },
 ): Hit[] {
-  return itemsAt(context, slots).map((item, i) => ({
-    id: item.id,
-    score: scores[i]!,
-    item: shown(context, item, slots[i]!, withVector),
-  }));
+  const hits: Hit[] = [];
+  for (const item of context.maintained.items.cache.at(slots)) {
+    const [slot, score] = [slots[hits.length]!, scores[hits.length]!];
+    if (!item) throw new AttractorError('internal', `slot ${slot} is in the index but not in the store`);
+    hits.push({ id: item.id, score, item: shown(context, item, slot, withVector) });
+  }
+  return hits;
 }

@@ -1,8 +1,8 @@
 // Filters as the operations on a collection use them: read once, then the rows that pass, or their items in pages.
 
-import type { Selection } from '../filter/columns.ts';
 import type { Filter } from '../filter/filter.ts';
 import { type FilterInput, readFilter } from '../filter/read.ts';
+import type { Selection } from '../filter/selection.ts';
 import type { CollectionContext } from './context.ts';
 
 export interface AskedFilter {
@@ -22,11 +22,13 @@ const LISTED = 20;
 /** An attribute may come with the next item, so a filter on one that no item has is no error; but most such names are misspelt. */
 export function warningsOf(context: CollectionContext, selection: Selection | undefined): string[] {
   const { items, index } = context.maintained;
-  if (!selection || selection.unknown.length === 0 || index.size === 0) return [];
+  if (!selection || index.size === 0) return [];
+  const { unknown } = selection;
+  if (unknown.length === 0) return [];
   const known = [...items.attributes].sort();
   const list = known.slice(0, LISTED).join(', ') + (known.length > LISTED ? ', ...' : '');
   const there = known.length === 0 ? 'Items here have none.' : `There are: ${list}.`;
-  return selection.unknown.map((key) => `filter: no item has an attribute "${key.slice(0, 64)}". ${there}`);
+  return unknown.map((key) => `filter: no item has an attribute "${key.slice(0, 64)}". ${there}`);
 }
 
 /** Good until the collection changes; undefined without a filter. */

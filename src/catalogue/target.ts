@@ -41,9 +41,9 @@ export function scoreOf(target: Target, flat: FlatIndex, slot: number): number {
   return best(target.negative) >= score ? -Infinity : score;
 }
 
-/** The best `k`, as a search by each good example with growing depth finds them. */
-export function nearestTo(options: {
-  target: Target;
+/** The best `k`, as a search by each good example finds them, with growing depth. */
+export function nearestToAny(options: {
+  target: Target & { kind: 'best' };
   k: number;
   flat: FlatIndex;
   /** How many there are to choose from. */
@@ -51,7 +51,6 @@ export function nearestTo(options: {
   search: (vector: Float32Array, k: number) => Planned;
 }): Planned {
   const { target, k, flat, most, search } = options;
-  if (target.kind === 'nearest') return search(target.vector, k);
   for (let depth = 2 * k; ; depth *= 4) {
     const found = target.positive.map((vector) => search(vector, depth));
     // What a search did not bring is at most as good as the last that it brought.

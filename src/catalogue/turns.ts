@@ -1,8 +1,7 @@
 // Long work in turns that are short enough for others to be answered in between.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { AttractorError } from '../errors/error.ts';
-import type { CollectionContext } from './context.ts';
+import { type CollectionContext, refuseAborted } from './context.ts';
 
 /** Milliseconds of work between two looks at what else there is to do. */
 const TURN = 10;
@@ -22,7 +21,7 @@ export function takeTurns({ clock, assertOpen }: CollectionContext, signal?: Abo
     },
     async next() {
       await nextTurn();
-      if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
+      refuseAborted(signal);
       assertOpen();
       began = clock();
     },

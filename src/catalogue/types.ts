@@ -134,7 +134,7 @@ export interface Explanation {
   readonly reason: string;
   /** Live items. */
   readonly items: number;
-  /** Items that pass the filter, as counts of its conditions let expect and in truth; all without one. */
+  /** Items that pass the filter, as some of the items let expect and in truth; all without one. */
   readonly estimated: number;
   readonly matches: number;
   readonly candidates: number;

@@ -101,7 +101,7 @@ async function rankOf(options: {
     const near = new Set(examples.flatMap((vector) => flat.within({ vector, ...range })));
     for (const other of near) {
       if (other === slot || selves.has(other)) continue;
-      if (selection && selection.mask[flat.rowOf(other)] !== 1) continue;
+      if (selection && !selection.passes(flat.rowOf(other))) continue;
       const its = scoreOf(target, flat, other);
       if (its > score || (its === score && other < slot)) rank++;
     }

@@ -1,7 +1,7 @@
 // One small integer per row, 0 where nothing was set: a flat array, or a map while few rows have one (a catalogue may have
 // thousands of attributes that a handful of items use).
 
-import { wordsIn } from './mask.ts';
+import type { Bits } from '../math/bits.ts';
 
 /** A map's entry takes some ten times the four bytes of a row. */
 const SPARSE_SHARE = 16;
@@ -31,43 +31,37 @@ export class Codes {
     }
   }
 
-  /** Adds to `counts` (by code) the rows with a 1 in `mask`; those without a code are not counted. */
-  count(mask: Uint8Array, counts: Uint32Array): void {
+  /** Adds to `counts` (by code) the rows in `mask`; those without a code are not counted. */
+  count(mask: Bits, counts: Uint32Array): void {
     if (this.#dense) {
-      const rows = Math.min(this.#dense.length, mask.length);
-      for (let row = 0; row < rows; row++) counts[this.#dense[row]!]! += mask[row]!;
+      countAll(mask.words, this.#dense, counts);
       counts[0] = 0;
       return;
     }
-    for (const [row, code] of this.#sparse) counts[code]! += mask[row]!;
+    for (const [row, code] of this.#sparse) if (mask.has(row)) counts[code]!++;
   }
 
-  /** Clears the bytes of `mask` (one a row) whose row's code has a 0 in `table`; `few` where few are set. */
-  narrow(mask: Uint8Array, table: Uint8Array, few: boolean): void {
+  /** Removes the rows from `mask` whose code has a 0 in `table`. */
+  narrow(mask: Bits, table: Uint8Array): void {
     if (this.#dense) {
-      const set = Math.min(this.#dense.length, mask.length);
-      if (few) lookUpSome(mask, this.#dense, table, set);
-      else lookUpAll(mask, this.#dense, table, set);
-      if (table[0] === 0) mask.fill(0, set);
+      lookUpAll(mask.words, this.#dense, table);
     } else if (table[0] === 1) {
-      for (const [row, code] of this.#sparse) mask[row]! &= table[code]!;
+      for (const [row, code] of this.#sparse) if (table[code] === 0) mask.delete(row);
     } else {
-      const kept = [...this.#sparse].filter(([row, code]) => table[code] === 1 && mask[row] === 1);
-      mask.fill(0);
-      for (const [row] of kept) mask[row] = 1;
+      mask.retain([...this.#sparse.keys()].filter((row) => table[this.#sparse.get(row)!] === 1));
     }
   }
 
-  /** Row r becomes the number of 1s in `live` before r; the rest is forgotten. */
-  squeeze(live: Uint8Array, rows: number): void {
+  /** Row r becomes the number of rows in `live` before r; the rest is forgotten. */
+  squeeze(live: Bits, rows: number): void {
     const old = new Codes();
     old.#dense = this.#dense;
     old.#sparse = this.#sparse;
     this.#sparse = new Map();
-    if (this.#dense) this.#dense = new Uint32Array(rows);
+    if (this.#dense) this.#dense = widened(new Uint32Array(0), rows);
     let to = 0;
     for (let row = 0; row < rows; row++) {
-      if (live[row] === 0) continue;
+      if (!live.has(row)) continue;
       const code = old.get(row);
       if (this.#dense) this.#dense[to] = code;
       else if (code !== 0) this.#sparse.set(to, code);
@@ -83,28 +77,32 @@ export class Codes {
   }
 }
 
-// The loops that a filter's time goes into: functions of their own, as the compiler likes them.
+// The loops that a filter's time goes into: functions of their own, as the compiler likes them. A word of a mask has 32 rows.
 
-function lookUpAll(mask: Uint8Array, codes: Uint32Array, table: Uint8Array, rows: number): void {
-  // Four at a time take half as long.
-  const words = wordsIn(mask.subarray(0, rows)).words;
-  for (let i = 0; i < words.length; i++) {
-    const row = 4 * i;
-    words[i]! &=
-      table[codes[row]!]! |
-      (table[codes[row + 1]!]! << 8) |
-      (table[codes[row + 2]!]! << 16) |
-      (table[codes[row + 3]!]! << 24);
+function lookUpAll(words: Int32Array, codes: Uint32Array, table: Uint8Array): void {
+  const coded = Math.min(words.length, codes.length / 32);
+  for (let i = 0; i < coded; i++) {
+    // What other conditions left is often nothing.
+    if (words[i] === 0) continue;
+    let kept = 0;
+    for (let bit = 0; bit < 32; bit++) kept |= table[codes[32 * i + bit]!]! << bit;
+    words[i]! &= kept;
   }
-  for (let row = 4 * words.length; row < rows; row++) mask[row]! &= table[codes[row]!]!;
+  if (table[0] === 0) words.fill(0, coded);
 }
 
-function lookUpSome(mask: Uint8Array, codes: Uint32Array, table: Uint8Array, rows: number): void {
-  for (let row = 0; row < rows; row++) if (mask[row] === 1) mask[row] = table[codes[row]!]!;
+function countAll(words: Int32Array, codes: Uint32Array, counts: Uint32Array): void {
+  const coded = Math.min(words.length, codes.length / 32);
+  for (let i = 0; i < coded; i++) {
+    for (let left = words[i]!; left !== 0; left &= left - 1) {
+      counts[codes[32 * i + 31 - Math.clz32(left & -left)]!]!++;
+    }
+  }
 }
 
+/** Whole words of rows. */
 function widened(codes: Uint32Array, rows: number): Uint32Array {
-  const wide = new Uint32Array(Math.ceil(rows * 1.25) + 64);
+  const wide = new Uint32Array(32 * Math.ceil((rows * 1.25) / 32 + 2));
   wide.set(codes);
   return wide;
 }

@@ -1,8 +1,9 @@
 // One attribute, or the tags, of all rows: a code per row, and what the codes stand for in a dictionary. A test is made once per
 // distinct value. Which rows live is not known here.
 
+import type { Bits } from '../math/bits.ts';
 import { Codes } from './codes.ts';
-import { Dictionary, type Passing } from './dictionary.ts';
+import { Dictionary } from './dictionary.ts';
 import type { Scalar, Test, Value } from './filter.ts';
 
 export class Column {
@@ -34,7 +35,7 @@ export class Column {
   }
 
   /** How many rows of `mask` have each value; a row counts once for each different element of a list. */
-  counts(mask: Uint8Array): Map<Scalar, number> {
+  counts(mask: Bits): Map<Scalar, number> {
     const byCode = new Uint32Array(this.#dictionary.size);
     this.#codes.count(mask, byCode);
     const counts = new Map<Scalar, number>();
@@ -48,16 +49,21 @@ export class Column {
     return counts;
   }
 
-  /** The codes whose values pass, or do not, as `keep` says. */
-  passing(test: Test, keep: boolean): Passing {
-    return this.#dictionary.passing(test, keep);
+  /** Distinct values, and none at all. */
+  get codes(): number {
+    return this.#dictionary.size;
   }
 
-  narrow(mask: Uint8Array, table: Uint8Array, few: boolean): void {
-    this.#codes.narrow(mask, table, few);
+  /** Writes to `table`, one byte per code, whether its value passes, or does not where `keep` is false. */
+  passing(test: Test, keep: boolean, table: Uint8Array): void {
+    this.#dictionary.passing(test, keep, table);
   }
 
-  squeeze(live: Uint8Array, rows: number): void {
+  narrow(mask: Bits, table: Uint8Array): void {
+    this.#codes.narrow(mask, table);
+  }
+
+  squeeze(live: Bits, rows: number): void {
     this.#codes.squeeze(live, rows);
   }
 }

@@ -2,18 +2,11 @@
 // pass a test. The rows are column.ts's.
 
 import { passes, type Range, type Scalar, type Test, type Value } from './filter.ts';
-import { flip } from './mask.ts';
 import { SortedTexts } from './sorted-texts.ts';
 import { Words } from './words.ts';
 
 /** Dictionaries below this size are not worth rebuilding. */
 const SMALL = 64;
-
-/** One byte per code: 1 where its value passes. And how many rows with a value that is. */
-export interface Passing {
-  readonly table: Uint8Array;
-  readonly rows: number;
-}
 
 export class Dictionary {
   /** By code. Code 0 stands for no value. */
@@ -100,23 +93,15 @@ export class Dictionary {
     return { dictionary, to };
   }
 
-  /** What passes, or does not, as `keep` says. */
-  passing(test: Test, keep: boolean): Passing {
-    const passing = this.#passing(test);
-    if (keep) return passing;
-    flip(passing.table);
-    return { table: passing.table, rows: this.#used - passing.rows };
-  }
-
-  #passing(test: Test): Passing {
-    const table = new Uint8Array(this.#values.length);
-    let rows = 0;
+  /** Writes to `table`, one byte per code, whether its value passes, or does not where `keep` is false. */
+  passing(test: Test, keep: boolean, table: Uint8Array): void {
+    const [yes, no] = [Number(keep), Number(!keep)];
+    table.fill(no);
     const mark = (code: number) => {
-      rows += (1 - table[code]!) * this.#uses[code]!;
-      table[code] = 1;
+      table[code] = yes;
     };
     if (test.op === 'empty') {
-      table[0] = 1;
+      mark(0);
     } else if (typeof this.#values[1] === 'object') {
       // Every test but the one above is passed by a list that has an element which passes it.
       const elements = test.op === 'in' ? test.values : this.#codesWith.keys();
@@ -129,36 +114,28 @@ export class Dictionary {
         if (code !== undefined) mark(code);
       }
     } else if (test.op === 'outside') {
-      const inside = this.#passing({ op: 'in', values: test.values });
-      flip(inside.table);
-      inside.table[0] = 0;
-      return { table: inside.table, rows: this.#used - inside.rows };
+      this.passing({ op: 'in', values: test.values }, !keep, table);
+      table[0] = no;
     } else if (test.op === 'text') {
-      for (const code of this.#words.having(test.words, this.#values)) mark(code);
+      this.#words.having(test.words, this.#values).forEach(mark);
     } else if (typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) === 'number') {
-      rows = markRange(this.#numbers, test, table, this.#uses);
+      markRange(this.#numbers, test, no, table);
     } else {
       this.#texts.within(test, this.#values, mark);
     }
-    return { table, rows };
   }
 }
 
-/** Returns the rows that have a number in the range. */
-function markRange(numbers: Float64Array, range: Range, table: Uint8Array, uses: Uint32Array): number {
+function markRange(numbers: Float64Array, range: Range, no: number, table: Uint8Array): void {
   const { gt = -Infinity, gte = gt, lt = Infinity, lte = lt } = range as Record<keyof Range, number>;
   // Attributes are finite, so an infinite bound is none.
   const low = Math.max(gte, nextUp(gt));
   const high = Math.min(lte, -nextUp(-lt));
-  let rows = 0;
   // Without branches: values come in any order, and a processor would guess wrong at every other. NaN is in no range.
   for (let code = 1; code < table.length; code++) {
     const value = numbers[code]!;
-    const inside = Number(value >= low) & Number(value <= high);
-    table[code] = inside;
-    rows = (rows + (-inside & uses[code]!)) | 0;
+    table[code] = (Number(value >= low) & Number(value <= high)) ^ no;
   }
-  return rows;
 }
 
 /** The next number above; infinite ones stay. */

@@ -1,7 +1,7 @@
 // Why one item does not pass a filter: the first condition that it fails, as Qdrant would write it. For people who ask
 // where an item went; which of many rows pass is columns.ts.
 
-import { type Filter, passes, type Test, type Value } from './filter.ts';
+import { combined, type Filter, passes, type Test, type Value } from './filter.ts';
 
 /** What a filter can look at. */
 export interface FilteredItem {
@@ -29,19 +29,9 @@ export function firstFailure(filter: Filter, item: FilteredItem): object | undef
 }
 
 function itemPasses(filter: Filter, item: FilteredItem): boolean {
-  switch (filter.kind) {
-    case 'all':
-      return filter.of.every((one) => itemPasses(one, item));
-    case 'any':
-      return filter.of.some((one) => itemPasses(one, item));
-    case 'not':
-      return !itemPasses(filter.of, item);
-    case 'id':
-    case 'group':
-      return filter.values.has(item[filter.kind]);
-    case 'test':
-      return passes(filter.test, valueAt(item, filter.key));
-  }
+  return combined(filter, (one) =>
+    one.kind === 'test' ? passes(one.test, valueAt(item, one.key)) : one.values.has(item[one.kind]),
+  );
 }
 
 function valueAt({ tags, attributes }: FilteredItem, key: string): Value | undefined {

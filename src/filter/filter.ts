@@ -27,10 +27,27 @@ export interface Range {
 export type Filter =
   | { readonly kind: 'all' | 'any'; readonly of: readonly Filter[] }
   | { readonly kind: 'not'; readonly of: Filter }
+  | Condition;
+
+export type Condition =
   /** `key` is `tags` or the name of an attribute. */
   | { readonly kind: 'test'; readonly key: string; readonly test: Test }
   /** Items by id, or of groups by id: the store knows which those are. */
   | { readonly kind: 'id' | 'group'; readonly values: ReadonlySet<string> };
+
+/** Whether a filter passes where `met` says it of its conditions. */
+export function combined(filter: Filter, met: (condition: Condition) => boolean): boolean {
+  switch (filter.kind) {
+    case 'all':
+      return filter.of.every((one) => combined(one, met));
+    case 'any':
+      return filter.of.some((one) => combined(one, met));
+    case 'not':
+      return !combined(filter.of, met);
+    default:
+      return met(filter);
+  }
+}
 
 export function passes(test: Test, value: Value | undefined): boolean {
   const values: readonly Scalar[] = value === undefined ? [] : typeof value === 'object' ? value : [value];

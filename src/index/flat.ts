@@ -2,6 +2,7 @@
 // for all others, and the vectors in memory that they re-rank and fall back on. No files.
 
 import { invalid } from '../errors/error.ts';
+import { Bits } from '../math/bits.ts';
 import type { Copies } from '../math/copies.ts';
 import { TopK } from '../math/top-k.ts';
 import { VectorRows } from '../math/vector-rows.ts';
@@ -12,8 +13,8 @@ const FIRST_ROWS = 64;
 
 /** Rows to choose from. */
 export interface Selected {
-  /** One byte per row, 1 for those; they are live. */
-  readonly mask: Uint8Array;
+  /** Those, all of them live. */
+  readonly mask: Bits;
   readonly matches: number;
 }
 
@@ -24,9 +25,9 @@ export interface Selected {
 export class FlatIndex implements VectorIndex {
   readonly dimension: number;
   #slots = new Uint32Array(FIRST_ROWS);
-  #live = new Uint8Array(FIRST_ROWS);
+  readonly #live = new Bits(FIRST_ROWS);
   readonly #vectors: VectorRows;
-  readonly #onSqueeze: ((live: Uint8Array) => void) | undefined;
+  readonly #onSqueeze: ((stays: Bits) => void) | undefined;
   #size = 0;
   #highest = -1;
   /** Rows before this one are pinned. */
@@ -35,8 +36,8 @@ export class FlatIndex implements VectorIndex {
   #loose = 0;
   #squeezes = 0;
 
-  /** `onSqueeze` is told which rows stay, one byte each, just before the others go and these move together. */
-  constructor(options: { dimension: number; onSqueeze?: (live: Uint8Array) => void }) {
+  /** `onSqueeze` is told which rows stay, just before the others go and these move together. */
+  constructor(options: { dimension: number; onSqueeze?: (stays: Bits) => void }) {
     if (!Number.isInteger(options.dimension) || options.dimension < 1) {
       throw invalid('dimension', 'an integer of 1 or more', options.dimension);
     }
@@ -54,8 +55,8 @@ export class FlatIndex implements VectorIndex {
     return this.#squeezes;
   }
 
-  /** One byte per row, and some beyond them: 1 where the row's slot is live. Good until the next change. */
-  get live(): Uint8Array {
+  /** The rows whose slots are live, by now. */
+  get live(): Bits {
     return this.#live;
   }
 
@@ -75,7 +76,7 @@ export class FlatIndex implements VectorIndex {
     if (row === this.#slots.length) this.#grow();
     this.#vectors.push(entry.vector);
     this.#slots[row] = entry.slot;
-    this.#live[row] = 1;
+    this.#live.add(row);
     this.#highest = entry.slot;
     this.#size++;
   }
@@ -83,7 +84,7 @@ export class FlatIndex implements VectorIndex {
   remove(slot: number): boolean {
     const row = this.rowOf(slot);
     if (row < 0) return false;
-    this.#live[row] = 0;
+    this.#live.delete(row);
     this.#size--;
     if (row >= this.#pinned) this.#loose++;
     this.#squeeze();
@@ -98,8 +99,7 @@ export class FlatIndex implements VectorIndex {
   /** Pins the rows of the slots up to `through`, and no others; returns how many those are. */
   pin(through: number): number {
     this.#pinned = this.#firstRowAfter(through);
-    this.#loose = 0;
-    for (let row = this.#pinned; row < this.#vectors.rows; row++) this.#loose += 1 - this.#live[row]!;
+    this.#loose = this.#vectors.rows - this.#pinned - this.#live.count(this.#pinned);
     this.#squeeze();
     return this.#pinned;
   }
@@ -116,10 +116,10 @@ export class FlatIndex implements VectorIndex {
 
   /** Bytes held, by what for. */
   get bytes(): { slots: number } & VectorRows['bytes'] {
-    return { ...this.#vectors.bytes, slots: this.#slots.byteLength + this.#live.byteLength };
+    return { ...this.#vectors.bytes, slots: this.#slots.byteLength + this.#live.words.byteLength };
   }
 
-  /** `selection`: one byte per row, 1 for the live rows to choose from, and how many those are. Default all. */
+  /** `selection`: default all. */
   search(request: SearchRequest & { selection?: Selected }): SearchHits {
     checkSearch(request, this.dimension);
     const { vector, k, selection } = request;
@@ -135,13 +135,16 @@ export class FlatIndex implements VectorIndex {
    */
   scan(options: { vector: Float32Array; top: TopK; after?: number; selection?: Selected }): void {
     const { vector, top, after = -1 } = options;
-    const { mask, matches } = options.selection ?? { mask: this.#live, matches: this.#size };
-    if (top.capacity === 0) return;
+    const mask = options.selection?.mask ?? this.#live;
     const first = this.#firstRowAfter(after);
-    const many = 2 * matches > this.#vectors.rows;
-    for (const row of this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask, many })) {
-      top.push(this.#slots[row]!, this.#vectors.score(row, vector));
-    }
+    if (top.capacity === 0 || first === this.#vectors.rows) return;
+    this.rank(this.#vectors.candidates({ vector, k: top.capacity, first, wanted: mask }), vector, top);
+  }
+
+  /** Pushes the slots of these rows. */
+  rank(rows: readonly number[], vector: Float32Array, top: TopK): void {
+    const scores = this.#vectors.scores(rows, vector);
+    for (let i = 0; i < rows.length; i++) top.push(this.#slots[rows[i]!]!, scores[i]!);
   }
 
   /** All live slots above `after`, up to `through`, that score at least `atLeast`, ascending. The vector is taken as checked. */
@@ -149,7 +152,7 @@ export class FlatIndex implements VectorIndex {
     const { vector, atLeast, after, through = Number.POSITIVE_INFINITY } = options;
     const [first, end] = [this.#firstRowAfter(after), this.#firstRowAfter(through)];
     return this.#vectors
-      .candidates({ vector, atLeast, first, end, wanted: this.#live, many: true })
+      .candidates({ vector, atLeast, first, end, wanted: this.#live })
       .filter((row) => Math.fround(this.#vectors.score(row, vector)) >= atLeast)
       .map((row) => this.#slots[row]!);
   }
@@ -157,11 +160,6 @@ export class FlatIndex implements VectorIndex {
   /** Inner product of `vector` with a live slot's; throws `invalid_argument` for any other slot. */
   score(slot: number, vector: Float32Array): number {
     return Math.fround(this.#vectors.score(this.#row(slot), vector));
-  }
-
-  /** The same by row. */
-  scoreAt(row: number, vector: Float32Array): number {
-    return Math.fround(this.#vectors.score(row, vector));
   }
 
   /** A view of a live slot's vector, good until the next `add` or `remove`. */
@@ -176,15 +174,14 @@ export class FlatIndex implements VectorIndex {
 
   /** The lowest live slot above `slot`, or undefined. */
   next(slot: number): number | undefined {
-    let row = this.#firstRowAfter(slot);
-    while (row < this.#vectors.rows && this.#live[row] === 0) row++;
-    return row < this.#vectors.rows ? this.#slots[row] : undefined;
+    const row = this.#live.next(this.#firstRowAfter(slot));
+    return row < 0 ? undefined : this.#slots[row];
   }
 
   /** Where a slot is by now; -1 where it is not live. */
   rowOf(slot: number): number {
     const row = this.rowOnceOf(slot);
-    return row >= 0 && this.#live[row] === 1 ? row : -1;
+    return row >= 0 && this.#live.has(row) ? row : -1;
   }
 
   /** The same, also of a slot that was removed and not squeezed out. */
@@ -200,9 +197,7 @@ export class FlatIndex implements VectorIndex {
 
   /** Live slots above `slot`. */
   countAfter(slot: number): number {
-    let count = 0;
-    for (let row = this.#firstRowAfter(slot); row < this.#vectors.rows; row++) count += this.#live[row]!;
-    return count;
+    return this.#live.count(this.#firstRowAfter(slot));
   }
 
   #row(slot: number): number {
@@ -212,6 +207,7 @@ export class FlatIndex implements VectorIndex {
   }
 
   #firstRowAfter(slot: number): number {
+    if (slot >= this.#highest) return this.#vectors.rows;
     let low = 0;
     let high = this.#vectors.rows;
     while (low < high) {
@@ -225,28 +221,27 @@ export class FlatIndex implements VectorIndex {
   #grow(): void {
     const capacity = this.#slots.length * 2;
     const slots = new Uint32Array(capacity);
-    const live = new Uint8Array(capacity);
     slots.set(this.#slots);
-    live.set(this.#live);
     this.#slots = slots;
-    this.#live = live;
+    this.#live.grow(capacity);
   }
 
   #squeeze(): void {
     if (this.#vectors.rows <= FIRST_ROWS || this.#loose <= this.#size) return;
     if (this.#onSqueeze) {
-      const stays = this.#live.slice();
-      stays.fill(1, 0, this.#pinned);
+      const stays = this.#live.copy();
+      for (let row = 0; row < this.#pinned; row++) stays.add(row);
       this.#onSqueeze(stays);
     }
     let to = this.#pinned;
     for (let row = to; row < this.#vectors.rows; row++) {
-      if (this.#live[row] === 0) continue;
+      if (!this.#live.has(row)) continue;
+      this.#live.delete(row);
+      this.#live.add(to);
       this.#slots[to] = this.#slots[row]!;
       if (to < row) this.#vectors.move(row, to);
       to++;
     }
-    this.#live.fill(1, this.#pinned, to);
     this.#vectors.cut(to);
     this.#loose = 0;
     this.#squeezes++;

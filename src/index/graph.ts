@@ -75,7 +75,7 @@ export class Graph {
     const graph = new Graph(shape, built, flat);
     const twins: number[] = [];
     for (let row = 0; row < copies.count - orphans; row++) {
-      if (flat.live[row] === 1 && !copies.isNode(orphans + row)) twins.push(row);
+      if (flat.live.has(row) && !copies.isNode(orphans + row)) twins.push(row);
     }
     graph.#joinAll(twins, built);
     for (let number = 0; number < copies.count; number++) {
@@ -151,6 +151,6 @@ export class Graph {
   /** Whether the slot that a node was built for is live. */
   #usedByItsOwn(node: number): boolean {
     const { orphans } = this.#walked!;
-    return node >= orphans && this.#flat!.live[node - orphans] === 1;
+    return node >= orphans && this.#flat!.live.has(node - orphans);
   }
 }

@@ -3,6 +3,7 @@
 // scored exactly from the vectors in `flat`. Files are index-file.ts; when to build is the caller's.
 
 import { invalid } from '../errors/error.ts';
+import type { Bits } from '../math/bits.ts';
 import { Copies } from '../math/copies.ts';
 import { TopK } from '../math/top-k.ts';
 import { FlatIndex } from './flat.ts';
@@ -35,7 +36,7 @@ export class HnswIndex implements VectorIndex {
   #graph: Graph;
 
   /** `onSqueeze`: see FlatIndex. */
-  constructor(options: HnswOptions & { dimension: number; onSqueeze?: (live: Uint8Array) => void }) {
+  constructor(options: HnswOptions & { dimension: number; onSqueeze?: (stays: Bits) => void }) {
     const { dimension, onSqueeze, m = 16, efConstruction = 200, ef = 100 } = options;
     const { from = Math.ceil(SCAN_COMPONENTS / dimension) } = options;
     for (const [name, value] of Object.entries({ ef, from })) {
@@ -88,8 +89,10 @@ export class HnswIndex implements VectorIndex {
     const k = Math.min(request.k, this.size);
     const top = new TopK(k);
     const near = this.#graph.near({ vector, k, ef });
-    for (const row of near ?? []) top.push(this.flat.slotAt(row), this.flat.scoreAt(row, vector));
-    if (near) this.flat.scan({ vector, top, after: this.#graph.through });
+    if (near) {
+      this.flat.rank(near, vector, top);
+      this.flat.scan({ vector, top, after: this.#graph.through });
+    }
     const { keys, scores } = top.take();
     // A walk among many tombstones can come home with too few: the scan never does.
     return keys.length < k ? this.flat.search(request) : { slots: keys, scores };

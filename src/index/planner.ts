@@ -1,5 +1,5 @@
 // Chooses how a query is answered: by the graph, or by an exact scan of all rows or of those that a filter keeps. Says
-// what it chose and why. Filters are masks of rows here; what they mean is src/filter's.
+// what it chose and why. A filter is here what it says of rows; what it means is src/filter's.
 
 import type { Selected } from './flat.ts';
 import { type HnswIndex, SCAN_COMPONENTS } from './hnsw.ts';
@@ -13,6 +13,13 @@ const EF_PER_HIT = 1.5;
 /** Rows that a scan scores in the time that a walk takes per unit of its width. */
 const ROWS_PER_EF = 100;
 
+/** Rows that a filter keeps: all of them are known only once they are asked for, which takes time. */
+export interface Filtered extends Selected {
+  /** About which part of the live rows. */
+  readonly share: number;
+  passes(row: number): boolean;
+}
+
 export interface PlannedSearch {
   readonly index: HnswIndex;
   readonly vector: Float32Array;
@@ -23,7 +30,7 @@ export interface PlannedSearch {
   /** Asks for the scan, before `ef`. */
   readonly exact?: boolean;
   /** Of the rows of `index.flat`; default all. */
-  readonly selection?: Selected;
+  readonly selection?: Filtered;
 }
 
 export interface Plan {
@@ -43,16 +50,24 @@ export interface Planned {
 export function plannedSearch(search: PlannedSearch): Planned {
   const { index, vector, k, ef, exact, selection } = search;
   if (selection) return filteredSearch(search, selection);
-  const scan = (reason: string): Planned => ({
-    hits: index.flat.search({ vector, k }),
-    plan: { kind: 'scan', reason, candidates: index.size },
-  });
-  if (exact) return scan('exact was asked for');
-  if (ef === undefined && index.size < index.from) return scan('the collection is small');
-  if (index.inGraph === 0) return scan('there is no graph yet');
+  if (exact) return scanned(search, 'exact was asked for');
+  if (ef === undefined && index.size < index.from) return scanned(search, 'the collection is small');
+  if (index.inGraph === 0) return scanned(search, 'there is no graph yet');
   const hits = index.search({ vector, k, ef });
   const reason = ef === undefined ? 'the collection is large' : 'a width was asked for';
   return { hits, plan: { kind: 'graph', reason, candidates: hits.slots.length } };
+}
+
+/** `found`: hits that the graph brought in vain. */
+function scanned({ index, vector, k, selection }: PlannedSearch, reason: string, found?: number): Planned {
+  const matches = selection?.matches ?? index.size;
+  if (selection && matches === 0) {
+    const hits = { slots: new Uint32Array(0), scores: new Float32Array(0) };
+    return { hits, plan: { kind: 'none', reason: 'nothing passes the filter', candidates: 0 } };
+  }
+  const kind = found === undefined ? 'scan' : 'graph, then scan';
+  const plan = { kind, reason, candidates: (found ?? 0) + matches } as const;
+  return { hits: index.flat.search({ vector, k, selection }), plan };
 }
 
 /**
@@ -60,44 +75,30 @@ export function plannedSearch(search: PlannedSearch): Planned {
  * Where not, the rows that pass are scanned. The graph is never walked under a filter, which loses recall in silence as
  * soon as the filter keeps other neighbourhoods than the query's.
  */
-function filteredSearch(search: PlannedSearch, selection: Selected): Planned {
+function filteredSearch(search: PlannedSearch, selection: Filtered): Planned {
   const { index, vector, k, ef, exact } = search;
-  const { matches } = selection;
-  if (matches === 0) {
-    const hits = { slots: new Uint32Array(0), scores: new Float32Array(0) };
-    return { hits, plan: { kind: 'none', reason: 'nothing passes the filter', candidates: 0 } };
-  }
-  const scan = (reason: string, found?: number): Planned => ({
-    hits: index.flat.search({ vector, k, selection }),
-    plan: {
-      kind: found === undefined ? 'scan' : 'graph, then scan',
-      reason,
-      candidates: (found ?? 0) + matches,
-    },
-  });
-  if (exact) return scan('exact was asked for');
-  if (ef === undefined && matches * index.dimension <= SCAN_COMPONENTS)
-    return scan('few items pass the filter');
-  if (matches <= k) return scan('all items that pass are wanted');
-  if (index.inGraph === 0) return scan('there is no graph yet');
-  const wanted = Math.ceil((SPARE * k * index.size) / matches) + SPARE_HITS;
+  if (exact) return scanned(search, 'exact was asked for');
+  const about = selection.share * index.size;
+  if (ef === undefined && about * index.dimension <= SCAN_COMPONENTS)
+    return scanned(search, 'few items pass the filter');
+  if (about <= k) return scanned(search, 'all items that pass are wanted');
+  if (index.inGraph === 0) return scanned(search, 'there is no graph yet');
+  const wanted = Math.ceil((SPARE * k) / selection.share) + SPARE_HITS;
   const width = Math.max(ef ?? index.ef, Math.ceil(EF_PER_HIT * wanted));
-  if (width * ROWS_PER_EF >= matches && ef === undefined) {
-    return scan('a scan of the items that pass costs less than the graph');
+  if (width * ROWS_PER_EF >= about && ef === undefined) {
+    return scanned(search, 'a scan of the items that pass costs less than the graph');
   }
   const near = index.search({ vector, k: wanted, ef: width });
-  const kept = passing(index, selection, near);
-  if (kept.slots.length < k)
-    return scan(`only ${kept.slots.length} of the nearest ${wanted} pass`, near.slots.length);
-  const reason = `${kept.slots.length} of the nearest ${wanted} pass`;
-  const hits = { slots: kept.slots.subarray(0, k), scores: kept.scores.subarray(0, k) };
-  return { hits, plan: { kind: 'graph', reason, candidates: near.slots.length } };
-}
-
-function passing(index: HnswIndex, { mask }: Selected, hits: SearchHits): SearchHits {
-  const at = [...hits.slots.keys()].filter((i) => mask[index.flat.rowOf(hits.slots[i]!)] === 1);
-  return {
-    slots: Uint32Array.from(at, (i) => hits.slots[i]!),
-    scores: Float32Array.from(at, (i) => hits.scores[i]!),
+  const at: number[] = [];
+  for (let i = 0; i < near.slots.length && at.length < k; i++) {
+    if (selection.passes(index.flat.rowOf(near.slots[i]!))) at.push(i);
+  }
+  if (at.length < k)
+    return scanned(search, `only ${at.length} of the nearest ${wanted} pass`, near.slots.length);
+  const hits = {
+    slots: Uint32Array.from(at, (i) => near.slots[i]!),
+    scores: Float32Array.from(at, (i) => near.scores[i]!),
   };
+  const reason = `${k} of the nearest ${at.at(-1)! + 1} pass`;
+  return { hits, plan: { kind: 'graph', reason, candidates: near.slots.length } };
 }

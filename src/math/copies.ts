@@ -2,13 +2,14 @@
 // graph (kernels/*.ts). The links are fixed when the memory is made; copies come and go at its end. What a number stands for
 // is its user's.
 //
-// From 0 on: the query; of a chunk the bounds, copies kept, copies wanted, and the numbers of all copies; of the graph new
-// neighbours, hits, nodes to be looked at, a byte per node for the walk that saw it last, and the links; then the copies. A copy:
+// From 0 on: the query; of a chunk the bounds, copies kept, and a bit for each that is wanted; of the graph new neighbours, hits,
+// nodes to be looked at, a byte per node for the walk that saw it last, and the links; then the copies. A copy:
 // scale, error, norm (f32); where its links are, in units of two bytes, 0 where it is no node, the highest bit set while no live
 // slot uses it (u32); codes. Links of a node: layer by layer from the lowest up a count (u8) and so many numbers of 3 or 4 bytes.
 
+import type { Bits } from './bits.ts';
 import { KERNELS_WASM } from './kernels-wasm.ts';
-import { MOST_CODE, type QuantisedQuery, quantised, quantisedQuery } from './quantise.ts';
+import { MOST_CODE, quantise, quantiseQuery } from './quantise.ts';
 import { TopK } from './top-k.ts';
 import { MOST_WASM_BYTES, WasmMemory } from './wasm-memory.ts';
 
@@ -68,12 +69,11 @@ export class Copies {
     this.#stride = strideOf(dimension);
     this.#links = links;
     this.#layout = layout(dimension, links);
-    const { freshAt, hitsAt, openAt, room, seenAt, linksAt, copiesAt, allAt } = this.#layout;
+    const { freshAt, hitsAt, openAt, room, seenAt, linksAt, copiesAt } = this.#layout;
     this.#linksEnd = linksAt;
     this.capacity = Math.max(1, Math.floor((mostBytes - copiesAt - 2 * LINE) / this.#stride));
     this.#memory = new WasmMemory({ wasm: KERNELS_WASM, mostBytes: MOST_WASM_BYTES });
     this.#memory.reserve(copiesAt, 0);
-    for (let i = 0; i < CHUNK; i++) this.#memory.u32[allAt / 4 + i] = i;
     const width = widthOf(links.nodes);
     this.#memory.kernel.lay(0, freshAt, hitsAt, openAt, room, seenAt, copiesAt, this.#codes, width);
   }
@@ -95,14 +95,13 @@ export class Copies {
     this.#grow(1);
     const { f32, i8 } = this.#memory;
     const at = this.#at(this.#count++);
-    const { codes, scale, error, norm } = quantised(vector, MOST_CODE);
+    const { scale, error, norm } = quantise(vector, MOST_CODE, i8, at + HEAD);
     f32[at / 4] = scale;
     f32[at / 4 + 1] = error;
     f32[at / 4 + 2] = norm;
     f32[at / 4 + 3] = 0;
-    i8.set(codes, at + HEAD);
     // Where there was another copy before.
-    i8.fill(0, at + HEAD + codes.length, at + this.#stride);
+    i8.fill(0, at + HEAD + vector.length, at + this.#stride);
   }
 
   /** Copies of another memory, without their links, where there is room. */
@@ -156,36 +155,34 @@ export class Copies {
    * number row - `shift`. The other options are those of `VectorRows.candidates`.
    */
   sift(options: {
-    query: QuantisedQuery;
+    vector: Float32Array;
     first: number;
     end: number;
     shift: number;
-    wanted: Uint8Array;
-    many: boolean;
+    wanted: Bits;
     lowest: { readonly floor: number; push(row: number, lower: number): void };
     found: { readonly rows: number[]; readonly uppers: number[] };
   }): void {
-    const { query, first, end, shift, wanted, many, lowest, found } = options;
-    const { scale, perError, perNorm } = query;
-    const { outAt, keptAt, listAt, allAt } = this.#layout;
+    const { vector, first, end, shift, lowest, found } = options;
+    const { outAt, keptAt, wantedAt } = this.#layout;
     const { f32, u32, kernel, i16 } = this.#memory;
-    i16.set(query.codes, 0);
-    const fours = new Uint32Array(wanted.buffer, wanted.byteOffset, wanted.length >>> 2);
+    const wanted = options.wanted.words;
+    const { scale, perError, perNorm } = quantiseQuery(vector, i16);
     for (let start = first; start < end; ) {
-      // The row of the chunk's first copy, which may be none.
-      const chunk = start - ((start - shift) % CHUNK);
+      // Whole words of wanted rows: the first may begin before the first copy.
+      const chunk = start - (start % 32);
       const chunkEnd = Math.min(end, chunk + CHUNK);
+      const words = Math.ceil((chunkEnd - chunk) / 32);
+      for (let i = 0; i < words; i++) u32[wantedAt / 4 + i] = wanted[chunk / 32 + i];
+      u32[wantedAt / 4] &= -1 << (start % 32);
+      if (chunkEnd % 32 > 0) u32[wantedAt / 4 + words - 1] &= ~(-1 << (chunkEnd % 32));
       const copiesAt = this.#at(chunk - shift);
-      const list = many ? allAt + 4 * (start - chunk) : listAt;
-      const listed = many
-        ? chunkEnd - start
-        : listWanted(wanted, fours, { start, end: chunkEnd, chunk }, u32, listAt / 4);
       const count = kernel.sift(
         0,
         copiesAt,
         this.#codes,
-        list,
-        listed,
+        wantedAt,
+        words,
         keptAt,
         outAt,
         scale,
@@ -196,7 +193,6 @@ export class Copies {
       for (let i = 0; i < count; i++) {
         const inChunk = u32[keptAt / 4 + i];
         const row = chunk + inChunk;
-        if (many && wanted[row] === 0) continue;
         const upper = f32[outAt / 4 + i];
         const at = (copiesAt + inChunk * this.#stride) / 4;
         const lower = upper - 2 * (perError * f32[at + 1] + perNorm * f32[at + 2]);
@@ -224,8 +220,7 @@ export class Copies {
     const width = Math.min(options.width, this.#links.nodes);
     if (width > room) return undefined;
     const { f32, u32, u8, i16, kernel } = this.#memory;
-    const query = quantisedQuery(options.vector);
-    i16.set(query.codes, 0);
+    const { scale, perError, perNorm } = quantiseQuery(options.vector, i16);
     if (++this.#walk > WALKS) {
       this.#walk = 1;
       u8.fill(0, seenAt, seenAt + this.#links.nodes);
@@ -233,14 +228,14 @@ export class Copies {
     const count = kernel.near(entry, layers, width, this.#walk);
     if (count < 0) return undefined;
     const lowest = new TopK(Math.min(k, count));
-    const uppers = new Float64Array(count);
+    const uppers: number[] = [];
     for (let i = 0; i < count; i++) {
       const node = u32[hitsAt / 4 + 2 * i];
       const at = this.#at(node) / 4;
-      const score = query.scale * scoreOf(u32[hitsAt / 4 + 2 * i + 1]);
-      const spread = query.perError * f32[at + 1] + query.perNorm * f32[at + 2];
+      const score = scale * scoreOf(u32[hitsAt / 4 + 2 * i + 1]);
+      const spread = perError * f32[at + 1] + perNorm * f32[at + 2];
       if (!Number.isNaN(score - spread)) lowest.push(node, score - spread);
-      uppers[i] = score + spread;
+      uppers.push(score + spread);
     }
     const nodes: number[] = [];
     // A bound that is no number (a norm overflowed) excludes nothing.
@@ -276,9 +271,8 @@ const widthOf = (nodes: number): number => (nodes <= 2 ** 24 ? 3 : 4);
 function layout(dimension: number, { m, nodes, bytes }: LinkSize) {
   const outAt = LINE * Math.ceil((2 * codesOf(dimension)) / LINE);
   const keptAt = outAt + 4 * CHUNK;
-  const listAt = keptAt + 4 * CHUNK;
-  const allAt = listAt + 4 * CHUNK;
-  const hitsAt = allAt + 4 * CHUNK;
+  const wantedAt = keptAt + 4 * CHUNK;
+  const hitsAt = wantedAt + CHUNK / 8;
   const room = Math.min(MOST_OPEN, nodes);
   const openAt = hitsAt + 8 * room;
   const freshAt = openAt + 8 * room;
@@ -286,42 +280,7 @@ function layout(dimension: number, { m, nodes, bytes }: LinkSize) {
   const linksAt = LINE * Math.ceil((seenAt + nodes) / LINE);
   // The kernel reads a link as a word, whose last byte may be of the next part.
   const copiesAt = LINE * Math.ceil((linksAt + bytes) / LINE);
-  return { outAt, keptAt, listAt, allAt, hitsAt, room, openAt, freshAt, seenAt, linksAt, copiesAt };
-}
-
-/** Writes the wanted rows of a chunk, counted from its beginning, and returns how many there are. `fours`: `wanted` by fours. */
-function listWanted(
-  wanted: Uint8Array,
-  fours: Uint32Array,
-  { start, end, chunk }: { start: number; end: number; chunk: number },
-  list: Uint32Array,
-  at: number,
-): number {
-  let count = 0;
-  let row = start;
-  const take = (to: number): void => {
-    for (; row < to; row++) {
-      list[at + count] = row - chunk;
-      count += wanted[row];
-    }
-  };
-  take(Math.min(end, 4 * Math.ceil(start / 4)));
-  // Of few rows most fours have none.
-  for (; row + 4 <= end; row += 4) {
-    const four = fours[row >>> 2];
-    if (four === 0) continue;
-    const first = row - chunk;
-    list[at + count] = first;
-    count += four & 1;
-    list[at + count] = first + 1;
-    count += (four >>> 8) & 1;
-    list[at + count] = first + 2;
-    count += (four >>> 16) & 1;
-    list[at + count] = first + 3;
-    count += four >>> 24;
-  }
-  take(end);
-  return count;
+  return { outAt, keptAt, wantedAt, hitsAt, room, openAt, freshAt, seenAt, linksAt, copiesAt };
 }
 
 const word = new Uint32Array(1);

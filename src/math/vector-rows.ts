@@ -4,9 +4,10 @@
 // Why exact: a copy's inner product has bounds (quantise.ts). A row whose upper bound is below the k-th best lower bound is
 // none of the best k; the others, some hundreds of 200,000, are scored from the f32.
 
+import type { Bits } from './bits.ts';
 import { Copies } from './copies.ts';
 import { dot } from './dot.ts';
-import { quantisedQuery } from './quantise.ts';
+import { KERNELS_WASM } from './kernels-wasm.ts';
 import { TopK } from './top-k.ts';
 import { WasmMemory } from './wasm-memory.ts';
 
@@ -20,8 +21,8 @@ interface Part {
 
 export class VectorRows {
   readonly dimension: number;
-  /** No kernel reads these: they are such memories because those grow in place. */
-  readonly #blocks: WasmMemory<unknown>[] = [];
+  /** Each begins with the vector that its rows are scored against. */
+  readonly #blocks: WasmMemory<{ score(a: number, b: number, dimension: number): number }>[] = [];
   readonly #rowsPerBlock: number;
   readonly #mostBytes: number | undefined;
   /** As many as it takes, since one holds 4 GiB at most; by their first rows. */
@@ -53,7 +54,8 @@ export class VectorRows {
   push(vector: Float32Array): void {
     const row = this.#rows++;
     if (row === this.#rowsPerBlock * this.#blocks.length) {
-      this.#blocks.push(new WasmMemory({ mostBytes: 4 * this.dimension * this.#rowsPerBlock }));
+      const mostBytes = 4 * this.dimension * (1 + this.#rowsPerBlock);
+      this.#blocks.push(new WasmMemory({ wasm: KERNELS_WASM, mostBytes }));
     }
     const block = this.#blockOf(row);
     block.reserve(4 * (this.#placeOf(row) + this.dimension));
@@ -70,6 +72,16 @@ export class VectorRows {
   /** Inner product of a row with `vector`, accumulated in f64. */
   score(row: number, vector: Float32Array): number {
     return dot(this.#blockOf(row).f32, this.#placeOf(row), vector, 0, this.dimension);
+  }
+
+  /** The same of many rows, in a third of the time. */
+  scores(rows: readonly number[], vector: Float32Array): number[] {
+    for (const block of this.#blocks) block.f32.set(vector);
+    const scores: number[] = [];
+    for (let i = 0; i < rows.length; i++) {
+      scores.push(this.#blockOf(rows[i]).kernel.score(4 * this.#placeOf(rows[i]), 0, this.dimension));
+    }
+    return scores;
   }
 
   /** Copies a row over another. */
@@ -110,23 +122,20 @@ export class VectorRows {
   }
 
   /**
-   * Rows from `first` on, up to `end`, that `wanted` (one byte a row, 0 or 1, from the start of its buffer) has a 1 for, ascending:
-   * the best `k` by `score`, all that tie with the last of them, and others that are as near as the copies can tell. Instead of a
-   * `k`, `atLeast` asks for all that score so much. `many` says that half of the rows or more may be wanted: then all are scored,
-   * for rows in order are read twice as fast as rows from a list.
+   * Rows from `first` on, up to `end`, that are in `wanted`, ascending: the best `k` by `score`, all that tie with the last of them,
+   * and others that are as near as the copies can tell. Instead of a `k`, `atLeast` asks for all that score so much.
    */
   candidates(
-    options: { vector: Float32Array; first: number; end?: number; wanted: Uint8Array; many: boolean } & (
+    options: { vector: Float32Array; first: number; end?: number; wanted: Bits } & (
       | { k: number }
       | { atLeast: number }
     ),
   ): number[] {
-    const { vector, first, end: last = this.#rows, wanted, many } = options;
+    const { vector, first, end: last = this.#rows, wanted } = options;
     const lowest = 'k' in options ? new TopK(options.k) : { floor: options.atLeast, push: () => {} };
-    const query = quantisedQuery(vector);
     const found = { rows: [] as number[], uppers: [] as number[] };
     for (const [{ copies, shift }, from, end] of this.#partsOf(first, last)) {
-      copies.sift({ query, first: from, end, shift, wanted, many, lowest, found });
+      copies.sift({ vector, first: from, end, shift, wanted, lowest, found });
     }
     return found.rows.filter((_, i) => !(found.uppers[i] < lowest.floor));
   }
@@ -154,12 +163,12 @@ export class VectorRows {
       .filter(([, from, to]) => from < to);
   }
 
-  #blockOf(row: number): WasmMemory<unknown> {
+  #blockOf(row: number) {
     return this.#blocks[Math.floor(row / this.#rowsPerBlock)];
   }
 
   /** Where a row begins in its block. */
   #placeOf(row: number): number {
-    return (row % this.#rowsPerBlock) * this.dimension;
+    return (1 + (row % this.#rowsPerBlock)) * this.dimension;
   }
 }

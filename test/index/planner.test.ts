@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { HnswIndex } from '../../src/index/hnsw.ts';
 import { plannedSearch } from '../../src/index/planner.ts';
+import { Bits } from '../../src/math/bits.ts';
 import { createRng } from '../../src/math/rng.ts';
 import { randomUnit } from '../reference/nearest.ts';
 import { buildOnce } from './build.ts';
@@ -33,8 +34,9 @@ beforeAll(async () => {
 
 /** Rows are slots here: nothing was removed. */
 function selectionOf(passes: (slot: number) => boolean) {
-  const mask = Uint8Array.from({ length: COUNT }, (_, slot) => (passes(slot) ? 1 : 0));
-  return { mask, matches: mask.reduce((sum, one) => sum + one, 0) };
+  const slots = Array.from({ length: COUNT }, (_, slot) => slot).filter(passes);
+  const matches = slots.length;
+  return { mask: Bits.of(slots, COUNT), matches, share: matches / COUNT, passes };
 }
 
 function recallAndPlans(passes: (slot: number) => boolean, ef?: number) {
@@ -78,7 +80,7 @@ describe('plannedSearch', () => {
   test('without a graph everything is scanned, and said so', () => {
     const bare = new HnswIndex({ dimension: 2, from: 2 });
     const vector = Float32Array.of(1, 0);
-    const all = { mask: new Uint8Array(64).fill(1, 0, 3), matches: 3 };
+    const all = { mask: Bits.of([0, 1, 2], 64), matches: 3, share: 1, passes: () => true };
     for (let slot = 0; slot < 3; slot++) bare.add({ slot, vector });
     const plan = (options: object) => plannedSearch({ index: bare, vector, k: 1, ...options }).plan;
     for (const options of [{}, { ef: 5 }, { ef: 5, selection: all }]) {

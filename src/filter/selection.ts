@@ -1,0 +1,130 @@
+// The rows that pass a filter: whether one does, how many about, and which all are, each found out when it is first asked for. Ids
+// and groups are asked of the caller, whose store has an index on both.
+
+import type { Bits } from '../math/bits.ts';
+import type { Columns } from './columns.ts';
+import { type Condition, combined, type Filter, passes } from './filter.ts';
+
+/** Rows of items or groups by their ids, in any order; the same row never twice. */
+export type RowsOf = (kind: 'id' | 'group', values: ReadonlySet<string>) => Iterable<number>;
+
+/** Rows that are looked at for an estimate; and how many of the first of them pass where it ends, for better or worse. */
+const SAMPLE = 512;
+const ENOUGH = 64;
+const FIRST = 64;
+/** With fewer that pass it would be too rough. */
+const FEWEST = 16;
+/** Multiples of it, less their whole parts, are spread evenly, whatever period the rows have. */
+const GOLDEN = 0.6180339887498949;
+
+/** Good until the next change. */
+export class Selection {
+  readonly #filter: Filter;
+  readonly #columns: Columns;
+  readonly #live: Bits;
+  readonly #size: number;
+  readonly #rowsOf: RowsOf;
+  /** Rows of conditions on ids and groups. */
+  readonly #rows = new Map<Filter, ReadonlySet<number>>();
+  #made: { mask: Bits; matches: number } | undefined;
+  #share: number | undefined;
+
+  /** `live`: the rows to choose from, `size` of them. */
+  constructor(options: { filter: Filter; columns: Columns; live: Bits; size: number; rowsOf: RowsOf }) {
+    this.#filter = options.filter;
+    this.#columns = options.columns;
+    this.#live = options.live;
+    this.#size = options.size;
+    this.#rowsOf = options.rowsOf;
+  }
+
+  /** The rows that pass: looks at all of them. */
+  get mask(): Bits {
+    return this.#all().mask;
+  }
+
+  get matches(): number {
+    return this.#all().matches;
+  }
+
+  /** The share of rows that passes: about, as some rows let expect; exact where these do not tell. */
+  get share(): number {
+    this.#share ??= this.#sampled() ?? (this.#size === 0 ? 0 : this.matches / this.#size);
+    return this.#share;
+  }
+
+  /** Of a live row. */
+  passes(row: number): boolean {
+    return combined(this.#filter, (one) =>
+      one.kind === 'test' ? passes(one.test, this.#columns.value(one.key, row)) : this.#named(one).has(row),
+    );
+  }
+
+  /** Attributes that the filter names and no row has. */
+  get unknown(): readonly string[] {
+    return [...new Set(keysOf(this.#filter))].filter((key) => !this.#columns.has(key));
+  }
+
+  #all(): { mask: Bits; matches: number } {
+    if (!this.#made) {
+      const mask = this.#live.copy();
+      this.#narrow(mask, this.#filter, true);
+      this.#made = { mask, matches: mask.count() };
+    }
+    return this.#made;
+  }
+
+  #sampled(): number | undefined {
+    const { rows } = this.#columns;
+    if (this.#made || rows < 2 * SAMPLE) return undefined;
+    let [looked, passed] = [0, 0];
+    for (let i = 1; i <= SAMPLE && passed < ENOUGH; i++) {
+      if (looked === FIRST && passed === 0) return undefined;
+      const row = Math.floor(((i * GOLDEN) % 1) * rows);
+      if (!this.#live.has(row)) continue;
+      looked++;
+      if (this.passes(row)) passed++;
+    }
+    return passed < FEWEST ? undefined : passed / looked;
+  }
+
+  /** Removes the rows from `mask` that do not pass, or those that do where `keep` is false. */
+  #narrow(mask: Bits, filter: Filter, keep: boolean): void {
+    if (filter.kind === 'not') {
+      // It moves down to the conditions (De Morgan), where it costs nothing.
+      this.#narrow(mask, filter.of, !keep);
+    } else if (filter.kind === 'test') {
+      const { key, test } = filter;
+      if (this.#columns.has(key)) this.#columns.narrow(mask, key, test, keep);
+      else if (passes(test, undefined) !== keep) mask.clear();
+    } else if ('values' in filter) {
+      const named = this.#named(filter);
+      if (keep) mask.retain(named);
+      else for (const row of named) mask.delete(row);
+    } else if ((filter.kind === 'all') === keep) {
+      for (const one of filter.of) this.#narrow(mask, one, keep);
+    } else {
+      const any = mask.copy();
+      any.clear();
+      for (const one of filter.of) {
+        const kept = mask.copy();
+        this.#narrow(kept, one, keep);
+        any.include(kept);
+      }
+      mask.become(any);
+    }
+  }
+
+  #named(filter: Condition & { kind: 'id' | 'group' }): ReadonlySet<number> {
+    const known = this.#rows.get(filter);
+    if (known) return known;
+    const rows = new Set(this.#rowsOf(filter.kind, filter.values));
+    this.#rows.set(filter, rows);
+    return rows;
+  }
+}
+
+function* keysOf(filter: Filter): Generator<string> {
+  if ('of' in filter) for (const one of [filter.of].flat()) yield* keysOf(one);
+  else if (filter.kind === 'test') yield filter.key;
+}
