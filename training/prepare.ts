@@ -8,7 +8,7 @@ import { AttractorError, invalid } from '../src/errors/error.ts';
 import { type LoadedModel, loadModel } from '../src/model/load.ts';
 import { AUGMENT_DEFAULTS, type AugmentKind, createAugmentation } from './augment/augmentation.ts';
 import { extractViews } from './augment/extract-views.ts';
-import type { Labelled } from './fit/space.ts';
+import { type Labelled, longestOf } from './fit/space.ts';
 
 export interface DataOptions {
   readonly data: ReadDatasetOptions;
@@ -71,9 +71,14 @@ const LEAST_CLASSES = 5;
  * extractViews throws.
  */
 export async function prepare(
-  options: DataOptions & { signal?: AbortSignal; onProgress?: (progress: Progress) => void },
+  options: DataOptions & {
+    /** Length that embeddings are to have: one that these data cannot give is refused before the features are extracted. */
+    dimension?: number;
+    signal?: AbortSignal;
+    onProgress?: (progress: Progress) => void;
+  },
 ): Promise<Prepared> {
-  const { signal, onProgress, views = 1, augment } = options;
+  const { signal, onProgress, views = 1, augment, where = [], dimension } = options;
   for (const kind of augment ?? []) {
     if (!Object.hasOwn(AUGMENT_DEFAULTS, kind)) {
       throw invalid('augment', `some of ${Object.keys(AUGMENT_DEFAULTS).join(', ')}`, kind);
@@ -81,10 +86,14 @@ export async function prepare(
   }
   if (augment !== undefined && views === 1) throw invalid('augment', 'nothing where views is 1', augment);
   const dataset = await readDataset(options.data);
-  const wanted = rowsWhere({ rows: dataset.rows, conditions: options.where ?? [] });
+  const wanted = rowsWhere({ rows: dataset.rows, conditions: where });
   if (options.across !== undefined) sourcesOf(wanted, options.across); // refused before the features are extracted
   const backbone = await loadModel({ directory: options.backbone });
   const { fingerprint, directory } = backbone;
+  const longest = longestOf(wanted.length, backbone.manifest.dimension);
+  if (dimension !== undefined && dimension > longest) {
+    throw invalid('dimension', `at most ${longest} for this data set`, dimension);
+  }
   const kinds = (augment ?? DEFAULT_AUGMENT).map((kind) => [kind, true]);
   const extracted = await extractViews({
     rows: wanted,
@@ -106,10 +115,12 @@ export async function prepare(
   for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
   const several = [...sizes.values()].filter((size) => size > 1).length;
   if (several < LEAST_CLASSES) {
-    throw new AttractorError(
-      'dataset_invalid',
-      `Training needs ${LEAST_CLASSES} classes with two images or more; ${options.data.path} has ${several} (of ${sizes.size}). Is the label column the right one?`,
-    );
+    const few = `${several} of ${sizes.size} classes with two images or more; training needs ${LEAST_CLASSES}`;
+    const [field, text] =
+      wanted.length < dataset.rows.length
+        ? ['where', `leaves ${wanted.length} of ${dataset.rows.length} images, ${few}`]
+        : ['data', `${options.data.path} has ${few}. Is the label column the right one?`];
+    throw new AttractorError('dataset_invalid', `${field}: ${text}`, { field });
   }
   return {
     backbone,
@@ -133,6 +144,7 @@ function sourcesOf(rows: readonly DatasetRow[], column: string): string[] {
     throw new AttractorError(
       'dataset_invalid',
       `across: no class has images of two values of ${column}: nothing could be found`,
+      { field: 'across' },
     );
   }
   return sources;

@@ -180,7 +180,9 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
 async function keptRows(file: string | undefined, rows: Prepared['rows']): Promise<Set<number>> {
   if (file === undefined) return new Set();
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new AttractorError('dataset_invalid', `auditKeep: no such file: ${file}`, { cause });
+    throw new AttractorError('dataset_invalid', `auditKeep: no such file: ${file}`, {
+      ...{ field: 'auditKeep', cause },
+    });
   });
   return new Set(readKept({ text, file, rows }));
 }

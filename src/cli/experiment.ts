@@ -90,7 +90,9 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new AttractorError('invalid_argument', `${file}: ${(error as Error).message}`, { field: 'file' });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const text = code === 'ENOENT' ? `no such file: ${file}` : `${file}: ${message}`;
+    throw new AttractorError('invalid_argument', text, { field: 'file' });
   }
 }
 

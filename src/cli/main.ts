@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { asAttractorError } from '../errors/error.ts';
+import { type AttractorError, asAttractorError, withoutPrefix } from '../errors/error.ts';
 import { addCompare, addFindRate } from './compare.ts';
 import { addConfig } from './config.ts';
 import { addData } from './data.ts';
@@ -44,8 +44,25 @@ addDuplicates(program);
 addConfig(program);
 addDoctor(program);
 
+let ran = program;
+
+/** Fields of the library that are set by an option of another name. */
+const SET_BY: Readonly<Record<string, string>> = {
+  learningRate: 'rate',
+  classesPerBatch: 'batch',
+  samplesPerClass: 'batch',
+};
+
+/** The error in the words of the command line: what the library calls `testClasses` is `--test-classes` here. */
+function inOptions(error: AttractorError): AttractorError {
+  const { field = '' } = error;
+  const option = ran.options.find((one) => one.attributeName() === (SET_BY[field] ?? field));
+  return option?.long ? withoutPrefix(error, field, option.long) : error;
+}
+
 // Once, and not before a command that says it better.
 program.hook('preAction', (_, command) => {
+  ran = command;
   const problem = settingsProblem();
   if (problem && command.name() !== 'config') console.error(`warning: ${problem}`);
 });
@@ -62,7 +79,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCode(error);
-  const known = asAttractorError(error);
+  const known = inOptions(asAttractorError(error));
   // Commander and Ctrl-C have said it; an unknown failure shows its cause, since nobody else will.
   if (!(error instanceof CommanderError) && known.code !== 'aborted') {
     console.error(`error: ${known.message}`);

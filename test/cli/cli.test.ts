@@ -173,7 +173,7 @@ describe('attractor train', () => {
     const missing = await attractor([...args, ...more, '--audit-keep', 'none.csv']);
     expect(missing).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/^error: auditKeep: no such file: none.csv$/m),
+      err: expect.stringMatching(/^error: --audit-keep: no such file: none.csv$/m),
     });
     // A label of a class that is held out now is no reason to stop.
     const marked = decisions.map((line, i) => (i === 0 ? line : `yes${line}`)).join('\n');
@@ -245,19 +245,25 @@ describe('attractor train', () => {
     [['--data', 'none.csv'], /error: No such file or folder: none.csv/],
     [
       ['--label', 'colour'],
-      /error: label: expected one of the columns product_id, image, view, received "colour"/,
+      /error: --label: expected one of the columns product_id, image, view, received "colour"/,
     ],
-    [['--where', 'view=0'], /error: Training needs 5 classes with two images or more; catalogue.csv has 0/],
-    [['--where', 'colour=red'], /error: where: expected one of the columns/],
-    [['--loss', 'hinge'], /error: loss: expected auto or one of pca, lda, .*pfml.*, received "hinge"/],
-    [['--dimension', '64'], /error: dimension: expected 1 to 32/],
-    [['--test-classes', '1'], /error: testClasses: expected a share/],
-    [['--augment', 'crop'], /error: augment: expected nothing where views is 1/],
-    [['--views', '2', '--augment', 'rain'], /error: augment: expected some of crop, flip/],
-    [['--ema', '1'], /error: ema: expected a number from 0 to below 1/],
+    [
+      ['--where', 'view=0'],
+      /error: --where: leaves 20 of 120 images, 0 of 20 classes with two images or more/,
+    ],
+    [['--label', 'image'], /error: --data: catalogue.csv has 0 of 120 classes with two.*Is the label column/],
+    [['--where', 'colour=red'], /error: --where: expected one of the columns/],
+    [['--loss', 'hinge'], /error: --loss: expected auto or one of pca, lda, .*pfml.*, received "hinge"/],
+    [['--dimension', '64'], /error: --dimension: expected at most 32 for this data set/],
+    [['--dimension', '0'], /error: --dimension: expected 1 to 32/],
+    [['--rate', '0'], /error: --rate: /],
+    [['--test-classes', '1'], /error: --test-classes: expected a share/],
+    [['--augment', 'crop'], /error: --augment: expected nothing where views is 1/],
+    [['--views', '2', '--augment', 'rain'], /error: --augment: expected some of crop, flip/],
+    [['--ema', '1'], /error: --ema: expected a number from 0 to below 1/],
     [['--batch', '25'], /expected classes x images/],
     [['--backbone', 'models/none'], /error: No model at .*none/],
-    [['--out', 'models/My Shop'], /error: out: expected a folder whose name is lower-case/],
+    [['--out', 'models/My Shop'], /error: --out: expected a folder whose name is lower-case/],
     [['--colour', 'red'], /unknown option '--colour'/],
   ])('refuses %j with exit code 2 and a sentence', async (extra, message) => {
     const run = await attractor([...TRAIN, '--out', 'models/refused', ...extra]);
@@ -306,7 +312,7 @@ describe('attractor find-rate', () => {
 
   it('refuses a closed form, which has no rate', async () => {
     const run = await attractor(['find-rate', ...TRAIN.slice(1), '--loss', 'lda']);
-    expect(run).toMatchObject({ code: 2, err: expect.stringMatching(/error: loss: expected one of pfml/) });
+    expect(run).toMatchObject({ code: 2, err: expect.stringMatching(/error: --loss: expected one of pfml/) });
   });
 });
 

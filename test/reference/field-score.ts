@@ -11,15 +11,14 @@ export function fieldScoresReference(
   rows: readonly (readonly number[])[],
   labels: readonly number[],
   classes: number,
-  alpha: number,
-  delta: number,
+  radius: number,
 ): NaiveFieldScore[] {
   return rows.map((at, i) => {
     const fields: number[] = Array(classes).fill(0);
     for (const [j, other] of rows.entries()) {
       if (i === j) continue;
       const d = Math.hypot(...at.map((x, k) => x - other[k]!));
-      fields[labels[j]!]! += Math.max(d, delta) ** -alpha;
+      fields[labels[j]!]! += Math.exp(-(d ** 2) / 2 / radius ** 2);
     }
     const own = fields[labels[i]!]!;
     const others = fields

@@ -1,23 +1,21 @@
 // The field audit: finds the labels that do not fit by the potential field of the classes, drops or relabels them, looks again with
 // what is left, until little changes. No noise rate is given. It decides nothing about whether the audit is used (../fit).
 
+import { gatherRows } from '../../src/math/gather.ts';
 import { createRng, type Rng } from '../../src/math/rng.ts';
-import { fitLda } from '../baselines/discriminant.ts';
-import { embed, fold } from '../baselines/linear-map.ts';
+import { classScatter, fitLda } from '../baselines/discriminant.ts';
+import { normaliseRows } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
-import type { Pca } from '../baselines/pca.ts';
 import { classNumbers } from '../fit/class-numbers.ts';
-import { type Labelled, openSpace, pickRows } from '../fit/space.ts';
 import { noiseRate, rightProbability, wrongProbability } from './calibrate.ts';
 import { type FieldScores, fieldScores } from './field-score.ts';
 import { nearestRows } from './neighbours.ts';
 
 export interface AuditOptions {
-  readonly data: Labelled;
-  /** Length of a feature row. */
+  /** [labels.length, inputs], mean zero: the features in their principal components. */
+  readonly features: Float32Array;
   readonly inputs: number;
-  /** Principal components of the rows. */
-  readonly pca: Pca;
+  readonly labels: readonly string[];
   readonly matmul: Matmul;
   /** Rows whose labels are known to be right: they are never dropped or relabelled. */
   readonly keep?: readonly number[];
@@ -59,9 +57,8 @@ const WRONG = 0.5;
 const SURE = 0.8;
 /** Stable: fewer than this part of the rows change in a round. */
 const STABLE = 0.002;
-/** Length of the LDA embedding in which fields are measured, and its shrinkage. */
-const LDA = { outputs: 64, shrinkage: 1 };
-const FIELD = { alpha: 10, delta: 0.5 };
+/** Longest LDA embedding in which fields are measured, and its shrinkage. */
+const LDA = { outputs: 128, shrinkage: 0.3 };
 const NEIGHBOURS = 5;
 /** Rows are scored in so many parts, each in the space of the others' labels. */
 const PARTS = 4;
@@ -72,9 +69,9 @@ const PARTS = 4;
  * `invalid_argument` where the labels are of fewer than two classes, and `aborted`.
  */
 export async function auditLabels(options: AuditOptions): Promise<Audit> {
-  const { data, matmul, seed, keep, rounds: most = 3, signal, onProgress } = options;
-  const names = [...new Set(data.labels)];
-  const given = classNumbers(data.labels);
+  const { labels, matmul, seed, keep, rounds: most = 3, signal, onProgress } = options;
+  const names = [...new Set(labels)];
+  const given = classNumbers(labels);
   const sizes = new Int32Array(names.length);
   for (const label of given) sizes[label]!++;
 
@@ -90,8 +87,8 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
     const random: Scored = { own: [], best: [], bestField: [], share: [] };
     for (const rows of parts) {
       // A row is never scored in a space that its own label has shaped: there even a wrong label seems to fit.
-      const { embeddings, dimension } = await spread(options, charges, names, new Set(rows));
-      const field = { ...FIELD, embeddings, charges, rows, classes: names.length, dimension, signal };
+      const { embeddings, dimension } = await spread(options, charges, new Set(rows));
+      const field = { embeddings, charges, rows, classes: names.length, dimension, signal };
       collect(seen, rows, await fieldScores({ ...field, labels: given }));
       collect(random, rows, await fieldScores({ ...field, labels: strangers }));
     }
@@ -105,7 +102,7 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
   } while (shares.length < most && changed > STABLE * given.length);
   const [first, last] = [shares[0]!, shares.at(-1)!];
   const share = Float32Array.from(first, (x, row) => (x + last[row]!) / 2);
-  const { embeddings, dimension } = await spread(options, charges, names, new Set());
+  const { embeddings, dimension } = await spread(options, charges);
 
   const touched = [...charges.keys()].filter((row) => charges[row] !== given[row]);
   touched.sort((a, b) => share[a]! - share[b]! || a - b);
@@ -116,7 +113,7 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
     rounds: shares.length,
     decisions: touched.map((row, i) => ({
       row,
-      given: data.labels[row]!,
+      given: labels[row]!,
       verdict: charges[row] === -1 ? 'dropped' : 'relabelled',
       well: names[wells[row]!]!,
       share: share[row]!,
@@ -166,20 +163,20 @@ function inParts(given: Int32Array, rng: Rng): Int32Array[] {
 
 /** All rows in the LDA of those that are charges, but for some. */
 async function spread(
-  options: AuditOptions,
+  { features, inputs, matmul }: AuditOptions,
   charges: Int32Array,
-  names: readonly string[],
-  without: ReadonlySet<number>,
+  without: ReadonlySet<number> = new Set(),
 ) {
-  const { data, inputs, pca, matmul } = options;
   const kept = [...charges.keys()].filter((row) => charges[row]! >= 0 && !without.has(row));
-  const { features } = pickRows(data, kept, inputs);
-  const labels = kept.map((row) => names[charges[row]!]!);
-  const space = await openSpace({ data: { features, labels }, inputs, matmul, pca });
-  const dimension = Math.min(LDA.outputs, space.dimension);
-  const projection = await fitLda({
-    ...{ scatter: space.scatter, outputs: dimension, shrinkage: LDA.shrinkage, matmul },
+  const scatter = await classScatter({
+    ...{ rows: gatherRows(features, kept, inputs), dimension: inputs, matmul },
+    labels: kept.map((row) => String(charges[row])),
   });
-  const map = await fold({ subspace: space.pca, projection, outputs: dimension, matmul });
-  return { embeddings: await embed({ map, features: data.features, matmul }), dimension };
+  const dimension = Math.min(LDA.outputs, inputs);
+  const projection = await fitLda({ scatter, outputs: dimension, shrinkage: LDA.shrinkage, matmul });
+  const product = await matmul.multiply(
+    { data: features, rows: charges.length, columns: inputs },
+    { data: projection, rows: inputs, columns: dimension },
+  );
+  return { embeddings: normaliseRows(product, dimension), dimension };
 }

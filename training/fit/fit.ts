@@ -6,7 +6,7 @@ import type { ClassSplit } from '../../src/dataset/split.ts';
 import { invalid } from '../../src/errors/error.ts';
 import type { PairedBootstrap } from '../../src/metrics/bootstrap.ts';
 import { type Audit, auditLabels } from '../audit/audit.ts';
-import type { LinearMap } from '../baselines/linear-map.ts';
+import { type LinearMap, project } from '../baselines/linear-map.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Pca } from '../baselines/pca.ts';
 import type { Loss } from '../losses/loss.ts';
@@ -90,15 +90,16 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
   for (const { kept } of splits) {
     pcas.push(await fitComponents({ features: pickRows(data, kept, inputs).features, inputs, matmul }));
   }
-  const all = await fitComponents({ features: data.features, inputs, matmul });
-  const audit = options.audit === 'off' ? undefined : await tryAudit(options, splits, pcas, all);
-  const labels = audit?.used ? audit.labels : data.labels;
-  const folds = await openFolds(options, splits, pcas, labels, labels);
-  const longest = Math.min(...folds.map(({ space }) => space.dimension));
+  const longest = Math.min(...pcas.map(({ outputs }) => outputs));
   const dimension = options.anyLength ? Math.min(options.dimension, longest) : options.dimension;
   if (!(Number.isInteger(dimension) && dimension >= 1 && dimension <= longest)) {
     throw invalid('dimension', `1 to ${longest} for this data set`, dimension);
   }
+  const all = await fitComponents({ features: data.features, inputs, matmul });
+  const audit =
+    options.audit === 'off' ? undefined : await tryAudit({ ...options, dimension }, splits, pcas, all);
+  const labels = audit?.used ? audit.labels : data.labels;
+  const folds = await openFolds(options, splits, pcas, labels, labels);
 
   const entries = await race({
     ...{ methods: options.methods(dimension), folds, run },
@@ -186,16 +187,16 @@ async function tryAudit(
   pcas: readonly Pca[],
   pca: Pca,
 ): Promise<AuditOutcome> {
-  const { data, inputs, matmul, run, onProgress } = options;
+  const { data, matmul, run, onProgress } = options;
   const { seed, signal } = run;
   const audit = await auditLabels({
-    ...{ data, inputs, pca, matmul, seed, signal, keep: options.keep },
+    ...{ features: await project({ map: pca, features: data.features, matmul }), inputs: pca.outputs },
+    ...{ labels: data.labels, matmul, seed, signal, keep: options.keep },
     onProgress: (progress) => onProgress?.({ phase: 'audit', ...progress }),
   });
   const entry = async (labels: readonly (string | undefined)[]) => {
     const folds = await openFolds(options, splits, pcas, labels, data.labels);
-    const dimension = Math.min(options.dimension, ...folds.map(({ space }) => space.dimension));
-    const lda = closedFormTrials({ form: 'LDA', dimension, count: 2, matmul });
+    const lda = closedFormTrials({ form: 'LDA', dimension: options.dimension, count: 2, matmul });
     return { folds, entry: (await race({ methods: [lda], folds, run }))[0]! };
   };
   const [audited, given] = [await entry(audit.labels), await entry(data.labels)];

@@ -55,6 +55,9 @@ export function pickTraining(data: Labelled, rows: readonly number[], inputs: nu
 
 const COMPONENTS = 512;
 
+/** The longest embedding that so many rows of features give. */
+export const longestOf = (rows: number, inputs: number) => Math.min(COMPONENTS, inputs, rows - 1);
+
 /** The components of `features`, [N, inputs]: the expensive part of a space, and the one that sees no label. */
 export async function fitComponents(options: {
   features: Float32Array;
@@ -62,7 +65,7 @@ export async function fitComponents(options: {
   matmul: Matmul;
 }): Promise<Pca> {
   const { features, inputs } = options;
-  return fitPca({ ...options, outputs: Math.min(COMPONENTS, inputs, features.length / inputs - 1) });
+  return fitPca({ ...options, outputs: longestOf(features.length / inputs, inputs) });
 }
 
 /** `pca`: components that are known already, of these rows or of more of their kind. */

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { auroc } from '../../../src/metrics/detection.ts';
 import { type Audit, auditLabels } from '../../../training/audit/audit.ts';
+import { project } from '../../../training/baselines/linear-map.ts';
 import { createMatmul } from '../../../training/baselines/matmul.ts';
 import { fitComponents } from '../../../training/fit/space.ts';
 import { clouds, INPUTS, mislabelled } from '../../fit/clouds.ts';
@@ -13,8 +14,9 @@ const audit = async (
   labels: readonly string[],
   options: { rounds?: number; signal?: AbortSignal; keep?: number[] } = {},
 ) => {
-  const pca = await fitComponents({ features, inputs: INPUTS, matmul });
-  return auditLabels({ data: { features, labels }, inputs: INPUTS, pca, matmul, seed: 1, ...options });
+  const map = await fitComponents({ features, inputs: INPUTS, matmul });
+  const rows = await project({ map, features, matmul });
+  return auditLabels({ features: rows, inputs: map.outputs, labels, matmul, seed: 1, ...options });
 };
 const wrongAfter = ({ labels }: Audit) =>
   labels.filter((label, row) => label !== undefined && label !== truth[row]).length;

@@ -17,10 +17,9 @@ test('is the sum over the other members, one pair at a time', async () => {
         seed: fc.nat(),
         samples: fc.integer({ min: 1, max: 40 }),
         classes: fc.integer({ min: 1, max: 6 }),
-        alpha: fc.constantFrom(0.5, 3, 6),
-        delta: fc.constantFrom(0.05, 0.5, 1.2),
+        radius: fc.constantFrom(0.25, 0.5, 2),
       }),
-      async ({ seed, samples, classes, alpha, delta }) => {
+      async ({ seed, samples, classes, radius }) => {
         const rng = createRng(seed);
         const dimension = 3;
         const rows = Array.from({ length: samples }, () => unit(normals(rng, dimension)));
@@ -29,9 +28,9 @@ test('is the sum over the other members, one pair at a time', async () => {
         const got = await fieldScores({
           embeddings: flat(rows),
           labels: Int32Array.from(labels),
-          ...{ classes, dimension, alpha, delta, threads: 1 },
+          ...{ classes, dimension, radius, threads: 1 },
         });
-        const expected = fieldScoresReference(rows, labels, classes, alpha, delta);
+        const expected = fieldScoresReference(rows, labels, classes, radius);
         const near = (a: number, b: number) => expect(Math.abs(a - b)).toBeLessThan(2e-4 * Math.max(1, b));
         for (const [i, one] of expected.entries()) {
           near(got.own[i]!, one.own);
@@ -51,7 +50,7 @@ test('is the same for any block of rows', async () => {
   const [samples, dimension, classes] = [1100, 4, 7];
   const rows = Array.from({ length: samples }, () => unit(normals(rng, dimension)));
   const labels = rows.map(() => rng.int(classes));
-  const options = { classes, dimension, alpha: 2, delta: 0.3, threads: 1 };
+  const options = { classes, dimension, radius: 0.3, threads: 1 };
   const steps: number[] = [];
   const got = await fieldScores({
     ...options,
@@ -60,7 +59,7 @@ test('is the same for any block of rows', async () => {
     onProgress: ({ done }) => steps.push(done),
   });
   expect(steps).toEqual([512, 1024, 1100]);
-  const expected = fieldScoresReference(rows, labels, classes, 2, 0.3);
+  const expected = fieldScoresReference(rows, labels, classes, 0.3);
   for (const i of [0, 511, 512, 1023, 1024, 1099]) {
     expect(got.own[i]! / expected[i]!.own).toBeCloseTo(1, 4);
     expect(got.best[i]).toBe(expected[i]!.best);
@@ -92,8 +91,8 @@ describe('what does not fit is refused', () => {
     ...{ classes: 2, dimension: 2 },
   };
   test.each([
-    ['delta', { delta: 0 }],
-    ['alpha', { alpha: Number.NaN }],
+    ['radius', { radius: 0.1 }],
+    ['radius', { radius: Number.NaN }],
     ['labels[1]', { labels: Int32Array.of(0, 2) }],
     ['embeddings', { embeddings: new Float32Array(3) }],
     ['embeddings row 1', { embeddings: Float32Array.of(1, 0, 2, 0) }],
