@@ -123,7 +123,10 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
   for (const [field, value] of Object.entries({ folds, trials })) {
     if (!Number.isInteger(value) || value < 1) throw invalid(field, 'a whole number of 1 or more', value);
   }
-  const { sampler, optimizer } = recipe;
+  const { sampler, optimizer, learningRate } = recipe;
+  if (learningRate !== undefined && !(learningRate > 0 && Number.isFinite(learningRate))) {
+    throw invalid('learningRate', 'a number above 0', learningRate);
+  }
   if (sampler !== undefined && !Object.hasOwn(SAMPLERS, sampler)) {
     throw invalid('sampler', `one of ${Object.keys(SAMPLERS).join(', ')}`, sampler);
   }

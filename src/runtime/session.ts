@@ -51,6 +51,9 @@ let loaded: typeof Ort | undefined;
 /** Loads the native library on first use. What it would print is in the errors it throws as well. */
 function ort(): typeof Ort {
   if (!loaded) {
+    // Since 1.29 the library reports to its maker and keeps an identifier in the home folder, unless it is told not to before it is
+    // loaded; this is the only way to tell it. Who sets it to something else wants that.
+    process.env.ORT_DISABLE_TELEMETRY ??= '1';
     loaded = require('onnxruntime-node') as typeof Ort;
     loaded.env.logLevel = 'fatal';
   }

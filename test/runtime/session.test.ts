@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { attr, GraphBuilder } from '../../src/onnx/build.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
@@ -111,4 +115,23 @@ describe('providers', () => {
     if (works) expect((await opened).provider).toBe('cuda');
     else await expect(opened).rejects.toMatchObject({ code: 'provider_unavailable' });
   });
+});
+
+test('the library leaves no identifier, no queue of reports and no log in the folders that it would use', () => {
+  const home = mkdtempSync(join(tmpdir(), 'attractor-home-'));
+  const module = new URL('../../src/runtime/session.ts', import.meta.url);
+  const graph = Buffer.from(identity('float32')).toString('base64');
+  const script = `
+    const { openSession } = await import('${module}');
+    const session = await openSession({ model: Buffer.from('${graph}', 'base64') });
+    await session.run({ x: { type: 'float32', dims: [1], data: Float32Array.of(1) } });
+    await session.release();`;
+  // Not CI, where it would be silent by itself; tsx keeps what it has compiled in TMPDIR.
+  const env = { PATH: process.env.PATH, HOME: home, TMPDIR: home, TSX_DISABLE_CACHE: '1' };
+  execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { env });
+  const files = readdirSync(home, { recursive: true })
+    .map(String)
+    .filter((name) => !name.startsWith('tsx-'));
+  rmSync(home, { recursive: true });
+  expect(files).toEqual([]);
 });
