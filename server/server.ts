@@ -2,6 +2,7 @@
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { observers } from '../src/catalogue/observer.ts';
@@ -52,6 +53,7 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+  await assertPort(config);
   const late = { ms: KEYS_LATE_MS, clock: () => performance.now() };
   const keys = openKeys({ directory: config.data, late });
   const withoutKeys = whoNeedsNoKey({ ...config, keys });
@@ -235,6 +237,13 @@ function listen(server: ReturnType<typeof createServer>, { port, host }: Config)
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
+}
+
+/** A port that is taken is said before processes start for it. */
+async function assertPort(config: Config): Promise<void> {
+  const probe = createServer();
+  await listen(probe, config);
+  await promisify(probe.close.bind(probe))();
 }
 
 await main();
