@@ -68,6 +68,7 @@ export interface Route {
 }
 
 const NO_OPTIONS = strict({});
+const NO_QUERY = {};
 
 /** A handler for all routes. A known path with another method is `method_not_allowed`; others are passed on. */
 export function createRouter(options: {
@@ -81,8 +82,8 @@ export function createRouter(options: {
 
   async function answer(route: Route, params: Record<string, string>, request: Request, response: Response) {
     const { key, mayUse } = await admit({ request, response, route, params });
-    const query = request.url.includes('?') ? { ...request.query } : {};
-    if (!route.query) parse(NO_OPTIONS, query, 'query');
+    const query = request.url.includes('?') ? { ...request.query } : NO_QUERY;
+    if (query !== NO_QUERY && !route.query) parse(NO_OPTIONS, query, 'query');
     const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
     const { signal, id: requestId } = request;
     const idempotencyKey = request.get('idempotency-key');
