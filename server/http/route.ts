@@ -3,6 +3,7 @@
 // regular expression per route and request, and its `response.json` costs as much as the JSON (bench/http).
 
 import type { Request, RequestHandler, Response } from 'express';
+import type { InSteps } from '../../src/catalogue/types.ts';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
 import type { RouteScope } from './access.ts';
@@ -28,6 +29,8 @@ export interface Call extends Body {
   readonly callerId?: string;
   /** Keeps the answer under the key; to be called in the transaction of the effect, where there is one. */
   readonly record?: (reply: Extract<Reply, { result: unknown }>) => void;
+  /** For writes in steps: where one under the same key was cut off, and what keeps how far this one is. */
+  readonly steps?: InSteps;
   /** False for collections that are not the caller's: for routes that have `ownCollections`. */
   mayUse(collection: string): boolean;
 }
