@@ -55,18 +55,8 @@ describe('attractor import, duplicates, snapshot, restore', () => {
 describe('attractor key', () => {
   it('makes, lists and revokes keys, and shows a key only once', async () => {
     const at = ['--folder', 'with-keys'];
-    const made = await attractor([
-      'key',
-      'create',
-      '--scope',
-      'search',
-      '--collection',
-      'shop',
-      'lamps',
-      '--note',
-      'web shop',
-      ...at,
-    ]);
+    const search = '--scope search --collection shop lamps --note'.split(' ');
+    const made = await attractor(['key', 'create', ...search, 'web shop', ...at]);
     expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^ak_[\w-]{43}\n$/) });
     const id = /^Key ([0-9a-f]{8}) \(search\)/.exec(made.err)![1]!;
     expect(made.err).toContain('warning: there is no collection or alias lamps yet\n');
