@@ -16,6 +16,7 @@ import { errorHandler } from './http/error-handler.ts';
 import { constantHeaders } from './http/headers.ts';
 import { createOnce, idempotent } from './http/idempotency.ts';
 import type { ImageReading } from './http/image.ts';
+import { inOne } from './http/in-one.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { requestContext } from './http/request.ts';
 import { createRouter, type Route } from './http/route.ts';
@@ -68,26 +69,28 @@ export function createApp(options: AppOptions): Express {
   app.disable('x-powered-by');
   // ETags are set where there is a hash; hashing every JSON answer would be work for nothing.
   app.disable('etag');
-  app.use(requestContext({ logger, accessLog, metrics }));
-  app.use(traceRequests());
   app.set('trust proxy', edge.trustProxy);
-  if (edge.corsOrigins.length > 0) app.use(cors(corsOptions(edge.corsOrigins)));
   app.use(
-    constantHeaders(
-      helmet({
-        contentSecurityPolicy: {
-          // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
-          directives: {
-            'img-src': ["'self'", 'blob:'],
-            'style-src': ["'self'"],
-            'upgrade-insecure-requests': null,
+    inOne(
+      requestContext({ logger, accessLog, metrics }),
+      traceRequests(),
+      ...(edge.corsOrigins.length > 0 ? [cors(corsOptions(edge.corsOrigins))] : []),
+      constantHeaders(
+        helmet({
+          contentSecurityPolicy: {
+            // The page's own files, and the dropped photo as a blob. TLS ends in front of this server, if anywhere.
+            directives: {
+              'img-src': ["'self'", 'blob:'],
+              'style-src': ["'self'"],
+              'upgrade-insecure-requests': null,
+            },
           },
-        },
-        strictTransportSecurity: false,
-      }),
+          strictTransportSecurity: false,
+        }),
+      ),
+      deadlines(),
     ),
   );
-  app.use(deadlines());
   const once = createOnce({ replies: catalogue.replies, clock: Date.now });
   const routes: Route[] = [
     ...healthRoutes({ ready }),

@@ -40,11 +40,10 @@ export async function readDemo(options: { folder: string }): Promise<DemoShop> {
   return { collection: COLLECTION, samples, attribution: join(options.folder, 'README.md') };
 }
 
-export function demoIsImported(options: { catalogue: Catalogue }): boolean {
-  return options.catalogue.getMeta(META) !== undefined;
-}
-
-/** Imports what is not there yet. Rows that fail are logged and do not stop it. Throws `aborted`. */
+/**
+ * Imports what is not there yet. Rows that fail are logged and do not stop it. Never throws: the demo is a guest, what else is
+ * served goes on without it, and the next start tries again.
+ */
 export async function importDemo(options: {
   catalogue: Catalogue;
   folder: string;
@@ -53,12 +52,19 @@ export async function importDemo(options: {
   onProgress: (progress: { done: number; total: number }) => void;
 }): Promise<void> {
   const { catalogue, folder, logger, signal, onProgress } = options;
-  const { rows } = await readDataset({ path: join(folder, 'catalogue.csv'), label: 'product_id' });
-  onProgress({ done: 0, total: rows.length });
-  const collection = await openCollection({ catalogue, name: COLLECTION });
-  const { failed } = await importRows({ collection, rows, signal, onProgress });
-  for (const { id, error } of failed) {
-    logger.warn({ item: id, code: error.code }, `demo shop: an image was left out: ${error.message}`);
+  if (catalogue.getMeta(META) !== undefined) return;
+  const began = performance.now();
+  try {
+    const { rows } = await readDataset({ path: join(folder, 'catalogue.csv'), label: 'product_id' });
+    onProgress({ done: 0, total: rows.length });
+    const collection = await openCollection({ catalogue, name: COLLECTION });
+    const { failed } = await importRows({ collection, rows, signal, onProgress });
+    for (const { id, error } of failed) {
+      logger.warn({ item: id, code: error.code }, `demo shop: an image was left out: ${error.message}`);
+    }
+    catalogue.setMeta(META, 'imported');
+    logger.info({ seconds: Math.round((performance.now() - began) / 1000) }, 'The demo shop is complete.');
+  } catch (error) {
+    if (!signal.aborted) logger.error({ err: error }, 'The demo shop could not be imported.');
   }
-  catalogue.setMeta(META, 'imported');
 }

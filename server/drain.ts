@@ -7,13 +7,16 @@ import type { Server, ServerResponse } from 'node:http';
 export function drainable(server: Server): () => Promise<void> {
   const open = new Set<ServerResponse>();
   let draining = false;
+  function forget(this: ServerResponse) {
+    open.delete(this);
+  }
   const isLast = (response: ServerResponse) => {
     if (!response.headersSent) response.setHeader('connection', 'close');
   };
   // Before the application's own listener, which may answer at once.
   server.prependListener('request', (_, response: ServerResponse) => {
     open.add(response);
-    response.once('close', () => open.delete(response));
+    response.on('close', forget);
     if (draining) isLast(response);
   });
   return async function drain() {

@@ -1,7 +1,5 @@
 // The process: environment, log, signals, listening, an orderly end. What is served is app.ts.
 
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { observers } from '../src/catalogue/observer.ts';
@@ -13,12 +11,10 @@ import { openKeys } from '../src/store/keys.ts';
 import { openTasks } from '../src/tasks/tasks.ts';
 import { createApp } from './app.ts';
 import { type Config, DEMO_FOLDER } from './config.ts';
-import { demoIsImported, importDemo, readDemo } from './demo.ts';
-import { drainable } from './drain.ts';
+import { importDemo, readDemo } from './demo.ts';
 import { whoNeedsNoKey } from './http/access.ts';
-import { bornExpress } from './http/classes.ts';
-import { endSlowBodies } from './http/slow-body.ts';
 import { tracingObserver } from './http/tracing.ts';
+import { assertPort, serveApp } from './listen.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Readiness } from './routes/health.ts';
@@ -52,6 +48,7 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+  await assertPort(config);
   const late = { ms: KEYS_LATE_MS, clock: () => performance.now() };
   const keys = openKeys({ directory: config.data, late });
   const withoutKeys = whoNeedsNoKey({ ...config, keys });
@@ -125,18 +122,7 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
       edge: config.edge,
       demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
     });
-    const server = createServer(
-      {
-        headersTimeout: config.timeouts.headers,
-        connectionsCheckingInterval: Math.min(5_000, config.timeouts.headers),
-        keepAliveTimeout: 5_000,
-        ...bornExpress(app),
-      },
-      app,
-    );
-    endSlowBodies(server, { ms: config.timeouts.request });
-    const drain = drainable(server);
-    const port = await listen(server, config);
+    const { port, drain } = await serveApp(app, config);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     log.info(
       { model: config.model, provider, data: config.data },
@@ -147,18 +133,11 @@ async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void>
     await Promise.all([drain(), demo]);
 
     async function startDemo(): Promise<void> {
-      const began = performance.now();
-      if (config.demo && !demoIsImported({ catalogue })) {
-        try {
-          const onProgress = (progress: Readiness['demo']) => {
-            state = { ready: false, demo: progress };
-          };
-          await importDemo({ catalogue, folder: DEMO_FOLDER, logger: log, signal: stop, onProgress });
-          log.info({ seconds: Math.round((performance.now() - began) / 1000) }, 'The demo shop is complete.');
-        } catch (error) {
-          // The demo is a guest: what else is served goes on without it, and the next start tries again.
-          if (!stop.aborted) log.error({ err: error }, 'The demo shop could not be imported.');
-        }
+      const onProgress = (demo: Readiness['demo']) => {
+        state = { ready: false, demo };
+      };
+      if (config.demo) {
+        await importDemo({ catalogue, folder: DEMO_FOLDER, logger: log, signal: stop, onProgress });
       }
       state = { ready: true };
     }
@@ -218,23 +197,5 @@ const stopped = (signal: AbortSignal) =>
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve());
   });
-
-const LISTEN_HELP: Record<string, string> = {
-  EADDRINUSE: '. Another process has it: stop that one, or set PORT to another number',
-  EADDRNOTAVAIL: '. This machine has no such address: set HOST to one that it has',
-  EACCES: '. Only an administrator may use it: set PORT to a number above 1023',
-};
-
-function listen(server: ReturnType<typeof createServer>, { port, host }: Config): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const received = `${host}:${port} (${cause.code})`;
-      const help = LISTEN_HELP[cause.code ?? ''] ?? '';
-      const message = `PORT: expected an address to listen on, received ${received}${help}`;
-      reject(new AttractorError('invalid_argument', message, { field: 'PORT', received, cause }));
-    });
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-  });
-}
 
 await main();

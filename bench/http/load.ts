@@ -60,7 +60,10 @@ export class Client {
           resolve({ status: response.statusCode!, ms: performance.now() - began, retryAfter });
         });
       });
-      sent.on('error', reject);
+      // The server had just closed a connection that had nothing to do for long.
+      sent.on('error', (error: NodeJS.ErrnoException) =>
+        sent.reusedSocket && error.code === 'ECONNRESET' ? resolve(this.send(call)) : reject(error),
+      );
       sent.end(body);
     });
   }

@@ -123,6 +123,8 @@ export async function serve(options: BenchOptions & { cores?: string; bare?: boo
       ATTRACTOR_AUDIT_EVERY: '0',
     },
   });
+  // A bench that fails leaves no server behind.
+  process.once('exit', () => child.kill());
   const url = await new Promise<string>((found, failed) => {
     child.once('exit', (code) => failed(new Error(`the server ended with ${code}`)));
     createInterface({ input: child.stdout! }).on('line', (line) => {

@@ -1,7 +1,7 @@
 // The door of every route: who calls, how often, whether they may. Before a byte of the body is read.
 
 import type { Request, Response } from 'express';
-import type { Access, Caller, Guarded, RouteScope } from './access.ts';
+import { type Access, ANYBODY, type Caller, type Guarded, type RouteScope } from './access.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 declare global {
@@ -19,8 +19,6 @@ export function scopeOf(route: { scope?: RouteScope; method: string; path: strin
   if (!route.path.includes('/:collection/') && !route.path.endsWith('/:collection')) return 'admin';
   return route.method === 'get' ? 'search' : 'write';
 }
-
-const ANYBODY: Caller = { key: undefined, mayUse: () => true };
 
 export type Admit = (options: {
   request: Request;

@@ -7,6 +7,7 @@ import type { Limits } from '../config.ts';
 import { createBodyBudget } from './body-budget.ts';
 import { checkJson } from './json-guard.ts';
 import { ROW_TYPES, type Rows, rowsOf } from './stream.ts';
+import { describe } from './validate.ts';
 
 /** What a route reads. `upload` is multipart/form-data with one file part, `image`. */
 /** `rows`: JSON Lines or CSV, not read but handed on. */
@@ -113,10 +114,10 @@ function hasBytes(request: Request): boolean {
 }
 
 function filePart(request: Request): Uint8Array {
-  const bytes = request.file?.buffer;
+  const { buffer: bytes, originalname = '' } = request.file ?? {};
   if (bytes === undefined || bytes.length === 0) {
-    const received =
-      bytes === undefined ? ('image' in (request.body ?? {}) ? 'text' : 'no such part') : '0 bytes';
+    const absent = 'image' in (request.body ?? {}) ? 'text' : 'no such part';
+    const received = bytes === undefined ? absent : `0 bytes in the file ${describe(originalname)}`;
     throw new AttractorError(
       'invalid_multipart',
       `image: expected a file part with an image, received ${received}`,
@@ -150,13 +151,12 @@ function isPlainJson({ headers }: Request, limit: number): boolean {
 function readJson(request: Request): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const gone = () => reject(new AttractorError('aborted', 'The client went away while sending.'));
-    if (request.destroyed) return gone();
+    if (request.destroyed) return reject(wentAway());
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('error', gone);
-    request.on('close', gone);
+    request.on('close', () => {
+      if (!request.readableEnded) reject(wentAway());
+    });
     request.on('end', () => {
-      request.off('close', gone);
       const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
       try {
         checkJson(bytes);
@@ -167,6 +167,8 @@ function readJson(request: Request): Promise<unknown> {
     });
   });
 }
+
+const wentAway = () => new AttractorError('aborted', 'The client went away while sending.');
 
 function parseJson(text: string): unknown {
   try {

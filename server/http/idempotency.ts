@@ -1,7 +1,9 @@
 // Idempotency-Key: a writing call that is sent twice under one key is done once, and answered twice with the same words. The
-// answers are in the store for a day. Only what succeeded is kept: what failed did nothing, and may be tried again.
+// answers are in the store for a day. Only what succeeded is kept: what failed did nothing, or some of its steps, and may be
+// tried again.
 
 import { createHash } from 'node:crypto';
+import type { InSteps, StepsDone } from '../../src/catalogue/types.ts';
 import { AttractorError, show } from '../../src/errors/error.ts';
 import type { ReplyTable } from '../../src/store/replies.ts';
 import type { Call, Reply, Route } from './route.ts';
@@ -17,7 +19,7 @@ export type Once = (options: {
   /** What is asked, as far as it decides the effect; anything that JSON can hold. */
   request: unknown;
   /** `record` may be called in the transaction of the effect: then there is never one without the other. */
-  work: (record: (reply: JsonReply) => void) => Reply | Promise<Reply>;
+  work: (record: (reply: JsonReply) => void, steps: InSteps) => Reply | Promise<Reply>;
 }) => Promise<Reply>;
 
 export function createOnce(options: { replies: ReplyTable; clock: () => number }): Once {
@@ -26,7 +28,7 @@ export function createOnce(options: { replies: ReplyTable; clock: () => number }
 
   return async function once({ call, request: asked, work }) {
     const given = call.idempotencyKey;
-    if (given === undefined) return work(() => {});
+    if (given === undefined) return work(() => {}, {});
     if (!KEY.test(given)) throw refused('invalid_argument', '1 to 255 visible ASCII characters', show(given));
     // Two callers may think of the same key.
     const key = `${call.callerId ?? ''} ${given}`;
@@ -37,19 +39,25 @@ export function createOnce(options: { replies: ReplyTable; clock: () => number }
       await other.ended;
     }
     const kept = replies.get(key);
+    let from: StepsDone | undefined;
     if (kept && kept.at >= clock() - KEPT_MS) {
       if (kept.request !== request) throw reused();
-      return JSON.parse(kept.reply) as JsonReply;
+      const reply = JSON.parse(kept.reply) as JsonReply | { unfinished: StepsDone };
+      if (!('unfinished' in reply)) return reply;
+      from = reply.unfinished;
     }
-    let recorded = false;
-    const record = (reply: JsonReply) => {
+    const keep = (reply: JsonReply | { unfinished: StepsDone }) => {
       const at = clock();
       replies.prune(at - KEPT_MS);
       replies.put({ key, request, reply: JSON.stringify(reply), at });
+    };
+    let recorded = false;
+    const record = (reply: JsonReply) => {
+      keep(reply);
       recorded = true;
     };
     const doing = (async () => {
-      const reply = await work(record);
+      const reply = await work(record, { from, onStep: (unfinished) => keep({ unfinished }) });
       if (!recorded && 'result' in reply && !reply.error) record(reply);
       return reply;
     })();
@@ -70,7 +78,7 @@ export function idempotent(routes: readonly Route[], once: Once): Route[] {
       const { params, query, fields, image } = call;
       const digest = image && createHash('sha256').update(image).digest('hex');
       const request = [route.method, route.path, params, query, fields ?? null, digest ?? null];
-      return once({ call, request, work: (record) => route.handle({ ...call, record }) });
+      return once({ call, request, work: (record, steps) => route.handle({ ...call, record, steps }) });
     };
     return { ...route, handle };
   });

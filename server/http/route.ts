@@ -3,6 +3,7 @@
 // regular expression per route and request, and its `response.json` costs as much as the JSON (bench/http).
 
 import type { Request, RequestHandler, Response } from 'express';
+import type { InSteps } from '../../src/catalogue/types.ts';
 import { AttractorError } from '../../src/errors/error.ts';
 import type { Limits } from '../config.ts';
 import type { RouteScope } from './access.ts';
@@ -28,6 +29,8 @@ export interface Call extends Body {
   readonly callerId?: string;
   /** Keeps the answer under the key; to be called in the transaction of the effect, where there is one. */
   readonly record?: (reply: Extract<Reply, { result: unknown }>) => void;
+  /** For writes in steps: where one under the same key was cut off, and what keeps how far this one is. */
+  readonly steps?: InSteps;
   /** False for collections that are not the caller's: for routes that have `ownCollections`. */
   mayUse(collection: string): boolean;
 }
@@ -68,6 +71,7 @@ export interface Route {
 }
 
 const NO_OPTIONS = strict({});
+const NO_QUERY = {};
 
 /** A handler for all routes. A known path with another method is `method_not_allowed`; others are passed on. */
 export function createRouter(options: {
@@ -81,8 +85,8 @@ export function createRouter(options: {
 
   async function answer(route: Route, params: Record<string, string>, request: Request, response: Response) {
     const { key, mayUse } = await admit({ request, response, route, params });
-    const query = request.url.includes('?') ? { ...request.query } : {};
-    if (!route.query) parse(NO_OPTIONS, query, 'query');
+    const query = request.url.includes('?') ? { ...request.query } : NO_QUERY;
+    if (query !== NO_QUERY && !route.query) parse(NO_OPTIONS, query, 'query');
     const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
     const { signal, id: requestId } = request;
     const idempotencyKey = request.get('idempotency-key');

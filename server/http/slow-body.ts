@@ -2,6 +2,7 @@
 // no routes; headers are the server's own `headersTimeout`.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ROW_TYPES } from './stream.ts';
 
 /** Of rows that are on their way, on the average of each `ms`. */
@@ -13,20 +14,28 @@ const BYTES_PER_SECOND = 1024;
  */
 export function endSlowBodies(server: Server, { ms }: { ms: number }): void {
   server.requestTimeout = 0;
-  server.prependListener('request', (request, response) => {
-    const { headers, socket } = request;
+  /** The last request with a body on each connection: one timer looks at all, as one each costs more than a small body. */
+  const bodies = new Map<Socket, { response: ServerResponse; before: number; due: number }>();
+  server.prependListener('request', ({ headers, socket }, response) => {
     if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
-    let before = socket.bytesRead;
-    const timer = setInterval(() => {
-      const came = socket.bytesRead - before;
-      before = socket.bytesRead;
-      const comes = isRows(request) && !response.writableEnded && came >= (ms / 1000) * BYTES_PER_SECOND;
-      if (comes && !request.complete) return;
-      clearInterval(timer);
-      if (!request.complete) end(response);
-    }, ms);
-    request.once('close', () => clearInterval(timer));
+    bodies.set(socket, { response, before: socket.bytesRead, due: performance.now() + ms });
   });
+  const look = () => {
+    for (const [socket, { response, before, due }] of bodies) {
+      const request = response.req;
+      if (!request.complete && !socket.destroyed) {
+        if (performance.now() < due) continue;
+        const came = socket.bytesRead - before;
+        if (isRows(request) && !response.writableEnded && came >= (ms / 1000) * BYTES_PER_SECOND) {
+          bodies.set(socket, { response, before: socket.bytesRead, due: due + ms });
+          continue;
+        }
+        end(response);
+      }
+      bodies.delete(socket);
+    }
+  };
+  setInterval(look, Math.min(1000, ms / 4)).unref();
 }
 
 const isRows = ({ headers: { 'content-type': type = '' } }: IncomingMessage) =>

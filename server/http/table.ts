@@ -44,7 +44,7 @@ export function createTable(routes: readonly Route[]): RouteTable {
       const given = path.split('/');
       let known: Entry | undefined;
       for (const entry of entries.get(given.length) ?? []) {
-        if (!entry.segments.every((segment, i) => fits(segment, given[i]!))) continue;
+        if (!matches(entry.segments, given)) continue;
         const route = entry.byMethod.get(method);
         if (route) return { route, params: paramsOf(entry.segments, given) };
         known ??= entry;
@@ -54,7 +54,14 @@ export function createTable(routes: readonly Route[]): RouteTable {
   };
 }
 
-const fits = (segment: string, given: string) => (segment.startsWith(':') ? given !== '' : segment === given);
+/** From the end, as most paths begin alike. */
+function matches(segments: readonly string[], given: readonly string[]): boolean {
+  for (let i = segments.length - 1; i >= 0; i--) {
+    const segment = segments[i]!;
+    if (segment.startsWith(':') ? given[i] === '' : segment !== given[i]) return false;
+  }
+  return true;
+}
 
 function paramsOf(segments: readonly string[], given: readonly string[]): Record<string, string> {
   const params: Record<string, string> = {};

@@ -1,4 +1,5 @@
-// /docs/errors, /docs/api and others: the pages that error links point at, to be read; and beside each its Markdown.
+// /docs and below it /docs/errors, /docs/api and others: the pages that error links point at, to be read; and beside each its
+// Markdown.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,8 +8,27 @@ import type { Route } from '../http/route.ts';
 import { type Rendered, render } from './markdown.ts';
 
 const PAGES = { api: 'API', errors: 'Errors', client: 'TypeScript client', operations: 'Operations' };
+type Page = keyof typeof PAGES;
+const HTML = { 'Content-Type': 'text/html; charset=utf-8' };
 
-export const docsRoutes: readonly Route[] = Object.keys(PAGES).flatMap((page): Route[] => {
+const links = (here?: Page) =>
+  Object.entries(PAGES).map(
+    ([page, title]) => `<a href="/docs/${page}"${page === here ? ' aria-current="page"' : ''}>${title}</a>`,
+  );
+
+const index: Route = {
+  method: 'get',
+  path: '/docs',
+  doc: { summary: 'The list of pages', media: { 'text/html': undefined } },
+  scope: 'open',
+  handle() {
+    const list = links().map((link) => `<li>${link}</li>`);
+    const body = `<h1>Documentation</h1>\n<ul>${list.join('\n')}</ul>`;
+    return { bytes: Buffer.from(documentOf({ headings: [], body })), headers: HTML };
+  },
+};
+
+const pages = (Object.keys(PAGES) as Page[]).flatMap((page): Route[] => {
   const read = () => readFile(join(DOCS_FOLDER, `${page}.md`));
   let html: Promise<Buffer> | undefined;
   return [
@@ -18,8 +38,8 @@ export const docsRoutes: readonly Route[] = Object.keys(PAGES).flatMap((page): R
       doc: { summary: `docs/${page}.md, to be read`, media: { 'text/html': undefined } },
       scope: 'open',
       async handle() {
-        html ??= read().then((text) => Buffer.from(documentOf(page, render(text.toString('utf8')))));
-        return { bytes: await html, headers: { 'Content-Type': 'text/html; charset=utf-8' } };
+        html ??= read().then((text) => Buffer.from(documentOf(render(text.toString('utf8')), page)));
+        return { bytes: await html, headers: HTML };
       },
     },
     {
@@ -36,11 +56,11 @@ export const docsRoutes: readonly Route[] = Object.keys(PAGES).flatMap((page): R
   ];
 });
 
-function documentOf(page: string, { headings, body }: Rendered): string {
-  const pages = Object.entries(PAGES).map(([name, title]) => {
-    const here = name === page ? ' aria-current="page"' : '';
-    return `<a href="/docs/${name}"${here}>${title}</a>`;
-  });
+export const docsRoutes: readonly Route[] = [index, ...pages];
+
+/** Without a page: of the list of them. */
+function documentOf({ headings, body }: Rendered, page?: Page): string {
+  const markdown = page ? `<a href="/docs/${page}.md">This page as Markdown</a> · ` : '';
   const contents = headings
     .filter(({ level }) => level === 2 || level === 3)
     .map(
@@ -53,7 +73,7 @@ function documentOf(page: string, { headings, body }: Rendered): string {
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <meta name="color-scheme" content="light dark">
-  <title>Attractor: ${PAGES[page as keyof typeof PAGES]}</title>
+  <title>Attractor: ${page ? PAGES[page] : 'Documentation'}</title>
   <link rel="icon" href="/icon.svg" type="image/svg+xml">
   <link rel="stylesheet" href="/style.css">
   <link rel="stylesheet" href="/docs.css">
@@ -61,13 +81,13 @@ function documentOf(page: string, { headings, body }: Rendered): string {
 <body class="docs">
   <header class="top">
     <a class="brand" href="/"><img src="/icon.svg" alt="" width="26" height="26"><span>Attractor</span></a>
-    <nav class="pages" aria-label="Pages">${pages.join('\n')}</nav>
+    <nav class="pages" aria-label="Pages">${links(page).join('\n')}</nav>
   </header>
   <div class="columns">
     <nav class="contents" aria-label="On this page"><ul>${contents.join('\n')}</ul></nav>
     <main>
 ${body}
-      <p class="raw"><a href="/docs/${page}.md">This page as Markdown</a> · <a href="/openapi.json">OpenAPI 3.1</a></p>
+      <p class="raw">${markdown}<a href="/openapi.json">OpenAPI 3.1</a></p>
     </main>
   </div>
 </body>

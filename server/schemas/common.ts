@@ -25,21 +25,23 @@ export const id = z
 
 /** Finite numbers in float32's range, as a Float32Array; one pass, because bodies carry hundreds of thousands. */
 const numbers = z.unknown().transform((value, context): Float32Array => {
-  const fail = (path: PropertyKey[], message: string) => {
-    context.issues.push({ code: 'custom', input: value, path, message });
-    return z.NEVER;
-  };
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_DIMENSION) {
-    return fail([], `an array of 1 to ${MAX_DIMENSION} numbers`);
+    return refuse(context, [], `an array of 1 to ${MAX_DIMENSION} numbers`);
   }
   const out = new Float32Array(value.length);
   for (let i = 0; i < value.length; i++) {
     // The type first: a nested array would be walked to the bottom by the conversion.
     if (typeof value[i] === 'number') out[i] = value[i];
-    if (typeof value[i] !== 'number' || !Number.isFinite(out[i])) return fail([i], 'a finite number');
+    if (typeof value[i] !== 'number' || !Number.isFinite(out[i])) {
+      return refuse(context, [i], 'a finite number');
+    }
   }
   return out;
 });
+function refuse({ issues, value: input }: z.RefinementCtx, path: PropertyKey[], message: string): never {
+  issues.push({ code: 'custom', input, path, message });
+  return z.NEVER;
+}
 export const vector = (numbers as z.ZodType<Float32Array, ArrayLike<number>>).meta({
   type: 'array',
   items: { type: 'number' },

@@ -8,14 +8,14 @@ import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, refuseAborted } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
 import { askedFilter, selectionOf } from './selection.ts';
-import type { AttributeValue, Writing } from './types.ts';
+import type { AttributeValue, InSteps, StepsDone, Writing } from './types.ts';
 import { deleteItems } from './upsert.ts';
 import { attributesText, checkText, LIMITS, tagsText } from './validate.ts';
 
 /** Items per transaction: some ten milliseconds, in which nobody else is answered. */
 const STEP = 250;
 
-export interface PatchOptions extends Writing<PatchResult> {
+export interface PatchOptions extends Writing<PatchResult>, InSteps {
   /** The items: exactly one of these two. Ids that are not there are counted out. */
   readonly ids?: readonly string[];
   readonly filter?: FilterInput;
@@ -42,62 +42,72 @@ export interface PatchResult {
  * middle (a merge that exceeds the limit on attributes, the signal) leaves the steps before it done.
  */
 export async function patchItems(context: CollectionContext, options: PatchOptions): Promise<PatchResult> {
-  const known = ['ids', 'filter', 'attributes', 'tags', 'group', 'replace', 'signal', 'onWritten'];
+  const known = ['ids', 'filter', 'attributes', 'tags', 'group', 'replace', ...STEPPING];
   refuseUnknown(options, known, 'patch');
   checkPatch(options);
-  let [matched, updated] = [0, 0];
-  await inSteps(context, slotsOf(context, options), options.signal, (rows, last) => {
-    const onWritten = (changed: number) => {
-      matched += rows.length;
-      updated += changed;
-      if (last) options.onWritten?.({ matched, updated });
-    };
-    patchRows(context, rows, { ...options, onWritten });
-  });
-  return { matched, updated };
+  const show = ({ matched, changed: updated }: Counts) => ({ matched, updated });
+  return inSteps(context, options, show, (rows, onWritten) =>
+    patchRows(context, rows, { ...options, onWritten }),
+  );
 }
 
 /** Like `patchItems`, in steps. */
 export async function deleteByFilter(
   context: CollectionContext,
-  options: { filter: FilterInput; signal?: AbortSignal } & Writing<{ deleted: number }>,
+  options: { filter: FilterInput; signal?: AbortSignal } & InSteps & Writing<{ deleted: number }>,
 ): Promise<{ deleted: number }> {
-  refuseUnknown(options, ['filter', 'signal', 'onWritten'], 'delete');
+  refuseUnknown(options, ['filter', ...STEPPING], 'delete');
   if (options.filter === undefined) throw invalid('filter', 'a filter', undefined);
-  let deleted = 0;
-  await inSteps(context, slotsOf(context, options), options.signal, (rows, last) => {
-    const onWritten = (step: { deleted: number }) => {
-      deleted += step.deleted;
-      if (last) options.onWritten?.({ deleted });
-    };
-    deleteItems(context, { ids: rows.map(({ id }) => id), onWritten });
+  const show = ({ changed: deleted }: Counts) => ({ deleted });
+  return inSteps(context, options, show, (rows, onWritten) => {
+    const ids = rows.map(({ id }) => id);
+    deleteItems(context, { ids, onWritten: ({ deleted }) => onWritten(deleted) });
   });
-  return { deleted };
 }
 
+const STEPPING = ['signal', 'onWritten', 'onStep', 'from'];
+type Counts = Pick<StepsDone, 'matched' | 'changed'>;
+
+/**
+ * `step` does a transaction and says in it how many items it changed. Of the slots only what is still there: an item that is
+ * replaced meanwhile has another one. At least one step.
+ */
+async function inSteps<Result>(
+  context: CollectionContext,
+  options: { ids?: readonly string[]; filter?: FilterInput; signal?: AbortSignal } & InSteps &
+    Writing<Result>,
+  show: (counts: Counts) => Result,
+  step: (rows: ItemRow[], onWritten: (changed: number) => void) => void,
+): Promise<Result> {
+  const { signal, from, onStep, onWritten } = options;
+  let { matched, changed } = from ?? { matched: 0, changed: 0 };
+  const slots = slotsOf(context, options).filter((slot) => slot > (from?.slot ?? -1));
+  for (let at = 0; at === 0 || at < slots.length; at += STEP) {
+    if (at > 0) await nextTurn();
+    refuseAborted(signal);
+    context.assertOpen();
+    const part = slots.slice(at, at + STEP);
+    const rows = context.store.items.bySlots(context.row.id, part);
+    step(rows, (these) => {
+      matched += rows.length;
+      changed += these;
+      if (at + STEP >= slots.length) onWritten?.(show({ matched, changed }));
+      else onStep?.({ slot: part.at(-1)!, matched, changed });
+    });
+  }
+  return show({ matched, changed });
+}
+
+/** Ascending. */
 function slotsOf(
   context: CollectionContext,
   { ids, filter }: { ids?: readonly string[]; filter?: FilterInput },
 ): number[] {
   const { maintained, store, row } = context;
-  if (ids) return [...new Set(ids.flatMap((id) => store.items.byId(row.id, id)?.slot ?? []))];
-  return [...maintained.items.slots(selectionOf(context, askedFilter(filter))!.mask)];
-}
-
-/** Of these slots only what is still there: an item that is replaced meanwhile has another one. At least one step. */
-async function inSteps(
-  context: CollectionContext,
-  slots: readonly number[],
-  signal: AbortSignal | undefined,
-  step: (rows: ItemRow[], last: boolean) => void,
-): Promise<void> {
-  for (let at = 0; at === 0 || at < slots.length; at += STEP) {
-    if (at > 0) await nextTurn();
-    refuseAborted(signal);
-    context.assertOpen();
-    const rows = context.store.items.bySlots(context.row.id, slots.slice(at, at + STEP));
-    step(rows, at + STEP >= slots.length);
-  }
+  const slots = ids
+    ? new Set(ids.flatMap((id) => store.items.byId(row.id, id)?.slot ?? []))
+    : maintained.items.slots(selectionOf(context, askedFilter(filter))!.mask);
+  return [...slots].sort((a, b) => a - b);
 }
 
 /** One transaction, and in its turn the memory. Tells how many were not so already. */

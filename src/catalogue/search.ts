@@ -79,7 +79,10 @@ export function hitsOf(
   for (const item of context.maintained.items.cache.at(slots)) {
     const [slot, score] = [slots[hits.length]!, scores[hits.length]!];
     if (!item) throw new AttractorError('internal', `slot ${slot} is in the index but not in the store`);
-    hits.push({ id: item.id, score, item: shown(context, item, slot, withVector) });
+    hits.push({ id: item.id, score: cosine(score), item: shown(context, item, slot, withVector) });
   }
   return hits;
 }
+
+/** A score as it is shown: rounding may have left it a little above 1. */
+export const cosine = (score: number): number => Math.min(1, Math.max(-1, score));

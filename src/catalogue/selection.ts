@@ -19,16 +19,21 @@ export function askedFilter(input: FilterInput | undefined): AskedFilter | undef
 /** Names of attributes that a warning lists. */
 const LISTED = 20;
 
-/** An attribute may come with the next item, so a filter on one that no item has is no error; but most such names are misspelt. */
+/** No errors, for an attribute or another type may come with the next item; but most such names and values are misspelt. */
 export function warningsOf(context: CollectionContext, selection: Selection | undefined): string[] {
   const { items, index } = context.maintained;
   if (!selection || index.size === 0) return [];
-  const { unknown } = selection;
-  if (unknown.length === 0) return [];
+  const { unknown, mistyped } = selection;
+  const wrong = mistyped.map(({ key, asked, types }) => {
+    const received = `compared with a ${asked.join(' or ')}`;
+    return `filter: values of "${key.slice(0, 64)}" are of type ${types.join(' or ')}, ${received}. Types never mix.`;
+  });
+  if (unknown.length === 0) return wrong;
   const known = [...items.attributes].sort();
   const list = known.slice(0, LISTED).join(', ') + (known.length > LISTED ? ', ...' : '');
   const there = known.length === 0 ? 'Items here have none.' : `There are: ${list}.`;
-  return unknown.map((key) => `filter: no item has an attribute "${key.slice(0, 64)}". ${there}`);
+  const absent = unknown.map((key) => `filter: no item has an attribute "${key.slice(0, 64)}". ${there}`);
+  return [...absent, ...wrong];
 }
 
 /** Good until the collection changes; undefined without a filter. */

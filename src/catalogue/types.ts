@@ -43,6 +43,21 @@ export interface Writing<Result> {
   readonly onWritten?: (result: Result) => void;
 }
 
+/** What a write in steps takes, each step a transaction of its own: one that was cut off can be gone on with. */
+export interface InSteps {
+  /** Called in the transaction of every step but the last. */
+  readonly onStep?: (done: StepsDone) => void;
+  /** What a call that was cut off told last: its steps are not done again, and they count. */
+  readonly from?: StepsDone;
+}
+
+export interface StepsDone {
+  /** Items up to this slot are settled. */
+  readonly slot: number;
+  readonly matched: number;
+  readonly changed: number;
+}
+
 export type UpsertStatus = 'created' | 'updated' | 'unchanged' | 'failed';
 
 /**
@@ -235,7 +250,7 @@ export interface Collection {
   /** Builds the graph anew, without what was deleted. Throws `index_invalid` where that failed. */
   compact(): Promise<void>;
   deleteByFilter(
-    options: { filter: FilterInput; signal?: AbortSignal } & Writing<{ deleted: number }>,
+    options: { filter: FilterInput; signal?: AbortSignal } & InSteps & Writing<{ deleted: number }>,
   ): Promise<{ deleted: number }>;
   /** Changes metadata, without embedding anything again. */
   patch(options: PatchOptions): Promise<PatchResult>;

@@ -5,6 +5,7 @@ import type { SearchHits } from '../index/vector-index.ts';
 import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, rowOf } from './context.ts';
 import type { Question } from './question.ts';
+import { cosine } from './search.ts';
 import { askedFilter, selectionOf } from './selection.ts';
 import { scoreOf } from './target.ts';
 import { takeTurns } from './turns.ts';
@@ -53,7 +54,7 @@ export async function whyOf(options: {
   const rank = score === null ? null : await rankOf({ context, question, asked, slot: row.slot, score });
   const found = (removedBy: Why['removedBy'], condition?: object): Why => ({
     id,
-    score,
+    score: score === null ? null : cosine(score),
     rank,
     removedBy,
     ...(condition && { condition }),

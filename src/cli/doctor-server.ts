@@ -32,6 +32,7 @@ export async function examineServer(options: { withModel: boolean }): Promise<Fi
     memory,
     settings,
     await dataFolder(config.data, holder),
+    ...(await keysFor(config.data)),
     await address(config, holder),
     ...(options.withModel ? [await model(config)] : []),
   ];
@@ -65,6 +66,27 @@ async function dataFolder(folder: string, holder: string | undefined): Promise<F
   const room = bavail * bsize;
   const state = place !== folder ? 'will be made' : holder ? `open in ${holder}` : 'can be written';
   return { what, found: `${folder} ${state}, ${size(room)} free`, fine: room >= LITTLE };
+}
+
+/** Keys for collections that are not there: a typing error, or too early. Nothing where there are no keys. */
+async function keysFor(folder: string): Promise<Finding[]> {
+  const { KEYS_FILE, openKeys } = await import('../store/keys.ts');
+  if (!(await exists(join(folder, KEYS_FILE)))) return [];
+  const what = 'API keys';
+  try {
+    const { readNames } = await import('../store/reader.ts');
+    const names = readNames({ directory: folder });
+    const keys = openKeys({ directory: folder });
+    const list = keys.list();
+    keys.close();
+    const absent = list.flatMap(({ id, collections = [] }) =>
+      collections.flatMap((name) => (names.has(name) ? [] : `${id} is for ${name}`)),
+    );
+    const note = absent.length === 0 ? '' : `; of collections that are not there: ${absent.join(', ')}`;
+    return [{ what, found: `${list.length}${note}`, fine: true }];
+  } catch (error) {
+    return [{ what, found: asAttractorError(error).message, fine: false }];
+  }
 }
 
 function address({ host, port }: Config, holder: string | undefined): Promise<Finding> {

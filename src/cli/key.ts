@@ -44,6 +44,8 @@ export function addKey(program: Command): void {
       '\nExample:\n  attractor key create --scope search --collection shop --note "web shop"',
     )
     .action(async ({ scope, collection, note, rate, folder }: CreateFlags) => {
+      const { readNames } = await import('../store/reader.ts');
+      const names = readNames({ directory: folder });
       await withKeys(
         folder,
         (keys) => {
@@ -57,6 +59,9 @@ export function addKey(program: Command): void {
             secret: randomBytes(32),
           });
           console.error(`Key ${made.id} (${scope}). Keep it: it cannot be shown again.`);
+          // It may come later, so the key is good.
+          for (const name of collection?.filter((one) => !names.has(one)) ?? [])
+            console.error(`warning: there is no collection or alias ${name} yet`);
           console.log(made.key);
         },
         true,

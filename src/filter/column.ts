@@ -15,6 +15,10 @@ export class Column {
     return this.#dictionary.used;
   }
 
+  get types(): ReadonlySet<string> {
+    return this.#dictionary.types;
+  }
+
   /** An empty list is no value. `rows` is how many there are by now. */
   set(row: number, value: Value | undefined, rows: number): void {
     const some = typeof value === 'object' && value.length === 0 ? undefined : value;

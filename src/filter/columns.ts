@@ -71,6 +71,11 @@ export class Columns {
     return this.#column(key) !== undefined;
   }
 
+  /** Of the values of `tags` or of an attribute: `string`, `number`, `boolean`. */
+  types(key: string): ReadonlySet<string> {
+    return this.#column(key)?.types ?? new Set();
+  }
+
   /** Removes the rows from `mask` that do not pass, or those that do where `keep` is false. Some row has a value of `key`. */
   narrow(mask: Bits, key: string, test: Test, keep: boolean): void {
     const column = this.#column(key)!;

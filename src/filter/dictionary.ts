@@ -19,6 +19,7 @@ export class Dictionary {
   readonly #codeOf = new Map<Scalar, number>();
   /** Of lists: the codes of those that have an element. */
   readonly #codesWith = new Map<Scalar, number[]>();
+  readonly #types = new Set<string>();
   readonly #texts = new SortedTexts();
   readonly #words = new Words();
   #used = 0;
@@ -33,6 +34,11 @@ export class Dictionary {
   /** Rows that have a value. */
   get used(): number {
     return this.#used;
+  }
+
+  /** Of the values there are, or were until lately: `string`, `number`, `boolean`. */
+  get types(): ReadonlySet<string> {
+    return this.#types;
   }
 
   value(code: number): Value | undefined {
@@ -56,6 +62,7 @@ export class Dictionary {
       this.#numbers = numbers;
       this.#uses = uses;
     }
+    for (const one of typeof value === 'object' ? value : [value]) this.#types.add(typeof one);
     if (typeof value === 'number') this.#numbers[code] = value;
     if (typeof value === 'object') {
       for (const element of new Set(value)) {

@@ -65,6 +65,21 @@ export function passes(test: Test, value: Value | undefined): boolean {
   }
 }
 
+/** What the values of the test are: of other types than these it never passes, nor does it fail for their sake. */
+export function typesOf(test: Test): ReadonlySet<string> {
+  switch (test.op) {
+    case 'in':
+    case 'outside':
+      return new Set([...test.values].map((value) => typeof value));
+    case 'text':
+      return new Set(['string']);
+    case 'range':
+      return new Set([typeof (test.gt ?? test.gte ?? test.lt ?? test.lte)]);
+    case 'empty':
+      return new Set();
+  }
+}
+
 /** Lower case, whole words: runs of letters and digits of any script. */
 export function wordsOf(text: string): string[] {
   return (

@@ -3,7 +3,7 @@
 
 import type { Bits } from '../math/bits.ts';
 import type { Columns } from './columns.ts';
-import { type Condition, combined, type Filter, passes } from './filter.ts';
+import { type Condition, combined, type Filter, passes, typesOf } from './filter.ts';
 
 /** Rows of items or groups by their ids, in any order; the same row never twice. */
 export type RowsOf = (kind: 'id' | 'group', values: ReadonlySet<string>) => Iterable<number>;
@@ -62,7 +62,18 @@ export class Selection {
 
   /** Attributes that the filter names and no row has. */
   get unknown(): readonly string[] {
-    return [...new Set(keysOf(this.#filter))].filter((key) => !this.#columns.has(key));
+    const keys = [...testsOf(this.#filter)].map(({ key }) => key);
+    return [...new Set(keys)].filter((key) => !this.#columns.has(key));
+  }
+
+  /** Attributes, and what they are compared with: values of types that none of theirs has. */
+  get mistyped(): readonly { key: string; asked: readonly string[]; types: readonly string[] }[] {
+    return [...testsOf(this.#filter)].flatMap(({ key, test }) => {
+      const types = this.#columns.types(key);
+      const asked = [...typesOf(test)];
+      if (types.size === 0 || asked.length === 0 || asked.some((type) => types.has(type))) return [];
+      return [{ key, asked, types: [...types] }];
+    });
   }
 
   #all(): { mask: Bits; matches: number } {
@@ -124,7 +135,7 @@ export class Selection {
   }
 }
 
-function* keysOf(filter: Filter): Generator<string> {
-  if ('of' in filter) for (const one of [filter.of].flat()) yield* keysOf(one);
-  else if (filter.kind === 'test') yield filter.key;
+function* testsOf(filter: Filter): Generator<Filter & { kind: 'test' }> {
+  if ('of' in filter) for (const one of [filter.of].flat()) yield* testsOf(one);
+  else if (filter.kind === 'test') yield filter;
 }

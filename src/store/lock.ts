@@ -1,8 +1,8 @@
 // One process per data folder. The lock is a transaction held open on an empty SQLite file: it dies with the process,
 // whatever kills it, so a stale lock cannot exist. The pid beside it is only for the message.
 
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AttractorError } from '../errors/error.ts';
 import { sqliteCode } from './sqlite-error.ts';
@@ -14,13 +14,26 @@ export interface FolderLock {
 /** Makes it where it does not exist. Throws `invalid_argument` where that cannot be, or nothing can be written there. */
 export function makeFolder(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeWithParents(directory);
     accessSync(directory, constants.W_OK);
   } catch (cause) {
     const received = `${directory} (${(cause as NodeJS.ErrnoException).code})`;
     const expected = 'a folder that can be written to, or made';
     const message = `data folder: expected ${expected}, received ${received}`;
     throw new AttractorError('invalid_argument', message, { field: 'directory', expected, received, cause });
+  }
+}
+
+/** Node's own `recursive` never returns where a parent takes no folders, as /proc. */
+function makeWithParents(directory: string): void {
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(directory).isDirectory()) return;
+    if (code !== 'ENOENT') throw error;
+    makeWithParents(dirname(directory));
+    mkdirSync(directory);
   }
 }
 

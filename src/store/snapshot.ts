@@ -75,7 +75,7 @@ export async function restoreSnapshot(options: {
 }): Promise<SnapshotInfo> {
   const { path, directory, disk = realDisk } = options;
   const store = join(directory, STORE_FILE);
-  if (!existsSync(path)) throw invalid('path', 'a snapshot', path);
+  if (!existsSync(path)) throw invalid('path', 'the path of a snapshot that exists', path);
   if (existsSync(store)) throw invalid('directory', 'a folder without a store', directory);
   await disk.makeFolder(directory);
   const partial = `${store}.partial`;

@@ -44,7 +44,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Throws `dataset_invalid` where the file is not what was received, or no CSV at all. */
+/** Throws `dataset_invalid` where the file is not what was received, no CSV at all, or one without ids. */
 export async function surveyBody(options: ReadOptions): Promise<Survey> {
   const { body, signal } = options;
   await checkBytes(body, signal);
@@ -57,6 +57,15 @@ export async function surveyBody(options: ReadOptions): Promise<Survey> {
       rows++;
       if ('problem' in record) continue;
       for (const [name, cell] of record.cells) types.set(name, joinedType(types.get(name), cell));
+    }
+    // Else every row would say so.
+    if (types.size > 0 && columnOf('id', types) === undefined) {
+      const [expected, received] = [
+        `a column ${GUESSES.id.join(' or ')}`,
+        [...types.keys()].join(', ').slice(0, 200),
+      ];
+      const message = `header: expected ${expected}, received ${received}`;
+      throw new AttractorError('dataset_invalid', message, { field: 'header', expected, received });
     }
   }
   return { rows, types };
@@ -132,14 +141,16 @@ function jsonRow(line: number, bytes: Buffer | undefined, maxRowBytes: number): 
   }
 }
 
+const columnOf = (role: 'id' | 'label', types: ReadonlyMap<string, ColumnType>) =>
+  GUESSES[role].find((name) => types.has(name));
+
 /** Columns as the command line guesses them; every other one is an attribute, of one type in all rows. */
 function csvRow(
   line: number,
   cells: ReadonlyMap<string, string>,
   types: ReadonlyMap<string, ColumnType>,
 ): BodyRow | BadRow {
-  const column = (role: 'id' | 'label') => GUESSES[role].find((name) => types.has(name));
-  const [id, group] = [column('id'), column('label')];
+  const [id, group] = [columnOf('id', types), columnOf('label', types)];
   const taken = [id, group, 'image', 'vector', 'tags'];
   const entries = [...cells].filter(([name]) => !taken.includes(name));
   const vector = cells.get('vector');

@@ -54,7 +54,7 @@ test('docs/api.md has every route, and no route that does not exist', async () =
     ...itemRoutes({ catalogue, tasks, limits, logger: pino({ level: 'silent' }) }),
     ...queryRoutes({ catalogue, limits }),
     ...readingRoutes({ catalogue }),
-    ...importRoutes({ catalogue, tasks, limits, once: async ({ work }) => work(() => {}) }),
+    ...importRoutes({ catalogue, tasks, limits, once: async ({ work }) => work(() => {}, {}) }),
     ...taskRoutes({ runner: tasks.runner }),
     ...snapshotRoutes({ tasks }),
     ...modelRoutes({ catalogue, limits, models: '' }),

@@ -1,7 +1,7 @@
 // Metadata of many items at once, and deleting by filter: nothing is embedded again, all of it survives a restart.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Collection } from '../../src/catalogue/types.ts';
+import type { Collection, InSteps, StepsDone } from '../../src/catalogue/types.ts';
 import { bytes, Harness } from './harness.ts';
 
 let harness: Harness;
@@ -85,6 +85,36 @@ describe('patch', () => {
     gone.abort();
     await expect(deleting).rejects.toMatchObject({ code: 'aborted' });
     expect(shop.count({})).toBe(2250);
+  });
+
+  test('what was cut off between two steps goes on after the last that was done, and counts them all', async () => {
+    const shop = await (await harness.open()).createCollection({ name: 'shop' });
+    const vector = Float32Array.from({ length: 16 }, () => 1);
+    const items = Array.from({ length: 1100 }, (_, n) => ({ id: `i${n}`, vector, tags: ['old'] }));
+    await shop.upsert({ items });
+    /** Cut off after two steps. */
+    const cutOff = async (write: (steps: InSteps & { signal: AbortSignal }) => Promise<object>) => {
+      const told: StepsDone[] = [];
+      const gone = new AbortController();
+      const onStep = (done: StepsDone) => {
+        if (told.push(done) === 2) gone.abort();
+      };
+      await expect(write({ onStep, signal: gone.signal })).rejects.toMatchObject({ code: 'aborted' });
+      return told[1]!;
+    };
+    // Those that are done pass no more, or still do.
+    for (const change of [{ filter: 'tags = "old"' }, { filter: {} }, { ids: items.map(({ id }) => id) }]) {
+      await shop.patch({ filter: {}, tags: ['old'] });
+      const patch = { ...change, tags: ['new'] };
+      const from = await cutOff((steps) => shop.patch({ ...patch, ...steps }));
+      expect(from).toMatchObject({ matched: 500, changed: 500 });
+      expect(shop.count({ filter: 'tags = "new"' })).toBe(500);
+      expect(await shop.patch({ ...patch, from })).toEqual({ matched: 1100, updated: 1100 });
+      expect(shop.count({ filter: 'tags = "new"' })).toBe(1100);
+    }
+    const from = await cutOff((steps) => shop.deleteByFilter({ filter: {}, ...steps }));
+    expect(await shop.deleteByFilter({ filter: {}, from })).toEqual({ deleted: 1100 });
+    expect(shop.count({})).toBe(0);
   });
 
   test.each<[object, string]>([

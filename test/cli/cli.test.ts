@@ -55,20 +55,11 @@ describe('attractor import, duplicates, snapshot, restore', () => {
 describe('attractor key', () => {
   it('makes, lists and revokes keys, and shows a key only once', async () => {
     const at = ['--folder', 'with-keys'];
-    const made = await attractor([
-      'key',
-      'create',
-      '--scope',
-      'search',
-      '--collection',
-      'shop',
-      'lamps',
-      '--note',
-      'web shop',
-      ...at,
-    ]);
+    const search = '--scope search --collection shop lamps --note'.split(' ');
+    const made = await attractor(['key', 'create', ...search, 'web shop', ...at]);
     expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^ak_[\w-]{43}\n$/) });
     const id = /^Key ([0-9a-f]{8}) \(search\)/.exec(made.err)![1]!;
+    expect(made.err).toContain('warning: there is no collection or alias lamps yet\n');
     const admin = await attractor(['key', 'create', '--scope', 'admin', '--rate', '60', ...at]);
     expect(admin.code).toBe(0);
     const list = await attractor(['key', 'list', ...at]);
@@ -150,8 +141,10 @@ describe('attractor config', () => {
 describe('attractor doctor', () => {
   it('examines a server: its settings, address, folder, and its model at work', async () => {
     const env = { PORT: '0', ATTRACTOR_MODELS: join(folder, 'models'), ATTRACTOR_MODEL: 'tiny' };
-    const fine = await attractor(['doctor'], { env: { ...env, ATTRACTOR_DATA: '.' } });
+    await attractor(['key', 'create', '--scope', 'search', '--collection', 'lampz', '--folder', 'keyed']);
+    const fine = await attractor(['doctor'], { env: { ...env, ATTRACTOR_DATA: 'keyed' } });
     expect(fine.out).toMatch(/data folder +\S+ can be written, /);
+    expect(fine.out).toMatch(/API keys +1; of collections that are not there: [0-9a-f]{8} is for lampz\n/);
     expect(fine.out).toMatch(/embed with tiny +works on cpu, \d+ ms a picture, sha256:/);
     expect(fine.code).toBe(0);
     const taken = createServer();

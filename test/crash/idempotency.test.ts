@@ -79,3 +79,35 @@ test(`${KILLS} kills: every write is answered as if it had been sent once`, {
   over = true;
   await callers;
 });
+
+test('a change in steps that is killed half-way goes on under its key, and its answer counts all', {
+  timeout: 120_000,
+}, async () => {
+  const COUNT = 10_000;
+  await result('PUT', '/shop', 'make', { dimension: 3 });
+  const rows = Array.from({ length: COUNT }, (_, n) => JSON.stringify({ id: `${n}`, vector: [1, 2, n] }));
+  const { url } = await server;
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const imported = { method: 'POST', headers, body: rows.join('\n') };
+  await (await fetch(`${url}/v1/collections/shop/import`, imported)).text();
+  const left = async (filter: string) => {
+    const { count } = (await result('POST', '/shop/count', `${Math.random()}`, { filter })) as {
+      count: number;
+    };
+    return count;
+  };
+  const old = 'seen IS EMPTY';
+  for (const [path, change, answer] of [
+    ['/shop/items/patch', { filter: old, attributes: { seen: true } }, { matched: COUNT, updated: COUNT }],
+    ['/shop/items/delete', { filter: 'seen = true' }, { deleted: COUNT }],
+  ] as const) {
+    const before = await left(change.filter);
+    expect(before).toBe(COUNT);
+    const answered = result('POST', path, path, change);
+    while ((await left(change.filter)) === before) await new Promise((resolve) => setTimeout(resolve, 1));
+    const dying = await server;
+    server = dying.stop('SIGKILL').then(start);
+    expect(await answered).toEqual(answer);
+    expect(await left(change.filter)).toBe(0);
+  }
+});

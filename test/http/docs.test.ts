@@ -10,7 +10,7 @@ let shop: TestShop;
 const pages = new Map<string, string>();
 beforeAll(async () => {
   shop = await openShop();
-  for (const path of PAGES) {
+  for (const path of ['/docs', ...PAGES]) {
     const { text, type } = await shop.http.get(path).expect(200);
     expect(type).toBe('text/html');
     pages.set(path, text);
@@ -30,6 +30,10 @@ test.each(PAGES)('%s has no Markdown left, and no id twice', (path) => {
     const rows = all(table, /<tr>([\s\S]*?)<\/tr>/g).map((row) => all(row, /<(t[hd])>/g).length);
     expect(new Set(rows).size, table).toBe(1);
   }
+});
+
+test('the list has them all', () => {
+  for (const path of PAGES) expect(pages.get('/docs')).toContain(`<li><a href="${path}">`);
 });
 
 test('every link leads somewhere', async () => {

@@ -153,6 +153,7 @@ describe('line by line', () => {
     ['application/json', '{}', 415, 'unsupported_media_type'],
     ['text/csv', '', 422, 'dataset_invalid'],
     ['text/csv', 'id,id\n1,2\n', 422, 'dataset_invalid'],
+    ['text/csv', 'name,vector\na,"1,2"\nb,"3,4"\n', 422, 'dataset_invalid'],
     ['text/csv', Buffer.from('id,vector,name\n1,"1,2",B\xe9ton\n', 'latin1'), 422, 'dataset_invalid'],
     ['text/csv', `id,vector\n1,"${'1,'.repeat(LIMITS.bodyBytes)}`, 422, 'dataset_invalid'],
     [NDJSON, '{}\n'.repeat(LIMITS.importBytes / 3 + 1), 413, 'body_too_large'],

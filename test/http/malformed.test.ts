@@ -380,3 +380,8 @@ function encoded(encoding: string, body: Buffer): Test {
   request.write(body as unknown as string);
   return request;
 }
+
+test('an empty upload is named: the shop sees which file it was', async () => {
+  const { body } = await upload(Buffer.alloc(0), 'chair.jpg');
+  expect(body.error.message).toContain('0 bytes in the file "chair.jpg"');
+});

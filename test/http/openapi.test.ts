@@ -263,6 +263,7 @@ const CALLS: [operation: string, send: Send][] = [
   ['GET /samples', (http) => http.get('/samples')],
   ['GET /samples/attribution', (http) => http.get('/samples/attribution')],
   ['GET /samples/{file}', (http) => http.get('/samples/f0046-8.jpg')],
+  ['GET /docs', (http) => http.get('/docs')],
   ...['/docs/api', '/docs/errors', '/docs/client', '/docs/operations']
     .flatMap((path) => [path, `${path}.md`])
     .map((path): (typeof CALLS)[number] => [`GET ${path}`, (http) => http.get(path)]),

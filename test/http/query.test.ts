@@ -109,7 +109,7 @@ test('score_threshold cuts the list where the scores fall below it', async () =>
   expect(ids(some.body)).toEqual(ids(all.body).slice(0, 5));
 });
 
-test('a filter on an attribute that no item has is told, with those that there are', async () => {
+test('a filter on an attribute that no item has, or of another type, is told, with those that there are', async () => {
   const misspelt = { id: 'p1-2', filter: 'prise < 2 AND NOT shop = "x" AND group = "p1"' };
   const warnings = [
     'filter: no item has an attribute "prise". There are: name, new, price.',
@@ -119,6 +119,16 @@ test('a filter on an attribute that no item has is told, with those that there a
   expect(hits.body).toMatchObject({ result: { points: [] }, warnings });
   const groups = await it.http.post(`${QUERY}/groups`).send(misspelt);
   expect(groups.body).toMatchObject({ result: { groups: [] }, warnings });
+  const mistyped = {
+    id: 'p1-2',
+    filter: 'price = "2" AND price != "3" AND name IN [1, "a"] AND tags = 5 AND new IS EMPTY',
+  };
+  const told = await it.http.post(QUERY).send(mistyped);
+  expect(told.body.warnings, JSON.stringify(told.body)).toEqual([
+    'filter: values of "price" are of type number, compared with a string. Types never mix.',
+    'filter: values of "price" are of type number, compared with a string. Types never mix.',
+    'filter: values of "tags" are of type string, compared with a number. Types never mix.',
+  ]);
   const right = await it.http.post(QUERY).send({ id: 'p1-2', filter: 'price < 2' });
   expect(right.body).not.toHaveProperty('warnings');
 });

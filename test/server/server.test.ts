@@ -1,6 +1,7 @@
 // The process as an operator meets it: bad settings, the first start with its demo, kill -9, restart, an orderly end.
 
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -78,6 +79,8 @@ test('a port that is taken is bad input', async () => {
     `PORT: expected an address to listen on, received 127.0.0.1:${port} (EADDRINUSE). Another`,
   );
   expect(log).not.toContain('    at ');
+  // Found before anything else is opened or started.
+  expect(existsSync(join(other.folder, 'data'))).toBe(false);
   await other.remove();
 });
 
@@ -94,6 +97,8 @@ test('a start that cannot be says so in one line, with the stack only where it i
   expect(code).toBe(2);
   const msg = `data folder: expected a folder that can be written to, or made, received ${file} (EEXIST)`;
   expect(fatal).toEqual({ level: 60, time: expect.any(String), code: 'invalid_argument', msg });
+  // Node's own recursive mkdir never returns from there.
+  expect((await start({ ATTRACTOR_DATA: '/proc/x' })).fatal.msg).toContain('received /proc/x (ENOENT)');
   const debug = await start({ ATTRACTOR_DATA: file, ATTRACTOR_LOG_LEVEL: 'debug' });
   expect(debug.fatal.err.stack).toContain('    at ');
 });

@@ -1,7 +1,7 @@
 // Items and hits as the API shows them.
 
 import type { Hit, Item } from '../../../src/catalogue/types.ts';
-import { Written, writeObject } from '../../http/json.ts';
+import { Written } from '../../http/json.ts';
 
 export function imageUrl(collection: string, id: string): string {
   return `/v1/collections/${encodeURIComponent(collection)}/items/${encodeURIComponent(id)}/image`;
@@ -39,13 +39,16 @@ export function showPoint(options: { collection: string; item: Item; withPayload
 }
 
 /** Of items that are hits again and again: the catalogue gives the same object while nothing has changed. */
-const written = new WeakMap<Item, { collection: string; id: Written; payload: Written }>();
+const written = new WeakMap<Item, { collection: string; id: string; payload: string }>();
 
 function writtenOf(collection: string, item: Item) {
   const known = written.get(item);
   if (known?.collection === collection) return known;
-  const id = new Written(JSON.stringify(item.id));
-  const made = { collection, id, payload: new Written(JSON.stringify(payload(collection, item))) };
+  const made = {
+    collection,
+    id: JSON.stringify(item.id),
+    payload: `,"payload":${JSON.stringify(payload(collection, item))}`,
+  };
   written.set(item, made);
   return made;
 }
@@ -54,10 +57,6 @@ export function writeHit(options: { collection: string; hit: Hit; withPayload: b
   const { collection, hit, withPayload } = options;
   const { score, item } = hit;
   const { id, payload } = writtenOf(collection, item);
-  return writeObject({
-    id,
-    score,
-    ...(withPayload && { payload }),
-    ...(item.vector && { vector: Array.from(item.vector) }),
-  });
+  const vector = item.vector ? `,"vector":[${item.vector.join()}]` : '';
+  return new Written(`{"id":${id},"score":${score}${withPayload ? payload : ''}${vector}}`);
 }

@@ -86,14 +86,14 @@ export function itemRoutes(
         body: deleteItems,
         result: replies.deleted,
       },
-      handle({ params, query, fields, signal, record }) {
+      handle({ params, query, fields, signal, record, steps }) {
         const collection = catalogue.collection(params.collection!);
         parse(deleteOptions, fromText(query), 'query');
         const { ids, filter } = parse(deleteItems, fields);
         return answered(record, plain, (onWritten) =>
           ids
             ? collection.delete({ ids, onWritten })
-            : collection.deleteByFilter({ filter: filter!, signal, onWritten }),
+            : collection.deleteByFilter({ filter: filter!, signal, onWritten, ...steps }),
         );
       },
     },
@@ -107,10 +107,12 @@ export function itemRoutes(
         body: patchItems,
         result: replies.patched,
       },
-      handle({ params, fields, signal, record }) {
+      handle({ params, fields, signal, record, steps }) {
         const collection = catalogue.collection(params.collection!);
         const change = parse(patchItems, fields);
-        return answered(record, plain, (onWritten) => collection.patch({ ...change, signal, onWritten }));
+        return answered(record, plain, (onWritten) =>
+          collection.patch({ ...change, signal, onWritten, ...steps }),
+        );
       },
     },
     {
