@@ -267,6 +267,11 @@ describe('attractor model add', () => {
   });
 });
 
+it('says that an experiment is not there', async () => {
+  const run = await attractor(['experiment', 'run', 'none.json']);
+  expect(run).toMatchObject({ code: 2, err: 'error: no such file: none.json\n' });
+});
+
 describe('attractor find-rate', () => {
   it('says at which rate the loss falls fastest', async () => {
     const run = await attractor(['find-rate', ...TRAIN.slice(1), '--label', 'product_id', '--steps', '60']);

@@ -3,6 +3,8 @@
 export interface NaiveFieldScore {
   readonly own: number;
   readonly share: number;
+  /** Of every class. */
+  readonly shares: readonly number[];
   readonly best: number;
   readonly bestField: number;
 }
@@ -29,6 +31,7 @@ export function fieldScoresReference(
     return {
       own,
       share: total > 0 ? own / total : 0,
+      shares: fields.map((field) => (total > 0 ? field / total : 0)),
       best: others[0]?.c ?? -1,
       bestField: others[0]?.field ?? 0,
     };

@@ -83,17 +83,16 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
   let changed: number;
   const wells = new Int32Array(given.length).fill(-1);
   do {
-    const seen: Scored = { own: [], best: [], bestField: [], share: [] };
-    const random: Scored = { own: [], best: [], bestField: [], share: [] };
+    const seen: Scored = { own: [], best: [], bestField: [], share: [], strangerShare: [] };
     for (const rows of parts) {
       // A row is never scored in a space that its own label has shaped: there even a wrong label seems to fit.
       const { embeddings, dimension } = await spread(options, charges, new Set(rows));
-      const field = { embeddings, charges, rows, classes: names.length, dimension, signal };
-      collect(seen, rows, await fieldScores({ ...field, labels: given }));
-      collect(random, rows, await fieldScores({ ...field, labels: strangers }));
+      const classes = names.length;
+      const field = { embeddings, labels: given, charges, strangers, rows, classes, dimension, signal };
+      collect(seen, rows, await fieldScores(field));
     }
     shares.push(seen.share);
-    const next = decide(given, sizes, seen, random);
+    const next = decide(given, sizes, seen);
     for (const row of keep ?? []) next[row] = given[row]!;
     changed = next.reduce((count, label, i) => count + Number(label !== charges[i]), 0);
     for (const [i, label] of next.entries()) wells[i] = label === given[i] ? -1 : seen.best[i]!;
@@ -123,16 +122,16 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
 }
 
 /** Class of every row as the field has it, -1 for dropped. */
-function decide(given: Int32Array, sizes: Int32Array, scores: Scored, random: Scored): Int32Array {
-  const { own, best, bestField, share } = scores;
-  const wrong = wrongProbability(share, random.share);
+function decide(given: Int32Array, sizes: Int32Array, scores: Scored): Int32Array {
+  const { own, best, bestField, share, strangerShare } = scores;
+  const wrong = wrongProbability(share, strangerShare);
   // The guess is the class with the strongest field, the given one among them; its margin is its part of the whole field.
   const agrees = Array.from(given, (_, i) => own[i]! >= bestField[i]!);
   const margins = Float64Array.from(given, (_, i) => {
     if (agrees[i]) return share[i]!;
     return share[i]! > 0 ? (bestField[i]! * share[i]!) / own[i]! : 1;
   });
-  const right = rightProbability(margins, agrees, noiseRate(share, random.share));
+  const right = rightProbability(margins, agrees, noiseRate(share, strangerShare));
   return given.map((label, i) => {
     if (sizes[label] === 1 || agrees[i] || wrong[i]! <= WRONG) return label;
     return right[i]! >= SURE ? best[i]! : -1;

@@ -16,6 +16,8 @@ export interface FieldScoreOptions {
   readonly labels: Int32Array;
   /** [samples]: the class that each sample is a charge of, -1 for none. Default: `labels`. */
   readonly charges?: Int32Array;
+  /** [samples]: classes to compare the labels with. Default: `labels`. */
+  readonly strangers?: Int32Array;
   /** The samples to score. Default: all, in order. */
   readonly rows?: Int32Array;
   readonly classes: number;
@@ -32,6 +34,8 @@ export interface FieldScores {
   readonly own: Float32Array;
   /** [rows], 0 to 1: `own` as a part of the sum over all classes. Low where a label does not fit. 0 where there is no field. */
   readonly share: Float32Array;
+  /** [rows]: the same of the class in `strangers`. */
+  readonly strangerShare: Float32Array;
   /** [rows]: the other class with the strongest field, the lowest of equal ones; -1 where there is none. */
   readonly best: Int32Array;
   /** [rows]: the field of that class. A label is in another's well where bestField > own. */
@@ -44,6 +48,7 @@ const KNOWN: readonly (keyof FieldScoreOptions)[] = [
   'embeddings',
   'labels',
   'charges',
+  'strangers',
   'rows',
   'classes',
   'dimension',
@@ -57,15 +62,16 @@ const KNOWN: readonly (keyof FieldScoreOptions)[] = [
 const BLOCK = 2 ** 23;
 
 /**
- * Field of class c at sample i: the sum over the members j of c, j ≠ i, of exp(-‖z_i - z_j‖² / 2 radius²): flat at its
- * bottom and of short reach as the paper's, but round, which tells sure guesses from others better (docs/training.md). All pairs, in blocks of rows: 13,000 x 128 takes about 2 s on one core. Throws
- * `invalid_argument`, `unknown_option` and `aborted`.
+ * Field of class c at sample i: the sum over the members j of c, j ≠ i, of exp(-‖z_i - z_j‖² / 2 radius²): flat at its bottom and
+ * of short reach as the paper's, but round, which tells sure guesses from others better (docs/training.md). All pairs, in blocks of
+ * rows: 13,000 x 128 takes about 2 s on one core. Throws `invalid_argument`, `unknown_option` and `aborted`.
  */
 export async function fieldScores(options: FieldScoreOptions): Promise<FieldScores> {
   refuseUnknown(options, KNOWN, 'fieldScores');
-  const { embeddings, labels, charges = labels, classes, dimension, threads, signal, onProgress } = options;
+  const { embeddings, labels, charges = labels, strangers = labels, classes, dimension } = options;
+  const { threads, signal, onProgress } = options;
   const { radius = RADIUS } = options;
-  check({ embeddings, labels, charges, classes, dimension, radius });
+  check({ embeddings, labels, charges, strangers, classes, dimension, radius });
   const samples = labels.length;
   const wanted = options.rows ?? Int32Array.from(labels.keys());
   const outside = wanted.find((row) => row < 0 || row >= samples);
@@ -73,6 +79,7 @@ export async function fieldScores(options: FieldScoreOptions): Promise<FieldScor
   const scores = {
     own: new Float32Array(wanted.length),
     share: new Float32Array(wanted.length),
+    strangerShare: new Float32Array(wanted.length),
     best: new Int32Array(wanted.length).fill(-1),
     bestField: new Float32Array(wanted.length),
   };
@@ -93,7 +100,7 @@ export async function fieldScores(options: FieldScoreOptions): Promise<FieldScor
         const row = (potential.data as Float32Array).subarray(at * samples, (at + 1) * samples);
         row[sample] = 0;
         for (let j = 0; j < samples; j++) if (charges[j]! >= 0) fields[charges[j]!]! += row[j]!;
-        judge(scores, from + at, labels[sample]!, fields, sizes);
+        judge(scores, from + at, labels[sample]!, strangers[sample]!, fields, sizes);
       }
       onProgress?.({ done: from + some.length, samples: wanted.length });
     }
@@ -105,9 +112,10 @@ export async function fieldScores(options: FieldScoreOptions): Promise<FieldScor
 
 /** Writes the scores of row `i` from the fields of all classes at it. */
 function judge(
-  { own, share, best, bestField }: FieldScores,
+  { own, share, strangerShare, best, bestField }: FieldScores,
   i: number,
   label: number,
+  stranger: number,
   fields: Float64Array,
   sizes: Int32Array,
 ): void {
@@ -120,6 +128,7 @@ function judge(
   }
   own[i] = fields[label]!;
   share[i] = total > 0 ? fields[label]! / total : 0;
+  strangerShare[i] = total > 0 ? fields[stranger]! / total : 0;
   best[i] = strongest;
   bestField[i] = strongest < 0 ? 0 : fields[strongest]!;
 }
@@ -144,13 +153,17 @@ function check(o: Required<Omit<FieldScoreOptions, 'rows' | 'threads' | 'signal'
   }
   // Narrower, the field of the farthest charges is nothing in float32.
   if (!(o.radius >= 0.2 && o.radius <= 2)) throw invalid('radius', 'a distance of 0.2 to 2', o.radius);
-  const { embeddings, labels, charges, classes, dimension } = o;
+  const { embeddings, labels, charges, strangers, classes, dimension } = o;
   if (labels.length === 0) throw invalid('labels', 'one sample or more', 'none');
   if (embeddings.length !== labels.length * dimension) {
     throw invalid('embeddings', `${labels.length * dimension} numbers`, embeddings.length);
   }
-  for (const [i, label] of labels.entries()) {
-    if (label < 0 || label >= classes) throw invalid(`labels[${i}]`, `a class of 0 to ${classes - 1}`, label);
+  for (const [field, some] of Object.entries({ labels, strangers })) {
+    const wild = some.findIndex((label) => !(label >= 0 && label < classes));
+    if (wild >= 0) throw invalid(`${field}[${wild}]`, `a class of 0 to ${classes - 1}`, some[wild]);
+    if (some.length !== labels.length) throw invalid(field, `${labels.length} classes`, some.length);
+  }
+  for (const i of labels.keys()) {
     let squares = 0;
     for (let k = i * dimension; k < (i + 1) * dimension; k++) squares += embeddings[k]! ** 2;
     if (!(Math.abs(squares - 1) < 1e-3))

@@ -70,7 +70,7 @@ export function parsedBy<T>(schema: z.ZodType<T>, json: unknown): T {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const where = issue!.path.join('.') || 'experiment';
+  const where = ['experiment', ...issue!.path].join('.');
   if (issue!.code === 'unrecognized_keys') throw invalid(where, 'only known fields', issue!.keys.join(', '));
   throw invalid(where, issue!.message, 'something else');
 }

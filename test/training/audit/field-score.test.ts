@@ -25,9 +25,12 @@ test('is the sum over the other members, one pair at a time', async () => {
         const rows = Array.from({ length: samples }, () => unit(normals(rng, dimension)));
         if (samples > 2) rows[1] = rows[0]!;
         const labels = rows.map(() => rng.int(classes));
+        const others = rows.map(() => rng.int(classes));
         const got = await fieldScores({
           embeddings: flat(rows),
           labels: Int32Array.from(labels),
+          charges: Int32Array.from(labels),
+          strangers: Int32Array.from(others),
           ...{ classes, dimension, radius, threads: 1 },
         });
         const expected = fieldScoresReference(rows, labels, classes, radius);
@@ -35,6 +38,7 @@ test('is the sum over the other members, one pair at a time', async () => {
         for (const [i, one] of expected.entries()) {
           near(got.own[i]!, one.own);
           near(got.share[i]!, one.share);
+          near(got.strangerShare[i]!, one.shares[others[i]!]!);
           near(got.bestField[i]!, one.bestField);
           // Fields that are equal but for rounding may be named either way.
           expect(got.best[i] === -1).toBe(one.best === -1);
@@ -94,6 +98,8 @@ describe('what does not fit is refused', () => {
     ['radius', { radius: 0.1 }],
     ['radius', { radius: Number.NaN }],
     ['labels[1]', { labels: Int32Array.of(0, 2) }],
+    ['strangers[0]', { strangers: Int32Array.of(-1, 0) }],
+    ['strangers', { strangers: Int32Array.of(0) }],
     ['embeddings', { embeddings: new Float32Array(3) }],
     ['embeddings row 1', { embeddings: Float32Array.of(1, 0, 2, 0) }],
     ['labels', { labels: new Int32Array(0), embeddings: new Float32Array(0) }],
