@@ -5,7 +5,7 @@ import type { Value } from '../filter/filter.ts';
 import { Bits } from '../math/bits.ts';
 import type { CollectionContext } from './context.ts';
 import { observe } from './observer.ts';
-import { integer, OPTIONS, type Question, questionOf } from './question.ts';
+import { askedBy, integer, OPTIONS, type Question, questionOf } from './question.ts';
 import { hitsOf, Search } from './search.ts';
 import { nearestToAny, scoreOf, type Target } from './target.ts';
 import type { GroupAnswer, GroupQueryOptions, HitGroup } from './types.ts';
@@ -30,7 +30,7 @@ export async function queryGroups(
     throw invalid('groupBy', 'the name of an attribute, "tags" or "group"', groupBy);
   }
   const size = integer(options.groupSize ?? 1, 'groupSize', 1, LIMITS.groupSize);
-  const question = await questionOf(context, options);
+  const question = questionOf(context, await askedBy(context, options));
   const search = new Search(context, question);
   const groups: (HitGroup & { slot: number })[] = [];
   const found = findGroups(context, question, search, groupBy);

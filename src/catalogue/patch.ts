@@ -7,7 +7,7 @@ import type { FilterInput } from '../filter/read.ts';
 import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, refuseAborted } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
-import { askedFilter, selectionOf } from './selection.ts';
+import { askedFilter, prepareFilter, selectionOf } from './selection.ts';
 import type { AttributeValue, Writing } from './types.ts';
 import { deleteItems } from './upsert.ts';
 import { attributesText, checkText, LIMITS, tagsText } from './validate.ts';
@@ -46,7 +46,7 @@ export async function patchItems(context: CollectionContext, options: PatchOptio
   refuseUnknown(options, known, 'patch');
   checkPatch(options);
   let [matched, updated] = [0, 0];
-  await inSteps(context, slotsOf(context, options), options.signal, (rows, last) => {
+  await inSteps(context, await slotsOf(context, options), options.signal, (rows, last) => {
     const onWritten = (changed: number) => {
       matched += rows.length;
       updated += changed;
@@ -65,7 +65,7 @@ export async function deleteByFilter(
   refuseUnknown(options, ['filter', 'signal', 'onWritten'], 'delete');
   if (options.filter === undefined) throw invalid('filter', 'a filter', undefined);
   let deleted = 0;
-  await inSteps(context, slotsOf(context, options), options.signal, (rows, last) => {
+  await inSteps(context, await slotsOf(context, options), options.signal, (rows, last) => {
     const onWritten = (step: { deleted: number }) => {
       deleted += step.deleted;
       if (last) options.onWritten?.({ deleted });
@@ -75,13 +75,15 @@ export async function deleteByFilter(
   return { deleted };
 }
 
-function slotsOf(
+async function slotsOf(
   context: CollectionContext,
-  { ids, filter }: { ids?: readonly string[]; filter?: FilterInput },
-): number[] {
+  { ids, filter, signal }: { ids?: readonly string[]; filter?: FilterInput; signal?: AbortSignal },
+): Promise<number[]> {
   const { maintained, store, row } = context;
   if (ids) return [...new Set(ids.flatMap((id) => store.items.byId(row.id, id)?.slot ?? []))];
-  return [...maintained.items.slots(selectionOf(context, askedFilter(filter))!.mask)];
+  const asked = askedFilter(filter)!;
+  await prepareFilter(context, asked, signal);
+  return [...maintained.items.slots(selectionOf(context, asked).mask)];
 }
 
 /** Of these slots only what is still there: an item that is replaced meanwhile has another one. At least one step. */

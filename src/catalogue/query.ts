@@ -5,7 +5,7 @@ import type { SearchHits } from '../index/vector-index.ts';
 import type { CollectionContext } from './context.ts';
 import { diversified } from './diversity.ts';
 import { observe } from './observer.ts';
-import { integer, OPTIONS, questionOf } from './question.ts';
+import { askedBy, integer, OPTIONS, questionOf } from './question.ts';
 import { hitsOf, Search } from './search.ts';
 import type { QueryAnswer, QueryOptions } from './types.ts';
 import { LIMITS } from './validate.ts';
@@ -18,7 +18,7 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
   refuseUnknown(options, KNOWN, 'query');
   const { offset = 0, mmr, why: id } = options;
   if (mmr) checkMmr(mmr);
-  const question = await questionOf(context, options);
+  const question = questionOf(context, await askedBy(context, options));
   const { limit, threshold, selves } = question;
   integer(offset, 'offset', 0, LIMITS.depth - limit);
   const { flat } = context.maintained.index;

@@ -3,7 +3,7 @@
 
 import type { Bits } from '../math/bits.ts';
 import type { Columns } from './columns.ts';
-import { type Condition, combined, type Filter, passes } from './filter.ts';
+import { type Condition, combined, type Filter, passes, testsOf } from './filter.ts';
 
 /** Rows of items or groups by their ids, in any order; the same row never twice. */
 export type RowsOf = (kind: 'id' | 'group', values: ReadonlySet<string>) => Iterable<number>;
@@ -62,7 +62,8 @@ export class Selection {
 
   /** Attributes that the filter names and no row has. */
   get unknown(): readonly string[] {
-    return [...new Set(keysOf(this.#filter))].filter((key) => !this.#columns.has(key));
+    const keys = new Set(Array.from(testsOf(this.#filter), ({ key }) => key));
+    return [...keys].filter((key) => !this.#columns.has(key));
   }
 
   #all(): { mask: Bits; matches: number } {
@@ -122,9 +123,4 @@ export class Selection {
     this.#rows.set(filter, rows);
     return rows;
   }
-}
-
-function* keysOf(filter: Filter): Generator<string> {
-  if ('of' in filter) for (const one of [filter.of].flat()) yield* keysOf(one);
-  else if (filter.kind === 'test') yield filter.key;
 }
