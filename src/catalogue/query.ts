@@ -19,11 +19,10 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
   const { offset = 0, mmr, why: id } = options;
   if (mmr) checkMmr(mmr);
   const question = questionOf(context, await askedBy(context, options));
-  const { limit, threshold, selves } = question;
+  const { limit, threshold, selves } = question.asked;
   integer(offset, 'offset', 0, LIMITS.depth - limit);
   const { flat } = context.maintained.index;
-  const exact = options.offset === undefined ? question.exact : true;
-  const search = new Search(context, { ...question, exact });
+  const search = new Search(context, question);
   // With variety all pages within the candidates choose among the same ones.
   const wanted = Math.max(offset + limit, mmr ? (mmr.candidates ?? MMR_CANDIDATES) : 0);
   const found = without(search.nearest(wanted + selves.size), selves, threshold);

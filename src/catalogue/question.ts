@@ -35,7 +35,7 @@ export interface Asked {
   readonly filter: AskedFilter | undefined;
   readonly limit: number;
   readonly threshold: number;
-  readonly exact: boolean | undefined;
+  readonly exact: boolean;
   readonly ef: number | undefined;
   /** When it was asked, and had its vector: milliseconds of the context's clock. */
   readonly started: number;
@@ -43,7 +43,8 @@ export interface Asked {
 }
 
 /** Good until the collection changes: to be answered in the turn it comes. */
-export interface Question extends Asked {
+export interface Question {
+  readonly asked: Asked;
   /** Undefined without a filter. */
   readonly selection: Selection | undefined;
   /** When it had its rows. */
@@ -55,7 +56,7 @@ export async function askedBy(context: CollectionContext, options: QueryOptions)
   context.assertOpen();
   refuseAborted(options.signal);
   const started = context.clock();
-  const { scoreThreshold: threshold = -Infinity, exact, ef } = options;
+  const { scoreThreshold: threshold = -Infinity, ef } = options;
   if (options.scoreThreshold !== undefined && !Number.isFinite(threshold)) {
     throw invalid('scoreThreshold', 'a finite number', threshold);
   }
@@ -65,6 +66,8 @@ export async function askedBy(context: CollectionContext, options: QueryOptions)
   const { target, selves } = await targetOf(context, options);
   const embedded = context.clock();
   if (filter) await prepareFilter(context, filter, options.signal);
+  // Pages follow each other in exact order.
+  const exact = options.exact || options.offset !== undefined;
   return { target, selves, filter, limit, threshold, exact, ef, started, embedded };
 }
 
@@ -72,12 +75,12 @@ export async function askedBy(context: CollectionContext, options: QueryOptions)
 export function questionOf(context: CollectionContext, asked: Asked): Question {
   context.assertOpen();
   const { filter, embedded } = asked;
-  if (!filter) return { ...asked, selection: undefined, filtered: embedded };
+  if (!filter) return { asked, selection: undefined, filtered: embedded };
   const selection = selectionOf(context, filter);
   // Looked up here, for the time that it takes is the filter's.
   void selection.share;
   const filtered = observe(context, { operation: 'query', stage: 'filter', from: embedded });
-  return { ...asked, selection, filtered };
+  return { asked, selection, filtered };
 }
 
 async function targetOf(context: CollectionContext, options: QueryOptions) {

@@ -45,11 +45,10 @@ export async function whyOf(options: {
   considered: number;
 }): Promise<Why> {
   const { context, question, asked, id, answer, considered } = options;
-  const { selves, threshold, limit } = question;
+  const { target, selves, threshold, limit, filter } = question.asked;
   const row = rowOf(context, id);
-  const exact = scoreOf(question.target, context.maintained.index.flat, row.slot);
+  const exact = scoreOf(target, context.maintained.index.flat, row.slot);
   const score = exact === -Infinity ? null : exact;
-  const { filter } = question;
   const rank = score === null ? null : await rankOf({ context, question, asked, slot: row.slot, score });
   const found = (removedBy: Why['removedBy'], condition?: object): Why => ({
     id,
@@ -87,7 +86,7 @@ async function rankOf(options: {
 }): Promise<number> {
   const { context, question, asked, slot, score } = options;
   const { flat } = context.maintained.index;
-  const { target, selves, filter } = question;
+  const { target, selves, filter } = question.asked;
   const examples = target.kind === 'nearest' ? [target.vector] : target.positive;
   const others = target.kind === 'nearest' ? 0 : target.negative.length;
   const slice = Math.ceil(SLICE / (examples.length + others));
