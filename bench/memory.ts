@@ -78,7 +78,7 @@ async function measure(directory: string): Promise<void> {
   console.log(`${size} x ${dimension}, bytes per vector`);
   // Room to grow is not touched, and not counted: of vectors and slots too.
   const { copies, links, walk } = index.flat.bytes;
-  const slots = 5 * size;
+  const slots = (4 + 1 / 8) * size;
   line('vectors, f32', 4 * dimension * size);
   line('int8 copies, with scale, error, norm and place of links', copies);
   line('links', links);

@@ -76,18 +76,18 @@ export function pointRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       return { ...selected, ...withoutKeys(keys) };
     }),
     patching('post', '/payload/clear', (fields) => ({ ...parse(selectPoints, fields), replace: true })),
-    reading('/scroll', (collection, { params, fields }) => {
+    reading('/scroll', async (collection, { params, fields }) => {
       const { filter, limit, offset, ...shown } = parse(scrollPoints, fields);
       const page = { filter: fromQdrantFilter(filter), limit, offset, withVector: shown.with_vector };
-      const { items, next } = collection.scroll(page);
+      const { items, next } = await collection.scroll(page);
       return {
         points: items.map((item) => showPoint(params.collection!, item, shown)),
         next_page_offset: next === undefined ? null : showId(next),
       };
     }),
-    reading('/count', (collection, { fields }) => {
+    reading('/count', async (collection, { fields }) => {
       const { filter } = parse(countPoints, fields);
-      return { count: collection.count({ filter: fromQdrantFilter(filter) }) };
+      return { count: await collection.count({ filter: fromQdrantFilter(filter) }) };
     }),
     {
       ...reading('', async (collection, { fields, signal }) => {

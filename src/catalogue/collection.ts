@@ -79,12 +79,12 @@ export function collectionOf(context: CollectionContext): Collection {
       return patchItems(context, options);
     },
 
-    scroll(options) {
+    async scroll(options) {
       context.assertOpen();
       return scrollItems(context, options);
     },
 
-    count(options) {
+    async count(options) {
       context.assertOpen();
       return countItems(context, options);
     },

@@ -1,12 +1,13 @@
 // The values of an attribute, of the tags or of the groups, each with the number of items that have it.
 
 import { invalid, refuseUnknown } from '../errors/error.ts';
+import type { Turns } from '../filter/filter.ts';
 import type { FilterInput } from '../filter/read.ts';
 import type { Bits } from '../math/bits.ts';
 import type { CollectionContext } from './context.ts';
 import { integer } from './question.ts';
-import { askedFilter, selectionOf } from './selection.ts';
-import { type Turns, takeTurns } from './turns.ts';
+import { askedFilter, prepareFilter, selectionOf } from './selection.ts';
+import { takeTurns } from './turns.ts';
 import type { AttributeValue } from './types.ts';
 import { LIMITS } from './validate.ts';
 
@@ -36,13 +37,14 @@ export async function facetOf(context: CollectionContext, options: FacetOptions)
     throw invalid('key', 'the name of an attribute, "tags" or "group"', key);
   }
   const limit = integer(options.limit ?? 10, 'limit', 1, LIMITS.queryLimit);
-  const selection = selectionOf(context, askedFilter(options.filter));
+  const filter = askedFilter(options.filter);
+  if (filter) await prepareFilter(context, filter, options.signal);
   const { items } = context.maintained;
-  if (key === 'group' && !selection) {
+  if (key === 'group' && !filter) {
     const groups = context.store.items.largestGroups(context.row.id, limit);
     return groups.map(({ group: value, count }) => ({ value, count }));
   }
-  const mask = selection?.mask ?? items.live;
+  const mask = filter ? selectionOf(context, filter).mask : items.live;
   const turns = takeTurns(context, options.signal);
   const counts = key === 'group' ? await countGroups(context, mask, turns) : items.counts(key, mask);
   const first: FacetCount[] = [];

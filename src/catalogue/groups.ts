@@ -5,7 +5,7 @@ import type { Value } from '../filter/filter.ts';
 import { Bits } from '../math/bits.ts';
 import type { CollectionContext } from './context.ts';
 import { observe } from './observer.ts';
-import { integer, OPTIONS, type Question, questionOf } from './question.ts';
+import { askedBy, integer, OPTIONS, type Question, questionOf } from './question.ts';
 import { hitsOf, Search } from './search.ts';
 import { nearestToAny, scoreOf, type Target } from './target.ts';
 import type { GroupAnswer, GroupQueryOptions, HitGroup } from './types.ts';
@@ -30,7 +30,7 @@ export async function queryGroups(
     throw invalid('groupBy', 'the name of an attribute, "tags" or "group"', groupBy);
   }
   const size = integer(options.groupSize ?? 1, 'groupSize', 1, LIMITS.groupSize);
-  const question = await questionOf(context, options);
+  const question = questionOf(context, await askedBy(context, options));
   const search = new Search(context, question);
   const groups: (HitGroup & { slot: number })[] = [];
   const found = findGroups(context, question, search, groupBy);
@@ -53,7 +53,8 @@ function findGroups(
   search: Search,
   groupBy: string,
 ): Set<GroupId> {
-  const { limit, selection, selves, threshold } = question;
+  const { asked, selection } = question;
+  const { limit, selves, threshold } = asked;
   const most = selection?.matches ?? context.maintained.index.size;
   const { items } = context.maintained;
   // Of a few values all are soon found; without their number the search would go on to the last item.
@@ -87,7 +88,7 @@ function namedBy(value: Value): Iterable<GroupId> {
 /** The members of each group that may be answers, by slot. */
 function membersOf(
   context: CollectionContext,
-  { selection, selves }: Question,
+  { asked, selection }: Question,
   groupBy: string,
   ids: ReadonlySet<GroupId>,
 ): Map<GroupId, number[]> {
@@ -95,12 +96,12 @@ function membersOf(
   const mask = selection?.mask ?? items.live;
   if (groupBy === 'group') {
     const slotsOf = (id: GroupId) => context.store.items.slotsOfGroup(context.row.id, id as string);
-    const passes = (slot: number) => !selves.has(slot) && mask.has(index.flat.rowOf(slot));
+    const passes = (slot: number) => !asked.selves.has(slot) && mask.has(index.flat.rowOf(slot));
     return new Map([...ids].map((id) => [id, slotsOf(id).filter(passes)]));
   }
   const members = new Map<GroupId, number[]>([...ids].map((id) => [id, []]));
   for (const [slot, value] of items.values(groupBy, mask)) {
-    if (selves.has(slot)) continue;
+    if (asked.selves.has(slot)) continue;
     for (const id of namedBy(value)) members.get(id)?.push(slot);
   }
   return members;
@@ -109,7 +110,7 @@ function membersOf(
 /** Best first; equal scores by slot, as everywhere. */
 function bestOf(context: CollectionContext, question: Question, members: readonly number[], size: number) {
   const { flat } = context.maintained.index;
-  const { target, threshold } = question;
+  const { target, threshold } = question.asked;
   const scored =
     members.length <= MANY
       ? members.map((slot) => ({ slot, score: scoreOf(target, flat, slot) }))

@@ -2,7 +2,7 @@
 // Every change goes through here, in the turn of its commit.
 
 import { Columns, type Metadata } from '../filter/columns.ts';
-import type { Filter, Scalar, Value } from '../filter/filter.ts';
+import type { Filter, Scalar, Turns, Value } from '../filter/filter.ts';
 import { Selection } from '../filter/selection.ts';
 import { HnswIndex, type HnswOptions } from '../index/hnsw.ts';
 import type { Bits } from '../math/bits.ts';
@@ -97,6 +97,11 @@ export class IndexedItems {
   /** How many rows of `mask` have each value of `tags` or of an attribute. */
   counts(key: string, mask: Bits): Map<Scalar, number> {
     return this.#columns.counts(key, mask);
+  }
+
+  /** To be waited for before `select`, which else may take long where it is the first to look into texts. */
+  prepare(filter: Filter, turns: Turns): Promise<void> {
+    return this.#columns.prepare(filter, turns);
   }
 
   /** The rows that pass, good until the next change. `text` is the filter as it was given. */

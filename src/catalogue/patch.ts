@@ -7,7 +7,7 @@ import type { FilterInput } from '../filter/read.ts';
 import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, refuseAborted } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
-import { askedFilter, selectionOf } from './selection.ts';
+import { type AskedFilter, askedFilter, prepareFilter, selectionOf } from './selection.ts';
 import type { AttributeValue, InSteps, StepsDone, Writing } from './types.ts';
 import { deleteItems } from './upsert.ts';
 import { attributesText, checkText, LIMITS, tagsText } from './validate.ts';
@@ -81,7 +81,8 @@ async function inSteps<Result>(
 ): Promise<Result> {
   const { signal, from, onStep, onWritten } = options;
   let { matched, changed } = from ?? { matched: 0, changed: 0 };
-  const slots = slotsOf(context, options).filter((slot) => slot > (from?.slot ?? -1));
+  const all = await slotsOf(context, options);
+  const slots = all.filter((slot) => slot > (from?.slot ?? -1));
   for (let at = 0; at === 0 || at < slots.length; at += STEP) {
     if (at > 0) await nextTurn();
     refuseAborted(signal);
@@ -99,15 +100,24 @@ async function inSteps<Result>(
 }
 
 /** Ascending. */
-function slotsOf(
+async function slotsOf(
   context: CollectionContext,
-  { ids, filter }: { ids?: readonly string[]; filter?: FilterInput },
-): number[] {
-  const { maintained, store, row } = context;
+  { ids, filter, signal }: { ids?: readonly string[]; filter?: FilterInput; signal?: AbortSignal },
+): Promise<number[]> {
+  const { store, row } = context;
   const slots = ids
     ? new Set(ids.flatMap((id) => store.items.byId(row.id, id)?.slot ?? []))
-    : maintained.items.slots(selectionOf(context, askedFilter(filter))!.mask);
+    : await filteredSlots(context, askedFilter(filter)!, signal);
   return [...slots].sort((a, b) => a - b);
+}
+
+async function filteredSlots(
+  context: CollectionContext,
+  filter: AskedFilter,
+  signal: AbortSignal | undefined,
+): Promise<Iterable<number>> {
+  await prepareFilter(context, filter, signal);
+  return context.maintained.items.slots(selectionOf(context, filter).mask);
 }
 
 /** One transaction, and in its turn the memory. Tells how many were not so already. */

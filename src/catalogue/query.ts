@@ -5,7 +5,7 @@ import type { SearchHits } from '../index/vector-index.ts';
 import type { CollectionContext } from './context.ts';
 import { diversified } from './diversity.ts';
 import { observe } from './observer.ts';
-import { integer, OPTIONS, questionOf } from './question.ts';
+import { askedBy, integer, OPTIONS, questionOf } from './question.ts';
 import { hitsOf, Search } from './search.ts';
 import type { QueryAnswer, QueryOptions } from './types.ts';
 import { LIMITS } from './validate.ts';
@@ -18,12 +18,11 @@ export async function queryItems(context: CollectionContext, options: QueryOptio
   refuseUnknown(options, KNOWN, 'query');
   const { offset = 0, mmr, why: id } = options;
   if (mmr) checkMmr(mmr);
-  const question = await questionOf(context, options);
-  const { limit, threshold, selves } = question;
+  const question = questionOf(context, await askedBy(context, options));
+  const { limit, threshold, selves } = question.asked;
   integer(offset, 'offset', 0, LIMITS.depth - limit);
   const { flat } = context.maintained.index;
-  const exact = options.offset === undefined ? question.exact : true;
-  const search = new Search(context, { ...question, exact });
+  const search = new Search(context, question);
   // With variety all pages within the candidates choose among the same ones.
   const wanted = Math.max(offset + limit, mmr ? (mmr.candidates ?? MMR_CANDIDATES) : 0);
   const found = without(search.nearest(wanted + selves.size), selves, threshold);

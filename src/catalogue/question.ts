@@ -6,7 +6,7 @@ import type { Selection } from '../filter/selection.ts';
 import { type CollectionContext, refuseAborted } from './context.ts';
 import { Examples, type NamedExample } from './examples.ts';
 import { observe } from './observer.ts';
-import { askedFilter, selectionOf } from './selection.ts';
+import { type AskedFilter, askedFilter, prepareFilter, selectionOf } from './selection.ts';
 import { averageTarget, type Target } from './target.ts';
 import type { Example, QueryOptions, Recommend } from './types.ts';
 import { LIMITS } from './validate.ts';
@@ -27,44 +27,60 @@ export const OPTIONS: readonly string[] = [
   'signal',
 ];
 
-/** Good until the collection changes: to be answered in the turn it comes. */
-export interface Question {
+/** What is asked, whatever the collection has by then. */
+export interface Asked {
   readonly target: Target;
   /** Slots of the items that are asked by: they are no answers. */
   readonly selves: ReadonlySet<number>;
-  /** Undefined without a filter. */
-  readonly selection: Selection | undefined;
+  readonly filter: AskedFilter | undefined;
   readonly limit: number;
   readonly threshold: number;
-  readonly exact: boolean | undefined;
+  readonly exact: boolean;
   readonly ef: number | undefined;
-  /** When it was asked, had its vector, had its rows: milliseconds of the context's clock. */
+  /** When it was asked, and had its vector: milliseconds of the context's clock. */
   readonly started: number;
   readonly embedded: number;
+}
+
+/** Good until the collection changes: to be answered in the turn it comes. */
+export interface Question {
+  readonly asked: Asked;
+  /** Undefined without a filter. */
+  readonly selection: Selection | undefined;
+  /** When it had its rows. */
   readonly filtered: number;
 }
 
-/** Throws for anything that cannot be asked, or not any more. */
-export async function questionOf(context: CollectionContext, options: QueryOptions): Promise<Question> {
+/** Throws for anything that cannot be asked. */
+export async function askedBy(context: CollectionContext, options: QueryOptions): Promise<Asked> {
   context.assertOpen();
   refuseAborted(options.signal);
   const started = context.clock();
-  const { scoreThreshold: threshold = -Infinity, exact, ef } = options;
+  const { scoreThreshold: threshold = -Infinity, ef } = options;
   if (options.scoreThreshold !== undefined && !Number.isFinite(threshold)) {
     throw invalid('scoreThreshold', 'a finite number', threshold);
   }
   if (ef !== undefined) integer(ef, 'ef', 1, LIMITS.ef);
   const limit = integer(options.limit ?? 10, 'limit', 1, LIMITS.queryLimit);
-  const asked = askedFilter(options.filter);
+  const filter = askedFilter(options.filter);
   const { target, selves } = await targetOf(context, options);
-  context.assertOpen();
   const embedded = context.clock();
-  const selection = selectionOf(context, asked);
+  if (filter) await prepareFilter(context, filter, options.signal);
+  // Pages follow each other in exact order.
+  const exact = options.exact || options.offset !== undefined;
+  return { target, selves, filter, limit, threshold, exact, ef, started, embedded };
+}
+
+/** With its rows. Throws where it cannot be asked any more. */
+export function questionOf(context: CollectionContext, asked: Asked): Question {
+  context.assertOpen();
+  const { filter, embedded } = asked;
+  if (!filter) return { asked, selection: undefined, filtered: embedded };
+  const selection = selectionOf(context, filter);
   // Looked up here, for the time that it takes is the filter's.
-  void selection?.share;
-  const filtered = context.clock();
-  if (asked) observe(context, { operation: 'query', stage: 'filter', from: embedded, to: filtered });
-  return { target, selves, selection, limit, threshold, exact, ef, started, embedded, filtered };
+  void selection.share;
+  const filtered = observe(context, { operation: 'query', stage: 'filter', from: embedded });
+  return { asked, selection, filtered };
 }
 
 async function targetOf(context: CollectionContext, options: QueryOptions) {

@@ -5,7 +5,7 @@ import type { FilterInput } from '../filter/read.ts';
 import { type CollectionContext, shown } from './context.ts';
 import { itemOf } from './item-cache.ts';
 import { integer } from './question.ts';
-import { askedFilter, selectionOf } from './selection.ts';
+import { askedFilter, prepareFilter, selectionOf } from './selection.ts';
 import type { Item } from './types.ts';
 import { LIMITS } from './validate.ts';
 
@@ -25,13 +25,14 @@ export interface ScrollPage {
 }
 
 /** Throws `item_not_found` where the item that `offset` names is not there (any more). */
-export function scrollItems(context: CollectionContext, options: ScrollOptions): ScrollPage {
+export async function scrollItems(context: CollectionContext, options: ScrollOptions): Promise<ScrollPage> {
   refuseUnknown(options, ['filter', 'limit', 'offset', 'withVector'], 'scroll');
   const { offset, withVector } = options;
   const limit = integer(options.limit ?? 10, 'limit', 1, LIMITS.queryLimit);
-  const selection = selectionOf(context, askedFilter(options.filter));
+  const filter = askedFilter(options.filter);
+  if (filter) await prepareFilter(context, filter);
   const { maintained, store, row } = context;
-  const mask = selection?.mask ?? maintained.items.live;
+  const mask = filter ? selectionOf(context, filter).mask : maintained.items.live;
   const slots: number[] = [];
   for (const slot of maintained.items.slots(mask, firstSlot(context, offset))) {
     if (slots.push(slot) > limit) break;
@@ -43,9 +44,15 @@ export function scrollItems(context: CollectionContext, options: ScrollOptions):
 }
 
 /** Exact. */
-export function countItems(context: CollectionContext, options: { filter?: FilterInput }): number {
+export async function countItems(
+  context: CollectionContext,
+  options: { filter?: FilterInput },
+): Promise<number> {
   refuseUnknown(options, ['filter'], 'count');
-  return selectionOf(context, askedFilter(options.filter))?.matches ?? context.maintained.index.size;
+  const filter = askedFilter(options.filter);
+  if (!filter) return context.maintained.index.size;
+  await prepareFilter(context, filter);
+  return selectionOf(context, filter).matches;
 }
 
 function firstSlot(context: CollectionContext, offset: string | undefined): number {

@@ -23,7 +23,8 @@ export class Search {
 
   nearest(k: number): SearchHits {
     const { index } = this.#context.maintained;
-    const { target, selection } = this.#question;
+    const { asked, selection } = this.#question;
+    const { target } = asked;
     const { hits, plan } =
       target.kind === 'nearest'
         ? this.#planned(target.vector, k)
@@ -40,7 +41,8 @@ export class Search {
 
   #planned(vector: Float32Array, k: number): Planned {
     const { audit, maintained } = this.#context;
-    const { ef, exact, selection } = this.#question;
+    const { asked, selection } = this.#question;
+    const { ef, exact } = asked;
     const planned = plannedSearch({ index: maintained.index, vector, k, ef, exact, selection });
     if (planned.plan.kind === 'graph') audit.offer({ vector, k, selection, slots: planned.hits.slots });
     return planned;
@@ -48,7 +50,8 @@ export class Search {
 
   account(explain = false): Pick<QueryAnswer, 'timing' | 'warnings' | 'explanation'> {
     const { size } = this.#context.maintained.index;
-    const { started, embedded, filtered, selection } = this.#question;
+    const { asked, filtered, selection } = this.#question;
+    const { started, embedded } = asked;
     const timing = { embed: embedded - started, search: this.#context.clock() - embedded };
     this.#context.observer?.plan?.(this.#plan!.kind);
     const warnings = warningsOf(this.#context, selection);

@@ -4,6 +4,7 @@ import type { Filter } from '../filter/filter.ts';
 import { type FilterInput, readFilter } from '../filter/read.ts';
 import type { Selection } from '../filter/selection.ts';
 import type { CollectionContext } from './context.ts';
+import { takeTurns } from './turns.ts';
 
 export interface AskedFilter {
   readonly filter: Filter;
@@ -36,10 +37,17 @@ export function warningsOf(context: CollectionContext, selection: Selection | un
   return [...absent, ...wrong];
 }
 
-/** Good until the collection changes; undefined without a filter. */
-export function selectionOf(
+/** To be waited for before `selectionOf`: where a filter is the first to look into texts, it takes turns to get ready. */
+export function prepareFilter(
   context: CollectionContext,
-  asked: AskedFilter | undefined,
-): Selection | undefined {
-  return asked && context.maintained.items.select(asked);
+  { filter }: AskedFilter,
+  signal?: AbortSignal,
+): Promise<void> {
+  return context.maintained.items.prepare(filter, takeTurns(context, signal));
+}
+
+/** Good until the collection changes. Throws where that is closed or gone. */
+export function selectionOf(context: CollectionContext, asked: AskedFilter): Selection {
+  context.assertOpen();
+  return context.maintained.items.select(asked);
 }

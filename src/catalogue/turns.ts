@@ -1,18 +1,13 @@
 // Long work in turns that are short enough for others to be answered in between.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Turns } from '../filter/filter.ts';
 import { type CollectionContext, refuseAborted } from './context.ts';
 
 /** Milliseconds of work between two looks at what else there is to do. */
 const TURN = 10;
 
-export interface Turns {
-  /** To be asked every millisecond or so. */
-  readonly over: boolean;
-  /** Lets others go first. Throws `aborted`, and what `assertOpen` throws. The collection may be another one by then. */
-  next(): Promise<void>;
-}
-
+/** `next` throws `aborted`, and what `assertOpen` throws. The collection may be another one by then. */
 export function takeTurns({ clock, assertOpen }: CollectionContext, signal?: AbortSignal): Turns {
   let began = clock();
   return {

@@ -255,8 +255,8 @@ export interface Collection {
   /** Changes metadata, without embedding anything again. */
   patch(options: PatchOptions): Promise<PatchResult>;
   /** Items in the order in which they came; a new image or vector makes an item the newest. */
-  scroll(options: ScrollOptions): ScrollPage;
-  count(options: { filter?: FilterInput }): number;
+  scroll(options: ScrollOptions): Promise<ScrollPage>;
+  count(options: { filter?: FilterInput }): Promise<number>;
   facet(options: FacetOptions): Promise<FacetCount[]>;
   query(options: QueryOptions): Promise<QueryAnswer>;
   /** Every pair is compared, exactly: about a minute for 100,000 items. Others are answered meanwhile. */

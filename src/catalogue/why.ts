@@ -6,7 +6,7 @@ import type { ItemRow } from '../store/items.ts';
 import { type CollectionContext, rowOf } from './context.ts';
 import type { Question } from './question.ts';
 import { cosine } from './search.ts';
-import { askedFilter, selectionOf } from './selection.ts';
+import { selectionOf } from './selection.ts';
 import { scoreOf } from './target.ts';
 import { takeTurns } from './turns.ts';
 import type { QueryOptions } from './types.ts';
@@ -46,11 +46,10 @@ export async function whyOf(options: {
   considered: number;
 }): Promise<Why> {
   const { context, question, asked, id, answer, considered } = options;
-  const { selves, threshold, limit } = question;
+  const { target, selves, threshold, limit, filter } = question.asked;
   const row = rowOf(context, id);
-  const exact = scoreOf(question.target, context.maintained.index.flat, row.slot);
+  const exact = scoreOf(target, context.maintained.index.flat, row.slot);
   const score = exact === -Infinity ? null : exact;
-  const filter = askedFilter(asked.filter);
   const rank = score === null ? null : await rankOf({ context, question, asked, slot: row.slot, score });
   const found = (removedBy: Why['removedBy'], condition?: object): Why => ({
     id,
@@ -88,11 +87,10 @@ async function rankOf(options: {
 }): Promise<number> {
   const { context, question, asked, slot, score } = options;
   const { flat } = context.maintained.index;
-  const { target, selves } = question;
+  const { target, selves, filter } = question.asked;
   const examples = target.kind === 'nearest' ? [target.vector] : target.positive;
   const others = target.kind === 'nearest' ? 0 : target.negative.length;
   const slice = Math.ceil(SLICE / (examples.length + others));
-  const filter = askedFilter(asked.filter);
   const turns = takeTurns(context, asked.signal);
   let rank = 1;
   let { selection } = question;
@@ -108,7 +106,7 @@ async function rankOf(options: {
     }
     if (turns.over) {
       await turns.next();
-      selection = selectionOf(context, filter);
+      selection = filter && selectionOf(context, filter);
     }
     from = flat.next(through);
   }

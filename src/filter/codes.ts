@@ -85,7 +85,15 @@ function lookUpAll(words: Int32Array, codes: Uint32Array, table: Uint8Array): vo
     // What other conditions left is often nothing.
     if (words[i] === 0) continue;
     let kept = 0;
-    for (let bit = 0; bit < 32; bit++) kept |= table[codes[32 * i + bit]!]! << bit;
+    // From the last four to the first: shifts by what is known take two thirds of the time.
+    for (let row = 32 * i + 28; row >= 32 * i; row -= 4) {
+      kept =
+        (kept << 4) |
+        table[codes[row]!]! |
+        (table[codes[row + 1]!]! << 1) |
+        (table[codes[row + 2]!]! << 2) |
+        (table[codes[row + 3]!]! << 3);
+    }
     words[i]! &= kept;
   }
   if (table[0] === 0) words.fill(0, coded);

@@ -4,7 +4,7 @@
 import type { Bits } from '../math/bits.ts';
 import { Codes } from './codes.ts';
 import { Dictionary } from './dictionary.ts';
-import type { Scalar, Test, Value } from './filter.ts';
+import type { Scalar, Test, Turns, Value } from './filter.ts';
 
 export class Column {
   readonly #codes = new Codes();
@@ -56,6 +56,10 @@ export class Column {
   /** Distinct values, and none at all. */
   get codes(): number {
     return this.#dictionary.size;
+  }
+
+  prepare(test: Test, turns: Turns): Promise<void> | undefined {
+    return this.#dictionary.prepare(test, turns);
   }
 
   /** Writes to `table`, one byte per code, whether its value passes, or does not where `keep` is false. */

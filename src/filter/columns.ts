@@ -2,7 +2,7 @@
 
 import type { Bits } from '../math/bits.ts';
 import { Column } from './column.ts';
-import type { Scalar, Test, Value } from './filter.ts';
+import { type Filter, type Scalar, type Test, type Turns, testsOf, type Value } from './filter.ts';
 
 export interface Metadata {
   readonly tags: readonly string[];
@@ -74,6 +74,11 @@ export class Columns {
   /** Of the values of `tags` or of an attribute: `string`, `number`, `boolean`. */
   types(key: string): ReadonlySet<string> {
     return this.#column(key)?.types ?? new Set();
+  }
+
+  /** Makes what texts are looked up in, where a test is the first to need it; else `narrow` makes it in one go. */
+  async prepare(filter: Filter, turns: Turns): Promise<void> {
+    for (const { key, test } of testsOf(filter)) await this.#column(key)?.prepare(test, turns);
   }
 
   /** Removes the rows from `mask` that do not pass, or those that do where `keep` is false. Some row has a value of `key`. */

@@ -1,7 +1,7 @@
 // The distinct values of one attribute, or the distinct lists of tags: a code for each, how many rows have it, and which of them
 // pass a test. The rows are column.ts's.
 
-import { passes, type Range, type Scalar, type Test, type Value } from './filter.ts';
+import { passes, type Range, type Scalar, type Test, type Turns, type Value } from './filter.ts';
 import { SortedTexts } from './sorted-texts.ts';
 import { Words } from './words.ts';
 
@@ -98,6 +98,14 @@ export class Dictionary {
     dictionary.#unused = 0;
     dictionary.#used = this.#used;
     return { dictionary, to };
+  }
+
+  /** Makes what a test of texts is looked up in, if it is needed and not there. */
+  prepare(test: Test, turns: Turns): Promise<void> | undefined {
+    if (typeof this.#values[1] === 'object') return undefined;
+    if (test.op === 'text') return this.#words.prepare(this.#values, turns);
+    const ofTexts = test.op === 'range' && typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) === 'string';
+    return ofTexts ? this.#texts.prepare(this.#values, turns) : undefined;
   }
 
   /** Writes to `table`, one byte per code, whether its value passes, or does not where `keep` is false. */

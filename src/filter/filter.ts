@@ -35,6 +35,21 @@ export type Condition =
   /** Items by id, or of groups by id: the store knows which those are. */
   | { readonly kind: 'id' | 'group'; readonly values: ReadonlySet<string> };
 
+export type AttributeTest = Condition & { kind: 'test' };
+
+/** All of them, however deep. */
+export function* testsOf(filter: Filter): Generator<AttributeTest> {
+  if ('of' in filter) for (const one of [filter.of].flat()) yield* testsOf(one);
+  else if (filter.kind === 'test') yield filter;
+}
+
+/** Long work lets others go first now and then. */
+export interface Turns {
+  /** To be asked every millisecond or so. */
+  readonly over: boolean;
+  next(): Promise<void>;
+}
+
 /** Whether a filter passes where `met` says it of its conditions. */
 export function combined(filter: Filter, met: (condition: Condition) => boolean): boolean {
   switch (filter.kind) {

@@ -3,7 +3,7 @@
 
 import type { Bits } from '../math/bits.ts';
 import type { Columns } from './columns.ts';
-import { type Condition, combined, type Filter, passes, typesOf } from './filter.ts';
+import { type Condition, combined, type Filter, passes, testsOf, typesOf } from './filter.ts';
 
 /** Rows of items or groups by their ids, in any order; the same row never twice. */
 export type RowsOf = (kind: 'id' | 'group', values: ReadonlySet<string>) => Iterable<number>;
@@ -62,8 +62,8 @@ export class Selection {
 
   /** Attributes that the filter names and no row has. */
   get unknown(): readonly string[] {
-    const keys = [...testsOf(this.#filter)].map(({ key }) => key);
-    return [...new Set(keys)].filter((key) => !this.#columns.has(key));
+    const keys = new Set(Array.from(testsOf(this.#filter), ({ key }) => key));
+    return [...keys].filter((key) => !this.#columns.has(key));
   }
 
   /** Attributes, and what they are compared with: values of types that none of theirs has. */
@@ -133,9 +133,4 @@ export class Selection {
     this.#rows.set(filter, rows);
     return rows;
   }
-}
-
-function* testsOf(filter: Filter): Generator<Filter & { kind: 'test' }> {
-  if ('of' in filter) for (const one of [filter.of].flat()) yield* testsOf(one);
-  else if (filter.kind === 'test') yield filter;
 }

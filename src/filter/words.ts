@@ -1,27 +1,41 @@
 // Which texts have a word: what a search in texts looks up instead of reading them all. Made when it is first asked, and gone
 // on from when texts were added since.
 
-import { wordsOf } from './filter.ts';
+import { type Turns, wordsOf } from './filter.ts';
+
+/** Texts that are read between two looks at the clock. */
+const STEP = 256;
 
 export class Words {
   /** Codes of texts, ascending. */
   readonly #codesWith = new Map<string, number[]>();
   #through = 0;
 
-  /** The codes of the texts that have all of `words`. `values` by code: those that are no text have no words. */
+  /** Reads the texts, in turns. `values` by code: those that are no text have no words. */
+  async prepare(values: readonly unknown[], turns: Turns): Promise<void> {
+    while (this.#through < values.length) {
+      this.#read(values, Math.min(values.length, this.#through + STEP));
+      if (turns.over) await turns.next();
+    }
+  }
+
+  /** The codes of the texts that have all of `words`. */
   having(words: readonly string[], values: readonly unknown[]): readonly number[] {
-    for (; this.#through < values.length; this.#through++) this.#add(this.#through, values[this.#through]);
+    this.#read(values, values.length);
     const lists = words.map((word) => this.#codesWith.get(word) ?? []);
     lists.sort((a, b) => a.length - b.length);
     return lists.reduce(shared);
   }
 
-  #add(code: number, text: unknown): void {
-    if (typeof text !== 'string') return;
-    for (const word of new Set(wordsOf(text))) {
-      const codes = this.#codesWith.get(word);
-      if (codes) codes.push(code);
-      else this.#codesWith.set(word, [code]);
+  #read(values: readonly unknown[], end: number): void {
+    for (; this.#through < end; this.#through++) {
+      const text = values[this.#through];
+      if (typeof text !== 'string') continue;
+      for (const word of new Set(wordsOf(text))) {
+        const codes = this.#codesWith.get(word);
+        if (codes) codes.push(this.#through);
+        else this.#codesWith.set(word, [this.#through]);
+      }
     }
   }
 }

@@ -189,7 +189,7 @@ describe('a collection by its dimension', () => {
       code: 'vector_dimension',
       field: 'items[1].vector',
     });
-    expect(points.count({})).toBe(0);
+    expect(await points.count({})).toBe(0);
     expect(await points.upsert({ items: [good], allOrNothing: true })).toMatchObject([{ status: 'created' }]);
   });
 });

@@ -167,6 +167,42 @@ describe('Columns', () => {
     check();
   });
 
+  test('what texts are looked up in is made in turns, whoever else asks and whatever is added meanwhile', async () => {
+    const rows = new Rows();
+    const push = () => {
+      const n = rows.items.length;
+      const attributes = { sku: `s${(n * 7919) % 10007}`, name: `Chair ${n % 100} of model ${n}` };
+      rows.push({ id: `i${n}`, group: 'g', tags: [`t${n}`], attributes });
+    };
+    for (let n = 0; n < 3000; n++) push();
+    const filters = [
+      { must: { key: 'name', match: { text: 'chair 17' } } },
+      { must_not: { key: 'sku', range: { gte: 's1', lt: 's25' } } },
+      {
+        should: [
+          { key: 'sku', range: { gt: 's9' } },
+          { key: 'tags', range: { gt: 't8' } },
+        ],
+      },
+    ];
+    let turns = 0;
+    const next = async () => {
+      if (turns++ < 50) for (let n = 0; n < 20; n++) push();
+    };
+    for (let round = 0; round < 3; round++) {
+      const prepared = filters.map((filter) =>
+        rows.columns.prepare(readFilter(filter), { over: true, next }),
+      );
+      await Promise.all(prepared);
+      for (const filter of filters) rows.expectKept(filter, filter);
+    }
+    expect(turns).toBeGreaterThan(20);
+    // Nothing is left to do, and nothing is done.
+    const before = turns;
+    for (const filter of filters) await rows.columns.prepare(readFilter(filter), { over: true, next });
+    expect(turns).toBe(before);
+  });
+
   test('attributes that no row has are named, however deep, and no longer when one has them', () => {
     const rows = new Rows();
     const filter = readFilter({

@@ -21,12 +21,12 @@ export function readingRoutes({ catalogue }: { catalogue: Catalogue }): Route[] 
         bodyOptional: true,
         result: replies.page,
       },
-      handle({ params, fields }) {
+      async handle({ params, fields }) {
         const name = params.collection!;
         const collection = catalogue.collection(name);
         const { filter, limit, offset, ...shown } = parse(scrollBody, fields);
         const { with_payload: withPayload, with_vector: withVector } = shown;
-        const { items, next } = collection.scroll({ filter, limit, offset, withVector });
+        const { items, next } = await collection.scroll({ filter, limit, offset, withVector });
         const points = items.map((item) => showPoint({ collection: name, item, withPayload }));
         return { result: { points, next_page_offset: next ?? null } };
       },
@@ -37,10 +37,10 @@ export function readingRoutes({ catalogue }: { catalogue: Catalogue }): Route[] 
       reads: 'json',
       scope: 'search',
       doc: { summary: 'How many items pass', body: countBody, bodyOptional: true, result: replies.counted },
-      handle({ params, fields }) {
+      async handle({ params, fields }) {
         const collection = catalogue.collection(params.collection!);
         const { filter } = parse(countBody, fields);
-        return { result: { count: collection.count({ filter }) } };
+        return { result: { count: await collection.count({ filter }) } };
       },
     },
     {
