@@ -111,13 +111,13 @@ describe('patch', () => {
       const patch = { ...change, tags: ['new'] };
       const from = await cutOff((steps) => shop.patch({ ...patch, ...steps }));
       expect(from).toMatchObject({ matched: 500, changed: 500 });
-      expect(shop.count({ filter: 'tags = "new"' })).toBe(500);
+      expect(await shop.count({ filter: 'tags = "new"' })).toBe(500);
       expect(await shop.patch({ ...patch, from })).toEqual({ matched: 1100, updated: 1100 });
-      expect(shop.count({ filter: 'tags = "new"' })).toBe(1100);
+      expect(await shop.count({ filter: 'tags = "new"' })).toBe(1100);
     }
     const from = await cutOff((steps) => shop.deleteByFilter({ filter: {}, ...steps }));
     expect(await shop.deleteByFilter({ filter: {}, from })).toEqual({ deleted: 1100 });
-    expect(shop.count({})).toBe(0);
+    expect(await shop.count({})).toBe(0);
   });
 
   test.each<[object, string]>([
