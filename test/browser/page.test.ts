@@ -194,6 +194,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the page', () => {
     const keys = openKeys({ directory: join(home.folder, 'data') });
     const made = keys.create({ scope: 'search', created: '2026-11-28', secret: new Uint8Array(32).fill(3) });
     try {
+      // The server looks for new keys twice a second.
+      await expect.poll(async () => (await fetch(`${server.url}/v1/collections`)).status).toBe(401);
       await open();
       await page.waitForSelector('#key:not([hidden])');
       await page.fill('#key-text', 'ak_wrong');
