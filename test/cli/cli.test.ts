@@ -4,17 +4,12 @@ import { rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, describe, expect, it, test } from 'vitest';
 import { tinyBackbone } from '../fixtures/tiny-shop.ts';
-import { type CommandLine, openCommandLine } from './attractor.ts';
+import { openCommandLine } from './attractor.ts';
 
-let folder: string;
-let attractor: CommandLine['attractor'];
-let remove: CommandLine['remove'];
-beforeAll(async () => {
-  ({ folder, attractor, remove } = await openCommandLine());
-});
-afterAll(() => remove());
+const { folder, attractor, remove } = await openCommandLine();
+afterAll(remove);
 
 test('npx runs it in a clone, as the README says', async () => {
   const cwd = join(import.meta.dirname, '../..');

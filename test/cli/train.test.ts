@@ -2,17 +2,12 @@ import type { ChildProcess } from 'node:child_process';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/model/load.ts';
-import { type CommandLine, openCommandLine, QUICK, TRAIN } from './attractor.ts';
+import { openCommandLine, QUICK, TRAIN } from './attractor.ts';
 
-let folder: string;
-let attractor: CommandLine['attractor'];
-let remove: CommandLine['remove'];
-beforeAll(async () => {
-  ({ folder, attractor, remove } = await openCommandLine());
-});
-afterAll(() => remove());
+const { folder, attractor, remove } = await openCommandLine();
+afterAll(remove);
 
 describe('attractor train', () => {
   it('makes a model that loads, says how good it is, and reads the shop only once', async () => {
