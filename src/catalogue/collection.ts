@@ -1,9 +1,9 @@
 // One collection, as the API and the CLI hold it: each method checks that it is open and calls the one that does it.
 
-import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { AttractorError, invalid, refuseAborted, refuseUnknown } from '../errors/error.ts';
 import { sniff } from '../image/formats.ts';
 import type { CollectionRow } from '../store/store.ts';
-import { type CollectionContext, hasModel, refuseAborted, rowOf, shown } from './context.ts';
+import { type CollectionContext, hasModel, rowOf, shown } from './context.ts';
 import { findDuplicates } from './duplicates.ts';
 import { facetOf } from './facet.ts';
 import { queryGroups } from './groups.ts';

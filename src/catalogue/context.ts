@@ -75,8 +75,3 @@ export function rowOf(context: CollectionContext, id: string): ItemRow {
 export function shown(context: CollectionContext, item: Item, slot: number, withVector = false): Item {
   return withVector ? { ...item, vector: context.maintained.index.flat.vector(slot).slice() } : item;
 }
-
-/** `aborted` where the caller has gone already. */
-export function refuseAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
-}

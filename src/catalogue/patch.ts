@@ -2,10 +2,10 @@
 // Both go in steps of one transaction each, and others are answered in between.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { invalid, refuseUnknown } from '../errors/error.ts';
+import { invalid, refuseAborted, refuseUnknown } from '../errors/error.ts';
 import type { FilterInput } from '../filter/read.ts';
 import type { ItemRow } from '../store/items.ts';
-import { type CollectionContext, refuseAborted } from './context.ts';
+import type { CollectionContext } from './context.ts';
 import type { IndexedItem } from './indexed-items.ts';
 import { type AskedFilter, askedFilter, prepareFilter, selectionOf } from './selection.ts';
 import type { AttributeValue, InSteps, StepsDone, Writing } from './types.ts';

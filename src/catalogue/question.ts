@@ -1,9 +1,9 @@
 // What a query asks, checked and turned into what the index understands: the target, the items that are no answer, the
 // rows that pass the filter.
 
-import { invalid, refuseUnknown } from '../errors/error.ts';
+import { invalid, refuseAborted, refuseUnknown } from '../errors/error.ts';
 import type { Selection } from '../filter/selection.ts';
-import { type CollectionContext, refuseAborted } from './context.ts';
+import type { CollectionContext } from './context.ts';
 import { Examples, type NamedExample } from './examples.ts';
 import { observe } from './observer.ts';
 import { type AskedFilter, askedFilter, prepareFilter, selectionOf } from './selection.ts';

@@ -1,8 +1,9 @@
 // Long work in turns that are short enough for others to be answered in between.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { refuseAborted } from '../errors/error.ts';
 import type { Turns } from '../filter/filter.ts';
-import { type CollectionContext, refuseAborted } from './context.ts';
+import type { CollectionContext } from './context.ts';
 
 /** Milliseconds of work between two looks at what else there is to do. */
 const TURN = 10;

@@ -108,3 +108,8 @@ export function asAttractorError(error: unknown): AttractorError {
   }
   return new AttractorError('internal', 'Internal error.', { cause: error });
 }
+
+/** `aborted` where the caller has gone already. */
+export function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
+}

@@ -1,7 +1,7 @@
 // Runs the tasks of a catalogue: of each type one at a time, oldest first. The list is in the store, so a task that was cut
 // off goes on with the next start. Knows nothing of what tasks do (kinds), nor of HTTP.
 
-import { AttractorError, asAttractorError } from '../errors/error.ts';
+import { AttractorError, asAttractorError, refuseAborted } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { DeadLetterRow, TaskRow, TaskStatus, TaskTable } from '../store/tasks.ts';
 import { startOver, type Task, type TaskKind, type TaskObserver, type TaskType } from './task.ts';
@@ -167,7 +167,7 @@ export class TaskRunner {
       let error: AttractorError | undefined;
       try {
         // Told to stop in the very turn that it was started in.
-        if (signal.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
+        refuseAborted(signal);
         const details = await kind.run({
           row,
           signal,
