@@ -38,6 +38,10 @@ export class Column {
     return this.#dictionary.value(this.#codes.get(row));
   }
 
+  passes(test: Test, row: number): boolean {
+    return this.#dictionary.passes(test, this.#codes.get(row));
+  }
+
   /** How many rows of `mask` have each value; a row counts once for each different element of a list. */
   counts(mask: Bits): Map<Scalar, number> {
     const byCode = new Uint32Array(this.#dictionary.size);

@@ -108,6 +108,15 @@ export class Dictionary {
     return ofTexts ? this.#texts.prepare(this.#values, turns) : undefined;
   }
 
+  /** Of one value. */
+  passes(test: Test, code: number): boolean {
+    const value = this.#values[code];
+    // Taking a text apart is dear.
+    if (test.op === 'text' && typeof value === 'string')
+      return this.#words.has(code, test.words, this.#values);
+    return passes(test, value);
+  }
+
   /** Writes to `table`, one byte per code, whether its value passes, or does not where `keep` is false. */
   passing(test: Test, keep: boolean, table: Uint8Array): void {
     const [yes, no] = [Number(keep), Number(!keep)];
@@ -136,7 +145,7 @@ export class Dictionary {
     } else if (typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) === 'number') {
       markRange(this.#numbers, test, no, table);
     } else {
-      this.#texts.within(test, this.#values, mark);
+      this.#texts.within(test, this.#values, yes, table);
     }
   }
 }

@@ -19,6 +19,12 @@ export class Words {
     }
   }
 
+  /** Whether the text of a code has all of `words`. */
+  has(code: number, words: readonly string[], values: readonly unknown[]): boolean {
+    this.#read(values, values.length);
+    return words.every((word) => includes(this.#codesWith.get(word) ?? [], code));
+  }
+
   /** The codes of the texts that have all of `words`. */
   having(words: readonly string[], values: readonly unknown[]): readonly number[] {
     this.#read(values, values.length);
@@ -38,6 +44,16 @@ export class Words {
       }
     }
   }
+}
+
+function includes(ascending: readonly number[], one: number): boolean {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! < one) low = middle + 1;
+    else high = middle;
+  }
+  return ascending[low] === one;
 }
 
 /** What is in both of two ascending lists. */
