@@ -17,7 +17,7 @@ export class Columns {
   readonly #attributes = new Map<string, Column>();
   #rows = 0;
   /** What every test writes to: fresh ones would be most of what is collected. */
-  #table = new Uint8Array(0);
+  #table = Buffer.alloc(0);
 
   get rows(): number {
     return this.#rows;
@@ -103,12 +103,8 @@ export class Columns {
       }
       return;
     }
-    if (this.#table.length < column.codes) this.#table = new Uint8Array(2 * column.codes);
-    const table = this.#table.subarray(0, column.codes);
-    column.passing(test, keep, table);
-    if (!table.includes(0)) return;
-    if (table.includes(1)) column.narrow(mask, table);
-    else mask.clear();
+    if (this.#table.length < column.codes) this.#table = Buffer.alloc(2 * column.codes);
+    column.narrow({ mask, test, keep, table: this.#table.subarray(0, column.codes), rows: this.#rows });
   }
 
   #column(key: string): Column | undefined {

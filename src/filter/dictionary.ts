@@ -14,7 +14,7 @@ export class Dictionary {
   /** Rows with each code; not kept for code 0. */
   #uses = new Uint32Array(SMALL);
   /** By code: the value where it is a number, else NaN, for ranges. */
-  #numbers = new Float64Array(SMALL).fill(Number.NaN);
+  #numbers: Float64Array = new Float64Array(SMALL).fill(Number.NaN);
   /** Of scalars the value, of lists their JSON text. */
   readonly #codeOf = new Map<Scalar, number>();
   /** Of lists: the codes of those that have an element. */
@@ -43,6 +43,11 @@ export class Dictionary {
 
   value(code: number): Value | undefined {
     return this.#values[code];
+  }
+
+  /** By code, NaN where the value is no number. */
+  get numbers(): Float64Array {
+    return this.#numbers;
   }
 
   /** The code of a value, a new one where it has none yet. */
@@ -142,19 +147,29 @@ export class Dictionary {
       table[0] = no;
     } else if (test.op === 'text') {
       this.#words.having(test.words, this.#values).forEach(mark);
-    } else if (typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) === 'number') {
-      markRange(this.#numbers, test, no, table);
     } else {
-      this.#texts.within(test, this.#values, yes, table);
+      const bounds = boundsOf(test);
+      if (bounds) markRange(this.#numbers, bounds, no, table);
+      else this.#texts.within(test, this.#values, yes, table);
     }
   }
 }
 
-function markRange(numbers: Float64Array, range: Range, no: number, table: Uint8Array): void {
-  const { gt = -Infinity, gte = gt, lt = Infinity, lte = lt } = range as Record<keyof Range, number>;
+/** The least and the greatest number in a range of numbers; undefined for other tests. */
+export function boundsOf(test: Test): readonly [low: number, high: number] | undefined {
+  if (test.op !== 'range' || typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) !== 'number')
+    return undefined;
+  const { gt = -Infinity, gte = gt, lt = Infinity, lte = lt } = test as Record<keyof Range, number>;
   // Attributes are finite, so an infinite bound is none.
-  const low = Math.max(gte, nextUp(gt));
-  const high = Math.min(lte, -nextUp(-lt));
+  return [Math.max(gte, nextUp(gt)), Math.min(lte, -nextUp(-lt))];
+}
+
+function markRange(
+  numbers: Float64Array,
+  [low, high]: readonly [number, number],
+  no: number,
+  table: Uint8Array,
+): void {
   // Without branches: values come in any order, and a processor would guess wrong at every other. NaN is in no range.
   for (let code = 1; code < table.length; code++) {
     const value = numbers[code]!;
