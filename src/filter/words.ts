@@ -56,12 +56,16 @@ function includes(ascending: readonly number[], one: number): boolean {
   return ascending[low] === one;
 }
 
-/** What is in both of two ascending lists. */
+/** What is in both of two ascending lists, the first of them the shorter one. */
 function shared(a: readonly number[], b: readonly number[]): number[] {
   const both: number[] = [];
   let at = 0;
   for (const one of a) {
-    while (at < b.length && b[at]! < one) at++;
+    // In leaps that grow, then shrink: of a common word's many texts few are looked at.
+    let leap = 1;
+    for (; b[at + leap]! < one; leap *= 2) at += leap;
+    for (; leap >= 1; leap /= 2) if (b[at + leap]! < one) at += leap;
+    if (b[at]! < one) at++;
     if (b[at] === one) both.push(one);
   }
   return both;

@@ -50,13 +50,15 @@ export class ItemTable {
     this.#bySlots = db.prepare(
       `SELECT ${ITEM} FROM json_each(?) AS wanted CROSS JOIN item ON item.collection = ? AND item.slot = wanted.value`,
     );
-    const slotsOf = (column: string) =>
+    // By name, as SQLite would take the unique index, which has no slots.
+    const slotsOf = (index: string, column: string) =>
       db
         .prepare<[string, number], number>(
-          `SELECT slot FROM json_each(?) AS wanted CROSS JOIN item ON collection = ? AND item.${column} = wanted.value`,
+          `SELECT slot FROM json_each(?) AS wanted CROSS JOIN item INDEXED BY ${index}
+           ON collection = ? AND item.${column} = wanted.value`,
         )
         .pluck();
-    this.#slotsOf = { id: slotsOf('id'), group: slotsOf('group_id') };
+    this.#slotsOf = { id: slotsOf('item_id', 'id'), group: slotsOf('item_group', 'group_id') };
     this.#groupsAt = db
       .prepare<[string, number], string>(
         'SELECT group_id FROM json_each(?) AS wanted CROSS JOIN item ON collection = ? AND slot = wanted.value',
