@@ -100,14 +100,18 @@ function lookUpAll(words: Int32Array, codes: Uint32Array, table: Uint8Array): vo
     // What other conditions left is often nothing.
     if (words[i] === 0) continue;
     let kept = 0;
-    // From the last four to the first: shifts by what is known take two thirds of the time.
-    for (let row = 32 * i + 28; row >= 32 * i; row -= 4) {
+    // From the last eight to the first: shifts by what is known take half of the time.
+    for (let row = 32 * i + 24; row >= 32 * i; row -= 8) {
       kept =
-        (kept << 4) |
+        (kept << 8) |
         table[codes[row]!]! |
         (table[codes[row + 1]!]! << 1) |
         (table[codes[row + 2]!]! << 2) |
-        (table[codes[row + 3]!]! << 3);
+        (table[codes[row + 3]!]! << 3) |
+        (table[codes[row + 4]!]! << 4) |
+        (table[codes[row + 5]!]! << 5) |
+        (table[codes[row + 6]!]! << 6) |
+        (table[codes[row + 7]!]! << 7);
     }
     words[i]! &= kept;
   }
