@@ -2,8 +2,9 @@
 // distinct value. Which rows live is not known here.
 
 import type { Bits } from '../math/bits.ts';
+import { boundsOf } from './bounds.ts';
 import { Codes } from './codes.ts';
-import { boundsOf, Dictionary } from './dictionary.ts';
+import { Dictionary } from './dictionary.ts';
 import type { Scalar, Test, Turns, Value } from './filter.ts';
 
 export class Column {

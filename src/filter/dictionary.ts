@@ -1,7 +1,8 @@
 // The distinct values of one attribute, or the distinct lists of tags: a code for each, how many rows have it, and which of them
 // pass a test. The rows are column.ts's.
 
-import { passes, type Range, type Scalar, type Test, type Turns, type Value } from './filter.ts';
+import { boundsOf } from './bounds.ts';
+import { passes, type Scalar, type Test, type Turns, type Value } from './filter.ts';
 import { SortedTexts } from './sorted-texts.ts';
 import { Words } from './words.ts';
 
@@ -155,15 +156,6 @@ export class Dictionary {
   }
 }
 
-/** The least and the greatest number in a range of numbers; undefined for other tests. */
-export function boundsOf(test: Test): readonly [low: number, high: number] | undefined {
-  if (test.op !== 'range' || typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) !== 'number')
-    return undefined;
-  const { gt = -Infinity, gte = gt, lt = Infinity, lte = lt } = test as Record<keyof Range, number>;
-  // Attributes are finite, so an infinite bound is none.
-  return [Math.max(gte, nextUp(gt)), Math.min(lte, -nextUp(-lt))];
-}
-
 function markRange(
   numbers: Float64Array,
   [low, high]: readonly [number, number],
@@ -175,13 +167,4 @@ function markRange(
     const value = numbers[code]!;
     table[code] = (Number(value >= low) & Number(value <= high)) ^ no;
   }
-}
-
-/** The next number above; infinite ones stay. */
-function nextUp(value: number): number {
-  if (value === 0) return Number.MIN_VALUE;
-  if (!Number.isFinite(value)) return value;
-  const bits = new BigInt64Array(Float64Array.of(value).buffer);
-  bits[0]! += value > 0 ? 1n : -1n;
-  return new Float64Array(bits.buffer)[0]!;
 }
