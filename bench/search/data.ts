@@ -19,7 +19,10 @@ export interface Data {
 /** A row as an item of a collection. */
 export function itemOf({ rows, category, dice }: Data, i: number) {
   const title = `chair ${category[i]} number ${i}`;
-  return { id: String(i), vector: rows[i]!, attributes: { category: category[i]!, dice: dice[i]!, title } };
+  const tags = [`colour ${category[i]! % 12}`, ...(dice[i]! < 0.2 ? ['sale'] : [])];
+  const reduced = dice[i]! < 0.2 && { reduced: Math.round(100 * dice[i]!) };
+  const attributes = { category: category[i]!, dice: dice[i]!, title, ...reduced };
+  return { id: String(i), vector: rows[i]!, tags, attributes };
 }
 
 const CATEGORIES = 60;

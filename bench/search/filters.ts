@@ -5,6 +5,7 @@
 
 import { openSync, readSync } from 'node:fs';
 import type { Collection } from '../../src/catalogue/types.ts';
+import type { FilterInput } from '../../src/filter/read.ts';
 import { type Data, itemOf } from './data.ts';
 
 export interface FilterPoint {
@@ -24,8 +25,8 @@ export interface Times {
   readonly p95: number;
 }
 
-/** Given a number near 0, another every time, as in a shop: it changes a row or two. */
-type Rule = (bit: number) => string | undefined;
+/** Given a number near 0, another every time, as in a shop: it changes a row or two; and the category that the query is in. */
+type Rule = (bit: number, own: number) => FilterInput | undefined;
 
 const QUERIES = 200;
 
@@ -46,12 +47,18 @@ export async function measureFilters(options: {
     process.cpuUsage();
     return Number.parseInt(text.toString('latin1', 0, readSync(file, text, 0, 64, 0)), 10) / 1e6;
   };
-  const time = async (filter: Rule, before?: (i: number) => Promise<unknown>, exact?: boolean) => {
+  const own: number[] = [];
+  for (const vector of queries) {
+    const { hits } = await collection.query({ by: { vector }, limit: 1 });
+    own.push(data.category[Number(hits[0]!.id)]!);
+  }
+  const time = async (rule: Rule, before?: (i: number) => Promise<unknown>, exact?: boolean) => {
     const times: number[] = [];
     for (const [i, vector] of queries.entries()) {
       await before?.(i);
+      const filter = rule(1e-9 * asked++, own[i]!);
       const start = cpu();
-      await collection.query({ by: { vector }, limit: k, filter: filter(1e-9 * asked++), exact });
+      await collection.query({ by: { vector }, limit: k, filter, exact });
       times.push(cpu() - start);
     }
     times.sort((a, b) => a - b);
@@ -59,14 +66,14 @@ export async function measureFilters(options: {
   };
 
   const measure = async (name: string, rule: Rule) => {
-    const filter = rule(0);
     const fresh = await time(rule);
-    const again = await time(() => filter);
+    const again = await time((_, own) => rule(0, own));
     const changed = await time(rule, (i) => collection.upsert({ items: [itemOf(data, i)] }));
     const plans: Record<string, number> = {};
     let [found, wanted, matches] = [0, 0, 0];
-    for (const vector of queries) {
+    for (const [i, vector] of queries.entries()) {
       const by = { vector };
+      const filter = rule(0, own[i]!);
       const { hits, explanation } = await collection.query({ by, limit: k, filter, explain: true });
       const truth = await collection.query({ by, limit: k, filter, exact: true });
       const { plan } = explanation!;
@@ -106,5 +113,31 @@ export async function measureFilters(options: {
   await measure('part of one cluster', (bit) => `category = 7 AND dice < ${0.01 + bit}`);
   await measure('from a text on', (bit) => `title >= "chair 30 ${bit}"`);
   await measure('two words', (bit) => `title CONTAINS "number ${Math.round(1e9 * bit)}"`);
+  await measure('all but its cluster', (bit, own) => `category < ${own - bit} OR category > ${own + bit}`);
+  await measure('a third of those', (bit, own) => `category != ${own} AND dice < ${0.3 + bit}`);
+  await measure('its cluster, half', (bit, own) => `category = ${own} AND dice >= ${0.5 + bit}`);
+  await measure('a tag', (bit, own) => `tags IN ["colour ${own % 12}"] AND dice < ${1 + bit}`);
+  await measure('another tag', (bit, own) => `tags IN ["colour ${(own + 1) % 12}"] AND dice < ${1 + bit}`);
+  await measure('not reduced', (bit) => `reduced IS NULL AND dice < ${1 + bit}`);
+  await measure('a sparse range', (bit) => `reduced >= ${5 + bit} AND reduced < 15`);
+  await measure('one of three', (bit) => `category < 5 OR dice < ${0.1 + bit} OR tags IN ["colour 7"]`);
+  await measure('two groups', (bit) => ({
+    must: [
+      {
+        should: [
+          { key: 'category', range: { lt: 20 } },
+          { key: 'tags', match: { value: 'sale' } },
+        ],
+      },
+    ],
+    must_not: [
+      { key: 'dice', range: { gt: 0.8 + bit } },
+      { key: 'title', match: { text: 'number 77' } },
+    ],
+  }));
+  const ids = (bit: number) =>
+    Array.from({ length: 1000 }, (_, i) => String((7919 * i + Math.round(3e10 * bit)) % data.rows.length));
+  await measure('1,000 ids', (bit) => ({ must: [{ has_id: ids(bit) }] }));
+  await measure('all but 1,000 ids', (bit) => ({ must_not: [{ has_id: ids(bit) }] }));
   return points;
 }

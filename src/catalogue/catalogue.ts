@@ -237,7 +237,7 @@ class StoredCatalogue implements Catalogue {
       build: this.#options.build,
       pause: this.#options.pause,
     });
-    const audit = new RecallAudit({ index: maintained.index, every: auditEvery, logger });
+    const audit = new RecallAudit({ index: maintained.index, every: auditEvery, logger, clock });
     const collection = collectionOf({
       row,
       store,

@@ -95,7 +95,7 @@ function membersOf(
   const { items, index } = context.maintained;
   const mask = selection?.mask ?? items.live;
   if (groupBy === 'group') {
-    const slotsOf = (id: GroupId) => context.store.items.slotsOfGroup(context.row.id, id as string);
+    const slotsOf = (id: GroupId) => context.store.items.slotsOf(context.row.id, 'group', [id as string]);
     const passes = (slot: number) => !asked.selves.has(slot) && mask.has(index.flat.rowOf(slot));
     return new Map([...ids].map((id) => [id, slotsOf(id).filter(passes)]));
   }

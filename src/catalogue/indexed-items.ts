@@ -3,7 +3,7 @@
 
 import { Columns, type Metadata } from '../filter/columns.ts';
 import type { Filter, Scalar, Turns, Value } from '../filter/filter.ts';
-import { Selection } from '../filter/selection.ts';
+import { type RowsOf, Selection } from '../filter/selection.ts';
 import { HnswIndex, type HnswOptions } from '../index/hnsw.ts';
 import type { Bits } from '../math/bits.ts';
 import type { ItemTable } from '../store/items.ts';
@@ -111,13 +111,8 @@ export class IndexedItems {
     if (kept) return kept;
     const [items, collection] = [this.#items, this.#collection];
     const { flat } = this.index;
-    const rowsOf = function* (kind: 'id' | 'group', values: ReadonlySet<string>) {
-      for (const value of values) {
-        const slots =
-          kind === 'group' ? items.slotsOfGroup(collection, value) : items.byId(collection, value)?.slot;
-        for (const slot of slots === undefined ? [] : [slots].flat()) yield flat.rowOf(slot);
-      }
-    };
+    const rowsOf: RowsOf = (kind, values) =>
+      items.slotsOf(collection, kind, values).map((slot) => flat.rowOf(slot));
     const { live, size } = flat;
     const selection = new Selection({ filter, columns: this.#columns, live, size, rowsOf });
     this.#selections.set(text, selection);

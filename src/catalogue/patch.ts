@@ -106,7 +106,7 @@ async function slotsOf(
 ): Promise<number[]> {
   const { store, row } = context;
   const slots = ids
-    ? new Set(ids.flatMap((id) => store.items.byId(row.id, id)?.slot ?? []))
+    ? new Set(store.items.slotsOf(row.id, 'id', ids))
     : await filteredSlots(context, askedFilter(filter)!, signal);
   return [...slots].sort((a, b) => a - b);
 }

@@ -12,6 +12,8 @@ const WIDTHS = [0.25, 0.5, 1, 2, 4];
 const GOAL = 0.99;
 /** Queries without which nothing is proposed. */
 const FEWEST = 20;
+/** Time that is left to others after so much of an audit: however many ask, it takes a fiftieth of a processor. */
+const PAUSE = 50;
 /** Hits beyond which a query is not audited: its scan would take too long. */
 const MOST_HITS = 100;
 
@@ -47,16 +49,20 @@ export class RecallAudit {
   readonly #index: HnswIndex;
   readonly #every: number;
   readonly #logger: Logger;
+  readonly #clock: () => number;
   readonly #byFilter = new Map<FilterClass, Tally>();
   readonly #byWidth = new Map<number, Tally>();
   #offered = 0;
+  /** When the next one may begin. */
+  #next = Number.NEGATIVE_INFINITY;
   #work: Promise<void> | undefined;
   /** Counts changes: an answer is compared with the truth of the same items only. */
   #version = 0;
 
   /** Audits the first of every `every` queries; 0 audits none. */
-  constructor(options: { index: HnswIndex; every: number; logger: Logger }) {
+  constructor(options: { index: HnswIndex; every: number; logger: Logger; clock: () => number }) {
     this.#index = options.index;
+    this.#clock = options.clock;
     this.#logger = options.logger;
     this.#every = options.every;
   }
@@ -69,7 +75,7 @@ export class RecallAudit {
   /** To be called with every query that the graph answered. */
   offer(query: AuditedQuery): void {
     if (this.#every === 0 || query.k > MOST_HITS) return;
-    if (this.#offered++ % this.#every !== 0 || this.#work) return;
+    if (this.#offered++ % this.#every !== 0 || this.#work || this.#clock() < this.#next) return;
     this.#work = this.#audit(query)
       .catch((err) => this.#logger.error({ err }, 'a query could not be audited'))
       .finally(() => {
@@ -94,15 +100,23 @@ export class RecallAudit {
     // The caller is answered first, and others between the steps.
     await nextTurn();
     if (this.#version + index.flat.squeezes !== version) return;
-    const truth = new Set(index.flat.search({ vector, k, selection }).slots);
+    const truth = new Set(this.#timed(() => index.flat.search({ vector, k, selection }).slots));
     this.#tally(this.#byFilter, classOf(selection)).add(truth, slots);
     for (const part of WIDTHS) {
       const ef = Math.max(k, Math.round(part * index.ef));
       await nextTurn();
       if (this.#version + index.flat.squeezes !== version) return;
-      const { hits } = plannedSearch({ index, vector, k, ef, selection });
+      const { hits } = this.#timed(() => plannedSearch({ index, vector, k, ef, selection }));
       this.#tally(this.#byWidth, ef).add(truth, hits.slots);
     }
+  }
+
+  #timed<T>(step: () => T): T {
+    const from = this.#clock();
+    const done = step();
+    const now = this.#clock();
+    this.#next = Math.max(this.#next, now) + PAUSE * (now - from);
+    return done;
   }
 
   #tally<K>(tallies: Map<K, Tally>, key: K): Tally {

@@ -52,6 +52,21 @@ export class Codes {
     }
   }
 
+  /** Whether `narrowWithin` may be asked. */
+  get dense(): boolean {
+    return this.#dense !== undefined;
+  }
+
+  /** Removes the rows from `mask` whose code's number is not from `low` to `high`, or is where `keep` is false. */
+  narrowWithin(
+    mask: Bits,
+    numbers: Float64Array,
+    [low, high]: readonly [number, number],
+    keep: boolean,
+  ): void {
+    compareAll({ words: mask.words, codes: this.#dense!, numbers, low, high, no: Number(keep) - 1 });
+  }
+
   /** Row r becomes the number of rows in `live` before r; the rest is forgotten. */
   squeeze(live: Bits, rows: number): void {
     const old = new Codes();
@@ -85,18 +100,53 @@ function lookUpAll(words: Int32Array, codes: Uint32Array, table: Uint8Array): vo
     // What other conditions left is often nothing.
     if (words[i] === 0) continue;
     let kept = 0;
-    // From the last four to the first: shifts by what is known take two thirds of the time.
-    for (let row = 32 * i + 28; row >= 32 * i; row -= 4) {
+    // From the last eight to the first: shifts by what is known take half of the time.
+    for (let row = 32 * i + 24; row >= 32 * i; row -= 8) {
       kept =
-        (kept << 4) |
+        (kept << 8) |
         table[codes[row]!]! |
         (table[codes[row + 1]!]! << 1) |
         (table[codes[row + 2]!]! << 2) |
-        (table[codes[row + 3]!]! << 3);
+        (table[codes[row + 3]!]! << 3) |
+        (table[codes[row + 4]!]! << 4) |
+        (table[codes[row + 5]!]! << 5) |
+        (table[codes[row + 6]!]! << 6) |
+        (table[codes[row + 7]!]! << 7);
     }
     words[i]! &= kept;
   }
   if (table[0] === 0) words.fill(0, coded);
+}
+
+/** Without branches: numbers come in any order, and a processor would guess wrong at every other. NaN is in no range. `no`: 0, or -1 for the rest. */
+function compareAll(options: {
+  words: Int32Array;
+  codes: Uint32Array;
+  numbers: Float64Array;
+  low: number;
+  high: number;
+  no: number;
+}): void {
+  const { words, codes, numbers, low, high, no } = options;
+  const coded = Math.min(words.length, codes.length / 32);
+  for (let i = 0; i < coded; i++) {
+    if (words[i] === 0) continue;
+    let within = 0;
+    for (let row = 32 * i + 28; row >= 32 * i; row -= 4) {
+      const a = numbers[codes[row]!]!;
+      const b = numbers[codes[row + 1]!]!;
+      const c = numbers[codes[row + 2]!]!;
+      const d = numbers[codes[row + 3]!]!;
+      within =
+        (within << 4) |
+        (Number(a >= low) & Number(a <= high)) |
+        ((Number(b >= low) & Number(b <= high)) << 1) |
+        ((Number(c >= low) & Number(c <= high)) << 2) |
+        ((Number(d >= low) & Number(d <= high)) << 3);
+    }
+    words[i]! &= within ^ no;
+  }
+  if (no === 0) words.fill(0, coded);
 }
 
 function countAll(words: Int32Array, codes: Uint32Array, counts: Uint32Array): void {

@@ -2,6 +2,7 @@
 // distinct value. Which rows live is not known here.
 
 import type { Bits } from '../math/bits.ts';
+import { boundsOf } from './bounds.ts';
 import { Codes } from './codes.ts';
 import { Dictionary } from './dictionary.ts';
 import type { Scalar, Test, Turns, Value } from './filter.ts';
@@ -38,6 +39,10 @@ export class Column {
     return this.#dictionary.value(this.#codes.get(row));
   }
 
+  passes(test: Test, row: number): boolean {
+    return this.#dictionary.passes(test, this.#codes.get(row));
+  }
+
   /** How many rows of `mask` have each value; a row counts once for each different element of a list. */
   counts(mask: Bits): Map<Scalar, number> {
     const byCode = new Uint32Array(this.#dictionary.size);
@@ -62,13 +67,19 @@ export class Column {
     return this.#dictionary.prepare(test, turns);
   }
 
-  /** Writes to `table`, one byte per code, whether its value passes, or does not where `keep` is false. */
-  passing(test: Test, keep: boolean, table: Uint8Array): void {
+  /** Removes the rows from `mask` that do not pass, or those that do where `keep` is false. `table`: a byte per code, to be written to. */
+  narrow(options: { mask: Bits; test: Test; keep: boolean; table: Buffer; rows: number }): void {
+    const { mask, test, keep, table, rows } = options;
+    const bounds = boundsOf(test);
+    // Where about every row has its own number, a table of them would only be one step more.
+    if (bounds && 2 * this.codes > rows && this.#codes.dense) {
+      this.#codes.narrowWithin(mask, this.#dictionary.numbers, bounds, keep);
+      return;
+    }
     this.#dictionary.passing(test, keep, table);
-  }
-
-  narrow(mask: Bits, table: Uint8Array): void {
-    this.#codes.narrow(mask, table);
+    if (!table.includes(0)) return;
+    if (table.includes(1)) this.#codes.narrow(mask, table);
+    else mask.clear();
   }
 
   squeeze(live: Bits, rows: number): void {

@@ -1,7 +1,8 @@
 // The distinct values of one attribute, or the distinct lists of tags: a code for each, how many rows have it, and which of them
 // pass a test. The rows are column.ts's.
 
-import { passes, type Range, type Scalar, type Test, type Turns, type Value } from './filter.ts';
+import { boundsOf } from './bounds.ts';
+import { passes, type Scalar, type Test, type Turns, type Value } from './filter.ts';
 import { SortedTexts } from './sorted-texts.ts';
 import { Words } from './words.ts';
 
@@ -14,7 +15,7 @@ export class Dictionary {
   /** Rows with each code; not kept for code 0. */
   #uses = new Uint32Array(SMALL);
   /** By code: the value where it is a number, else NaN, for ranges. */
-  #numbers = new Float64Array(SMALL).fill(Number.NaN);
+  #numbers: Float64Array = new Float64Array(SMALL).fill(Number.NaN);
   /** Of scalars the value, of lists their JSON text. */
   readonly #codeOf = new Map<Scalar, number>();
   /** Of lists: the codes of those that have an element. */
@@ -43,6 +44,11 @@ export class Dictionary {
 
   value(code: number): Value | undefined {
     return this.#values[code];
+  }
+
+  /** By code, NaN where the value is no number. */
+  get numbers(): Float64Array {
+    return this.#numbers;
   }
 
   /** The code of a value, a new one where it has none yet. */
@@ -108,6 +114,15 @@ export class Dictionary {
     return ofTexts ? this.#texts.prepare(this.#values, turns) : undefined;
   }
 
+  /** Of one value. */
+  passes(test: Test, code: number): boolean {
+    const value = this.#values[code];
+    // Taking a text apart is dear.
+    if (test.op === 'text' && typeof value === 'string')
+      return this.#words.has(code, test.words, this.#values);
+    return passes(test, value);
+  }
+
   /** Writes to `table`, one byte per code, whether its value passes, or does not where `keep` is false. */
   passing(test: Test, keep: boolean, table: Uint8Array): void {
     const [yes, no] = [Number(keep), Number(!keep)];
@@ -133,31 +148,23 @@ export class Dictionary {
       table[0] = no;
     } else if (test.op === 'text') {
       this.#words.having(test.words, this.#values).forEach(mark);
-    } else if (typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) === 'number') {
-      markRange(this.#numbers, test, no, table);
     } else {
-      this.#texts.within(test, this.#values, mark);
+      const bounds = boundsOf(test);
+      if (bounds) markRange(this.#numbers, bounds, no, table);
+      else this.#texts.within(test, this.#values, yes, table);
     }
   }
 }
 
-function markRange(numbers: Float64Array, range: Range, no: number, table: Uint8Array): void {
-  const { gt = -Infinity, gte = gt, lt = Infinity, lte = lt } = range as Record<keyof Range, number>;
-  // Attributes are finite, so an infinite bound is none.
-  const low = Math.max(gte, nextUp(gt));
-  const high = Math.min(lte, -nextUp(-lt));
+function markRange(
+  numbers: Float64Array,
+  [low, high]: readonly [number, number],
+  no: number,
+  table: Uint8Array,
+): void {
   // Without branches: values come in any order, and a processor would guess wrong at every other. NaN is in no range.
   for (let code = 1; code < table.length; code++) {
     const value = numbers[code]!;
     table[code] = (Number(value >= low) & Number(value <= high)) ^ no;
   }
-}
-
-/** The next number above; infinite ones stay. */
-function nextUp(value: number): number {
-  if (value === 0) return Number.MIN_VALUE;
-  if (!Number.isFinite(value)) return value;
-  const bits = new BigInt64Array(Float64Array.of(value).buffer);
-  bits[0]! += value > 0 ? 1n : -1n;
-  return new Float64Array(bits.buffer)[0]!;
 }

@@ -10,7 +10,7 @@ const TAIL_SHARE = 1 / 16;
 const STEP = 1024;
 
 export class SortedTexts {
-  #sorted: readonly number[] = [];
+  #sorted = new Uint32Array(0);
   /** Codes of texts that are not sorted yet. */
   #tail: number[] = [];
   #through = 0;
@@ -22,16 +22,17 @@ export class SortedTexts {
     if (tail.length <= Math.max(TAIL, TAIL_SHARE * this.#sorted.length)) return;
     const texts = values as readonly string[];
     const count = tail.length;
-    let runs: (readonly number[])[] = [];
+    let runs: Uint32Array[] = [];
     for (let at = 0; at < count; at += STEP) {
       const end = Math.min(count, at + STEP);
-      runs.push(tail.slice(at, end).sort((a, b) => (texts[a]! < texts[b]! ? -1 : 1)));
+      runs.push(Uint32Array.from(tail.slice(at, end).sort((a, b) => (texts[a]! < texts[b]! ? -1 : 1))));
       if (turns.over) await turns.next();
     }
     while (runs.length > 1) {
-      const longer: (readonly number[])[] = [];
+      const longer: Uint32Array[] = [];
       for (let i = 0; i < runs.length; i += 2) {
-        longer.push(await merged(runs[i]!, runs[i + 1] ?? [], texts, turns));
+        const [a, b] = [runs[i]!, runs[i + 1]];
+        longer.push(b ? await merged(a, b, texts, turns) : a);
       }
       runs = longer;
     }
@@ -42,17 +43,19 @@ export class SortedTexts {
     this.#tail = tail.slice(count);
   }
 
-  /** Calls `visit` with the codes of the texts in `range`, whose bounds are texts. */
-  within(range: Range, values: readonly unknown[], visit: (code: number) => void): void {
+  /** Writes `mark` to `table` at the codes of the texts in `range`, whose bounds are texts. */
+  within(range: Range, values: readonly unknown[], mark: number, table: Uint8Array): void {
     this.#read(values);
     const texts = values as readonly string[];
     const { gt, gte, lt, lte } = range as Record<keyof Range, string | undefined>;
     const above = (text: string) => (gt === undefined || text > gt) && (gte === undefined || text >= gte);
     const below = (text: string) => (lt === undefined || text < lt) && (lte === undefined || text <= lte);
     const sorted = this.#sorted;
+    const first = firstAt(sorted.length, (i) => above(texts[sorted[i]!]!));
     const end = firstAt(sorted.length, (i) => !below(texts[sorted[i]!]!));
-    for (let i = firstAt(sorted.length, (i) => above(texts[sorted[i]!]!)); i < end; i++) visit(sorted[i]!);
-    for (const code of this.#tail) if (above(texts[code]!) && below(texts[code]!)) visit(code);
+    // Most of all texts may be among them: nothing but writing.
+    for (let i = first; i < end; i++) table[sorted[i]!] = mark;
+    for (const code of this.#tail) if (above(texts[code]!) && below(texts[code]!)) table[code] = mark;
   }
 
   #read(values: readonly unknown[]): void {
@@ -63,16 +66,16 @@ export class SortedTexts {
 }
 
 async function merged(
-  a: readonly number[],
-  b: readonly number[],
+  a: Uint32Array,
+  b: Uint32Array,
   texts: readonly string[],
   turns: Turns,
-): Promise<readonly number[]> {
-  const both: number[] = [];
-  for (let i = 0; both.length < a.length + b.length; ) {
-    const j = both.length - i;
-    both.push(j === b.length || (i < a.length && texts[a[i]!]! < texts[b[j]!]!) ? a[i++]! : b[j]!);
-    if (both.length % STEP === 0 && turns.over) await turns.next();
+): Promise<Uint32Array<ArrayBuffer>> {
+  const both = new Uint32Array(a.length + b.length);
+  for (let [i, j] = [0, 0]; i + j < both.length; ) {
+    const first = j === b.length || (i < a.length && texts[a[i]!]! < texts[b[j]!]!);
+    both[i + j] = first ? a[i++]! : b[j++]!;
+    if ((i + j) % STEP === 0 && turns.over) await turns.next();
   }
   return both;
 }

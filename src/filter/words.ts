@@ -19,6 +19,12 @@ export class Words {
     }
   }
 
+  /** Whether the text of a code has all of `words`. */
+  has(code: number, words: readonly string[], values: readonly unknown[]): boolean {
+    this.#read(values, values.length);
+    return words.every((word) => includes(this.#codesWith.get(word) ?? [], code));
+  }
+
   /** The codes of the texts that have all of `words`. */
   having(words: readonly string[], values: readonly unknown[]): readonly number[] {
     this.#read(values, values.length);
@@ -40,12 +46,26 @@ export class Words {
   }
 }
 
-/** What is in both of two ascending lists. */
+function includes(ascending: readonly number[], one: number): boolean {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle]! < one) low = middle + 1;
+    else high = middle;
+  }
+  return ascending[low] === one;
+}
+
+/** What is in both of two ascending lists, the first of them the shorter one. */
 function shared(a: readonly number[], b: readonly number[]): number[] {
   const both: number[] = [];
   let at = 0;
   for (const one of a) {
-    while (at < b.length && b[at]! < one) at++;
+    // In leaps that grow, then shrink: of a common word's many texts few are looked at.
+    let leap = 1;
+    for (; b[at + leap]! < one; leap *= 2) at += leap;
+    for (; leap >= 1; leap /= 2) if (b[at + leap]! < one) at += leap;
+    if (b[at]! < one) at++;
     if (b[at] === one) both.push(one);
   }
   return both;

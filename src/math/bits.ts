@@ -63,14 +63,9 @@ export class Bits {
     return bits;
   }
 
-  /** Becomes what `other` is, which has as much room. */
-  become(other: Bits): void {
-    this.#words.set(other.#words);
-  }
-
-  /** Takes in what is in `other`, which has as much room. */
-  include(other: Bits): void {
-    for (let i = 0; i < this.#words.length; i++) this.#words[i]! |= other.#words[i]!;
+  /** Loses what is in `other`, which has as much room. */
+  exclude(other: Bits): void {
+    for (let i = 0; i < this.#words.length; i++) this.#words[i]! &= ~other.#words[i]!;
   }
 
   /** Loses what is not among `numbers`. */

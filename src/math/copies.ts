@@ -9,7 +9,7 @@
 
 import type { Bits } from './bits.ts';
 import { KERNELS_WASM } from './kernels-wasm.ts';
-import { MOST_CODE, quantise, quantiseQuery } from './quantise.ts';
+import { quantise, quantiseQuery } from './quantise.ts';
 import { TopK } from './top-k.ts';
 import { MOST_WASM_BYTES, WasmMemory } from './wasm-memory.ts';
 
@@ -95,7 +95,7 @@ export class Copies {
     this.#grow(1);
     const { f32, i8 } = this.#memory;
     const at = this.#at(this.#count++);
-    const { scale, error, norm } = quantise(vector, MOST_CODE, i8, at + HEAD);
+    const { scale, error, norm } = quantise(vector, i8, at + HEAD);
     f32[at / 4] = scale;
     f32[at / 4 + 1] = error;
     f32[at / 4 + 2] = norm;
@@ -262,16 +262,17 @@ export class Copies {
 
 const NO_LINKS: LinkSize = { m: 0, nodes: 0, bytes: 0 };
 
-/** Whole eights. */
-const codesOf = (dimension: number): number => 8 * Math.ceil(dimension / 8);
+/** Whole sixteens. */
+const codesOf = (dimension: number): number => 16 * Math.ceil(dimension / 16);
 const strideOf = (dimension: number): number => HEAD + codesOf(dimension);
 /** Bytes of a number of a node. */
 const widthOf = (nodes: number): number => (nodes <= 2 ** 24 ? 3 : 4);
 
 function layout(dimension: number, { m, nodes, bytes }: LinkSize) {
-  const outAt = LINE * Math.ceil((2 * codesOf(dimension)) / LINE);
+  // The kernel uses the line before, and what comes after.
+  const outAt = LINE * Math.ceil((2 * codesOf(dimension)) / LINE) + LINE;
   const keptAt = outAt + 4 * CHUNK;
-  const wantedAt = keptAt + 4 * CHUNK;
+  const wantedAt = keptAt + 4 * CHUNK + LINE;
   const hitsAt = wantedAt + CHUNK / 8;
   const room = Math.min(MOST_OPEN, nodes);
   const openAt = hitsAt + 8 * room;

@@ -23,7 +23,7 @@ export class ItemTable {
   readonly #byId: Database.Statement<[number, string], ItemRow>;
   readonly #bySlot: Database.Statement<[number, number], ItemRow>;
   readonly #bySlots: Database.Statement<[string, number], ItemRow>;
-  readonly #groupSlots: Database.Statement<[number, string], number>;
+  readonly #slotsOf: Record<'id' | 'group', Database.Statement<[string, number], number>>;
   readonly #groupsAt: Database.Statement<[string, number], string>;
   readonly #largestGroups: Database.Statement<[number, number], { group: string; count: number }>;
   readonly #page: Database.Statement<
@@ -50,9 +50,15 @@ export class ItemTable {
     this.#bySlots = db.prepare(
       `SELECT ${ITEM} FROM json_each(?) AS wanted CROSS JOIN item ON item.collection = ? AND item.slot = wanted.value`,
     );
-    this.#groupSlots = db
-      .prepare<[number, string], number>('SELECT slot FROM item WHERE collection = ? AND group_id = ?')
-      .pluck();
+    // By name, as SQLite would take the unique index, which has no slots.
+    const slotsOf = (index: string, column: string) =>
+      db
+        .prepare<[string, number], number>(
+          `SELECT slot FROM json_each(?) AS wanted CROSS JOIN item INDEXED BY ${index}
+           ON collection = ? AND item.${column} = wanted.value`,
+        )
+        .pluck();
+    this.#slotsOf = { id: slotsOf('item_id', 'id'), group: slotsOf('item_group', 'group_id') };
     this.#groupsAt = db
       .prepare<[string, number], string>(
         'SELECT group_id FROM json_each(?) AS wanted CROSS JOIN item ON collection = ? AND slot = wanted.value',
@@ -109,8 +115,9 @@ export class ItemTable {
     return this.#bySlots.all(JSON.stringify(slots), collection);
   }
 
-  slotsOfGroup(collection: number, group: string): number[] {
-    return this.#groupSlots.all(collection, group);
+  /** Of the items with these ids, or in these groups: those of one value after those of the other. */
+  slotsOf(collection: number, kind: 'id' | 'group', values: Iterable<string>): number[] {
+    return this.#slotsOf[kind].all(JSON.stringify([...values]), collection);
   }
 
   /** Of those of `slots` that are there. */

@@ -91,4 +91,10 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX reply_at ON reply (at);
   `,
+  `
+  -- With the slots: thousands of ids or groups are looked up without their rows, each of which may be a page from the disk.
+  CREATE INDEX item_id ON item (collection, id, slot);
+  DROP INDEX item_group;
+  CREATE INDEX item_group ON item (collection, group_id, slot);
+  `,
 ];

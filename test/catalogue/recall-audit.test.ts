@@ -14,9 +14,9 @@ beforeEach(() => {
 afterEach(() => harness.dispose());
 
 /** 2,000 random items and a graph so poor that it misses some. */
-async function filled(auditEvery: number) {
+async function filled(auditEvery: number, clock = () => 0) {
   const rng = createRng(12);
-  const catalogue = await harness.open({ auditEvery, hnsw: { m: 3, efConstruction: 6, ef: 40 } });
+  const catalogue = await harness.open({ auditEvery, clock, hnsw: { m: 3, efConstruction: 6, ef: 40 } });
   const shop = await catalogue.createCollection({ name: 'shop' });
   const items = Array.from({ length: 2000 }, (_, n) => ({
     id: `i${n}`,
@@ -91,5 +91,21 @@ describe('the live audit', () => {
     for (let i = 0; i < 5; i++) await silent.shop.query(silent.query());
     await sleep(20);
     expect(silent.shop.recall).toEqual({ byFilter: [], byWidth: [], proposedEf: undefined });
+  });
+
+  test('takes a fiftieth of the time, however many ask', async () => {
+    let now = 0;
+    // Whatever is done between two looks at the clock takes a millisecond.
+    const { shop, query } = await filled(1, () => now++);
+    const before = now;
+    for (let i = 0; i < 300; i++) {
+      await shop.query(query());
+      await sleep(1);
+    }
+    // Six steps, and fifty times as long for others.
+    const most = (now - before) / 306;
+    expect(audited(shop)).toBeGreaterThan(most - 2);
+    expect(audited(shop)).toBeLessThanOrEqual(most + 1);
+    expect(most).toBeGreaterThan(2);
   });
 });

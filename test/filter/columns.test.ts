@@ -140,6 +140,27 @@ describe('Columns', () => {
       { must: { key: 'tags', range: { gte: 't4', lt: 't41' } } },
       { must: { key: 'tags', match: { text: 'U2' } } },
       { must: { key: 'tags', match: { except: ['t7', 'u1'] } } },
+      // So few rows are left after the first condition, in whichever order they are asked, that they are looked at one by one.
+      {
+        must: [
+          { key: 'price', range: { lt: 600 } },
+          { key: 'rare', range: { gt: 100 } },
+        ],
+      },
+      {
+        must: { key: 'tags', match: { value: 't7' } },
+        must_not: [
+          { key: 'name', match: { text: 'chair 7' } },
+          { key: 'tags', match: { value: 'u1' } },
+        ],
+      },
+      {
+        should: [
+          { key: 'late', match: { value: true } },
+          { key: 'price', range: { gt: 300 } },
+          { key: 'tags', match: { any: ['t7', 'u1'] } },
+        ],
+      },
     ];
     const check = () => {
       for (const filter of filters) rows.expectKept(filter, filter);

@@ -18,11 +18,12 @@ test('bits do what a set of numbers does', () => {
     };
     check(bits);
     const copy = bits.copy();
-    copy.include(Bits.of(other, 200));
+    copy.exclude(Bits.of(other, 200));
     check(bits);
-    for (const n of other) set.add(n);
+    for (const n of other) set.delete(n);
     check(copy);
-    bits.become(copy);
+    for (const n of other) set.add(n);
+    for (const n of set) bits.add(n);
     bits.grow(400);
     check(bits);
     bits.retain([...other, ...removed]);

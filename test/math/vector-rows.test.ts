@@ -73,6 +73,23 @@ test('the candidates hold the exact best, ties and all, of the wanted rows only'
   );
 });
 
+test.each([127, 128, 129, 300, 1000])('%i components, and codes as large as they get', (dimension) => {
+  const rng = createRng(dimension);
+  const rows = new VectorRows({ dimension });
+  const even = (x: number) => new Float32Array(dimension).fill(x);
+  const vectors = [even(1e6), even(-1e6), ...vectorsOf({ rng, count: 198, dimension })];
+  for (const vector of vectors) rows.push(vector);
+  const wanted = bits(200, () => true);
+  for (const query of [even(0.1), even(-0.1), ...vectors.slice(0, 20)]) {
+    const scores = vectors.map((vector) => dot(vector, 0, query, 0, dimension));
+    const third = [...scores].sort((a, b) => b - a)[2]!;
+    const candidates = rows.candidates({ vector: query, k: 3, first: 0, wanted });
+    expect(candidates).toEqual(
+      expect.arrayContaining([...vectors.keys()].filter((row) => scores[row]! >= third)),
+    );
+  }
+});
+
 test('copies that lie elsewhere answer the same, and go on in other memories when theirs are full', () => {
   const rng = createRng(4);
   const rows = new VectorRows({ dimension: 5, mostBytes: 60_000 });
@@ -134,7 +151,7 @@ test('rows that moved, were cut and came again hold no rest of what was there', 
   expect([...rows.vector(999)]).toEqual([2997, 2997, 2997]);
   const wanted = bits(1001, () => true);
   const best = (vector: Float32Array) => rows.candidates({ vector, k: 1, first: 0, wanted });
-  expect(best(Float32Array.of(1, 0, 0))).toEqual([999]);
+  expect(best(Float32Array.of(1, 0, 0))).toContain(999);
   // 0.3 for the new row, 0 or less for the others.
   expect(best(Float32Array.of(-2, 1, 0.1))).toContain(1000);
 });

@@ -154,7 +154,7 @@ function isLive(node: u32): bool {
 /** A node's score above its number, as one integer in the order of scores. */
 function ranked(node: u32): u64 {
   const there = at(node);
-  const score = load<f32>(there) * <f32>product(there + HEAD, queryAt, codes);
+  const score = load<f32>(there) * product(there + HEAD, queryAt, codes);
   const bits = reinterpret<i32>(score);
   const order = <u32>(bits ^ ((bits >> 31) | <i32>0x80000000));
   return ((<u64>order) << 32) | <u64>node;
