@@ -8,7 +8,12 @@ import type { Trial } from './fit/trial.ts';
 import { LOSSES } from './losses/index.ts';
 import { type Recipe, trainingOf } from './recipe.ts';
 
-const CLOSED_FORMS: Readonly<Record<string, ClosedForm>> = { pca: 'PCA', lda: 'LDA', whitening: 'whitening' };
+const CLOSED_FORMS: Readonly<Record<string, ClosedForm>> = {
+  pca: 'PCA',
+  lda: 'LDA',
+  plda: 'PLDA',
+  whitening: 'whitening',
+};
 
 /** Everything that races under `auto`. */
 export const METHODS: readonly string[] = [...Object.keys(CLOSED_FORMS), ...Object.keys(LOSSES)];

@@ -7,14 +7,14 @@ import { ADAMW, chooseOptimizer } from './optim/optimizer.ts';
 import { SAMPLERS, type SamplerName } from './samplers/index.ts';
 
 export interface RecipeOptions {
-  /** A closed form (pca, lda, whitening), one of LOSSES, or `auto`, the default: all of them race. */
+  /** A closed form (pca, lda, plda, whitening), one of LOSSES, or `auto`, the default: all of them race. */
   readonly loss?: string;
   /**
-   * Length of an embedding. Default 256, or as long as the data allow; or whitening's own length where it wins the race.
+   * Length of an embedding. Default 256, or as long as the data allow; or the own length of PLDA or whitening where that wins the race.
    * 128 costs a head about 1 MAP@R.
    */
   readonly dimension?: number;
-  /** Share of the classes that each fold holds out to choose with. Default 0.2. */
+  /** Share of the classes that each fold holds out to choose with. Default a fifth, or more of fewer than 100 classes, up to half. */
   readonly holdoutClasses?: number;
   /** Class splits that a race runs over, at most 1 / holdoutClasses. Default 3. */
   readonly folds?: number;
@@ -85,7 +85,6 @@ export const RECIPE_OPTIONS: readonly (keyof RecipeOptions)[] = [
 const DEFAULTS = {
   loss: 'auto',
   dimension: 256,
-  holdoutClasses: 0.2,
   folds: 3,
   trials: 4,
   audit: 'auto' as Audit,
@@ -117,7 +116,7 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
     ...Object.fromEntries(given.map((name) => [name, options[name]])),
   };
   const { loss, holdoutClasses, folds, trials, audit } = recipe;
-  if (!(holdoutClasses > 0 && holdoutClasses < 1)) {
+  if (holdoutClasses !== undefined && !(holdoutClasses > 0 && holdoutClasses < 1)) {
     throw invalid('holdoutClasses', 'a share between 0 and 1', holdoutClasses);
   }
   for (const [field, value] of Object.entries({ folds, trials })) {
@@ -134,7 +133,7 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
   if (!AUDITS.includes(audit)) throw invalid('audit', `one of ${AUDITS.join(', ')}`, audit);
   if (loss === 'auto') return { ...recipe, methods: METHODS };
   methodTitle(loss);
-  return { ...recipe, methods: [...new Set(['pca', 'lda', 'whitening', loss])] };
+  return { ...recipe, methods: [...new Set(['pca', 'lda', 'plda', 'whitening', loss])] };
 }
 
 /** What the trainer of heads is told beyond its defaults. */

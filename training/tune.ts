@@ -50,7 +50,8 @@ export interface TuneStep extends Pick<FineTuned, 'tuned' | 'graph' | 'chosen' |
 /** Throws what openTuning and fineTune throw. */
 export async function tuneBackbone(options: TuneStepOptions): Promise<TuneStep> {
   const { rows, fitted, fit, sources, loss, recipe, run, resume, signal, onProgress } = options;
-  const { seed, holdoutClasses, classesPerBatch, samplesPerClass, refit, tuneEpochs, tuneRates } = recipe;
+  const { seed, classesPerBatch, samplesPerClass, refit, tuneEpochs, tuneRates } = recipe;
+  const { holdoutClasses } = fit;
   // A head that a loss has fitted already fits the classes it has seen too closely to go on from (docs/training.md).
   const start = fit.start ?? fit.winner;
   const tuning = await openTuning({

@@ -20,17 +20,20 @@ export function addExperiment(program: Command): void {
     .command('experiment')
     .description('Experiments as files: methods compared on equal terms.');
   command
-    .command('run <file>')
-    .description('Run the cells of an experiment; those that the folder has already are not run again.')
-    .option('--out <folder>', 'results (default: runs/<name of the file>)')
-    .option('--data <name=path>', 'where a data set of the file is; repeatable', paths, [])
+    .command('run <files...>')
+    .description('Run the cells of experiments that their folders have not already, and report on each.')
+    .option('--out <folder>', 'results of one file (default: runs/<name of the file>)')
+    .option('--data <name=path>', 'where a data set is; repeatable', paths, [])
     .option('--shard <i/n>', 'only every n-th cell, from the i-th on: for several processes', shard, {
       at: 1,
       of: 1,
     })
     .option('--backbone <folder>', 'model folder of the frozen backbone', join(MODELS, 'inception-v3'))
     .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
-    .addHelpText('after', '\nExample:\n  attractor experiment run training/experiments/compare.json')
+    .addHelpText(
+      'after',
+      '\nExample:\n  attractor experiment run training/experiments/compare.json training/experiments/fine-tune.json',
+    )
     .action(run);
   command
     .command('report <folder>')
@@ -38,46 +41,48 @@ export function addExperiment(program: Command): void {
     .action(report);
 }
 
-async function run(file: string, flags: RunFlags): Promise<void> {
+async function run(files: readonly string[], flags: RunFlags): Promise<void> {
   const { parseExperiment } = await import('../../training/experiments/schema.ts');
   const { runExperiment } = await import('../../training/experiments/run.ts');
   const { isCharges, parseCharges } = await import('../../training/experiments/charges-schema.ts');
   const { runCharges } = await import('../../training/experiments/charges.ts');
-  const json = readJson(file);
-  const out = flags.out ?? join('runs', basename(file, '.json'));
   const { shard, backbone, cache } = flags;
-  const onCell = ({ key, at, of }: { key: string; at: number; of: number }) =>
-    console.error(`${process.stderr.isTTY ? '\n' : ''}${at} of ${of}: ${key}`);
-  if (isCharges(json)) {
-    const experiment = parseCharges(json);
-    const cells = await watched('', (watch) => runCharges({ experiment, out, shard, onCell, ...watch }));
-    console.log(done(cells, out));
-    return;
-  }
-  const parsed = parseExperiment(json);
   const places = new Map(flags.data);
+  if (flags.out !== undefined && files.length > 1) throw refused('out', 'one folder, but several files');
+  // All are read before the first one, perhaps of hours, is run.
+  const races = files.map((file) => {
+    const json = readJson(file);
+    const out = flags.out ?? join('runs', basename(file, '.json'));
+    return isCharges(json)
+      ? { out, charges: parseCharges(json) }
+      : { out, experiment: parseExperiment(json) };
+  });
   for (const name of places.keys()) {
-    if (!parsed.data.some((one) => one.name === name)) {
-      throw new AttractorError('invalid_argument', `--data: ${file} has no data set "${name}"`, {
-        field: 'data',
-      });
+    if (!races.some(({ experiment }) => experiment?.data.some((one) => one.name === name))) {
+      throw refused('data', `${files.join(', ')} has no data set "${name}"`);
     }
   }
   const cpu = () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   };
-  const data = parsed.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
-  const cells = await watched('', (watch) =>
-    runExperiment({
-      ...{ experiment: { ...parsed, data }, out, shard, backbone, cache, cpu, onCell, ...watch },
-    }),
-  );
-  console.log(done(cells, out));
+  const onCell = ({ key, at, of }: { key: string; at: number; of: number }) =>
+    console.error(`${process.stderr.isTTY ? '\n' : ''}${at} of ${of}: ${key}`);
+  for (const { out, charges, experiment } of races) {
+    const data = experiment?.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
+    const cells = await watched('', (watch) => {
+      const common = { out, shard, onCell, ...watch };
+      return charges
+        ? runCharges({ experiment: charges, ...common })
+        : runExperiment({ experiment: { ...experiment!, data: data! }, backbone, cache, cpu, ...common });
+    });
+    if (shard.of === 1) await report(out);
+    else console.log(`${cells} cells run; when all are: attractor experiment report ${out}`);
+  }
 }
 
-const done = (cells: number, out: string) =>
-  `${cells} cells run; results are in ${out}. Next: attractor experiment report ${out}`;
+const refused = (field: string, message: string) =>
+  new AttractorError('invalid_argument', `--${field}: ${message}`, { field });
 
 async function report(folder: string): Promise<void> {
   const { writeReport } = await import('../../training/experiments/report.ts');

@@ -21,7 +21,7 @@ export interface SharedFlags extends SourceFlags {
   epochs?: number;
   rate?: number;
   batch: readonly [number, number];
-  holdoutClasses: number;
+  holdoutClasses?: number;
   refit: boolean;
   views: number;
   augment?: readonly AugmentKind[];
@@ -91,7 +91,11 @@ export function addShared(command: Command): Command {
       'keep the mean of recent values of a head, 0: its last ones (default: 0)',
       number,
     )
-    .option('--holdout-classes <share>', 'share of the training classes that validate', number, 0.2)
+    .option(
+      '--holdout-classes <share>',
+      'share of the training classes that validate (default: 0.2, more of fewer than 100)',
+      number,
+    )
     .option('--no-refit', 'keep the validation classes out of the final fit');
 }
 

@@ -227,6 +227,35 @@ describe('discriminants', () => {
     expect(await score(direct, 6)).toBeGreaterThan(unlabelled + 0.3);
   });
 
+  it('fill every column where unseen classes may differ anywhere, each scaled by how far a class mean is known there', async () => {
+    const [dimension, shrinkage, spread, damping] = [10, 0.3, 0.2, 0.5];
+    const labels = Array.from({ length: 40 }, (_, i) => `c${i % 4}`);
+    const scatter = await classScatter({ rows: normals(40 * dimension), dimension, labels, matmul });
+    const matrix = (data: ArrayLike<number>) =>
+      Matrix.from1DArray(dimension, dimension, [...Array.from(data)]);
+    const ridged = (covariance: Float64Array, part: number) => {
+      const m = matrix(covariance);
+      return m.clone().add(Matrix.eye(dimension).mul((part * m.trace()) / dimension));
+    };
+    const [within, between] = [ridged(scatter.within, shrinkage), ridged(scatter.between, spread)];
+    const fitted = await fitLda({ scatter, outputs: dimension, shrinkage, spread, damping, matmul });
+    const w = matrix(fitted);
+    const quadratic = (m: Matrix) => w.transpose().mmul(m).mmul(w);
+    const [ofWithin, ofBetween] = [quadratic(within), quadratic(between)];
+    for (let i = 0; i < dimension; i++) {
+      const b = ofBetween.get(i, i) / ofWithin.get(i, i);
+      expect(ofWithin.get(i, i)).toBeCloseTo(b / (b + damping), 5);
+      for (let j = 0; j < i; j++) {
+        expect(ofWithin.get(i, j)).toBeCloseTo(0, 5);
+        expect(ofBetween.get(i, j)).toBeCloseTo(0, 5);
+      }
+      if (i > 0) expect(ofWithin.get(i, i)).toBeLessThan(ofWithin.get(i - 1, i - 1));
+    }
+    const shorter = await fitLda({ scatter, outputs: 6, shrinkage, spread, damping, matmul });
+    for (let j = 0; j < 6; j++)
+      for (let i = 0; i < dimension; i++) expect(shorter[i * 6 + j]).toBeCloseTo(w.get(i, j), 6);
+  });
+
   it('leaves columns zero where class means cannot differ', async () => {
     const rows = normals(40 * 10);
     const labels = Array.from({ length: 40 }, (_, i) => `c${i % 4}`);

@@ -8,7 +8,7 @@ import { createMatmul } from '../../training/baselines/matmul.ts';
 import { closedFormTrials } from '../../training/fit/closed-forms.ts';
 import { evaluateHeads } from '../../training/fit/evaluate.ts';
 import { type FitOptions, fitHeads } from '../../training/fit/fit.ts';
-import { splitFolds } from '../../training/fit/folds.ts';
+import { defaultHoldout, splitFolds } from '../../training/fit/folds.ts';
 import { createJudge, openSpace, type Projection } from '../../training/fit/space.ts';
 import { trainedTrials } from '../../training/fit/trained-head.ts';
 import type { Trial } from '../../training/fit/trial.ts';
@@ -90,6 +90,12 @@ describe('fitHeads', () => {
     expect((await run({ methods })).start).toBe('LDA');
     expect((await run({ methods: methods.slice(0, 2), anyLength: true })).start).toBe('LDA');
     expect((await run({ methods: [pfml(1)] })).start).toBeUndefined();
+  });
+
+  it('has more than a fifth of few classes validate, unless a share is asked for', async () => {
+    const methods = [form('LDA')];
+    expect((await run({ methods, holdoutClasses: undefined })).holdoutClasses).toBe(0.5);
+    expect((await run({ methods })).holdoutClasses).toBe(0.25);
   });
 
   it('gives the same bits for the same seed, and other validation classes for another', async () => {
@@ -244,5 +250,15 @@ describe('splitFolds', () => {
       const classes = new Set(held.map((row) => labels[row]));
       expect(kept.some((row) => classes.has(labels[row]))).toBe(false);
     }
+  });
+
+  it('holds out all that is left on the last fold', () => {
+    const folds = splitFolds({ ...options, holdoutClasses: 0.5, folds: 3 });
+    expect(folds.map(({ held }) => new Set(held.map((row) => labels[row])).size)).toEqual([30, 30]);
+    expect([...folds[1]!.held].sort((a, b) => a - b)).toEqual(folds[0]!.kept);
+  });
+
+  it('has at least twenty classes validate where half of them are, a fifth of many', () => {
+    expect([10, 40, 50, 100, 1000].map(defaultHoldout)).toEqual([0.5, 0.5, 0.4, 0.2, 0.2]);
   });
 });

@@ -32,6 +32,7 @@ const facts: RunFacts = {
   classes: 45,
   backbone: { name: 'inception-v3', fingerprint: `sha256:${'a'.repeat(64)}` },
   recipe: resolveRecipe({ seed: 7 }),
+  holdoutClasses: 0.2,
   ownSplit: false,
   views: 1,
   testClasses: 0.125,

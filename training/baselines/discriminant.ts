@@ -52,17 +52,22 @@ export async function classScatter(options: {
 
 /**
  * [dimension, outputs]: the directions that spread the class means most against the spread within classes, which they
- * scale to 1. `shrinkage` s >= 0 regularises the latter: Sw + s tr(Sw)/d I. Columns beyond the scatter's rank are zero:
- * there the class means do not differ.
+ * scale to 1. `shrinkage` s >= 0 regularises the latter, Sw + s tr(Sw)/d I, and `spread` t >= 0 (default 0) what the means
+ * of the classes seen tell of those unseen: Sb + t tr(Sb)/d I. Without it columns beyond the scatter's rank are zero: there the
+ * means of these few classes do not differ. `damping` k >= 0 (default 0) scales a column by sqrt(b / (b + k)), b its spread of means:
+ * by how far the class mean of 1 / k samples is known there, as in probabilistic LDA (Ioffe 2006, equation 8).
  */
 export async function fitLda(options: {
   scatter: Scatter;
   outputs: number;
   shrinkage: number;
+  spread?: number;
+  damping?: number;
   matmul: Matmul;
 }): Promise<Float32Array> {
-  const { scatter, outputs, shrinkage, matmul } = options;
-  const { dimension, between, rank } = scatter;
+  const { scatter, outputs, shrinkage, spread = 0, damping = 0, matmul } = options;
+  const { dimension, rank } = scatter;
+  const between = ridged(scatter.between, dimension, spread);
   const side = (data: Float64Array, transposed = false) => ({
     data,
     rows: dimension,
@@ -72,8 +77,9 @@ export async function fitLda(options: {
   const inverse = whitener(scatter, shrinkage);
   const half = await matmul.multiply(side(inverse), side(between));
   const whitened = await matmul.multiply(side(half), side(inverse, true));
-  const count = Math.min(outputs, rank);
-  const { vectors } = exactEigen({ matrix: whitened, n: dimension, count });
+  const count = Math.min(outputs, spread > 0 ? dimension : rank);
+  const { values, vectors } = exactEigen({ matrix: whitened, n: dimension, count });
+  const scale = values.map((b) => (damping === 0 ? 1 : Math.sqrt(b / (b + damping))));
   const directions = await matmul.multiply(side(inverse, true), {
     data: vectors,
     rows: dimension,
@@ -81,7 +87,7 @@ export async function fitLda(options: {
   });
   const projection = new Float32Array(dimension * outputs);
   for (let i = 0; i < dimension; i++) {
-    for (let j = 0; j < count; j++) projection[i * outputs + j] = directions[i * count + j]!;
+    for (let j = 0; j < count; j++) projection[i * outputs + j] = directions[i * count + j]! * scale[j]!;
   }
   return projection;
 }
@@ -101,9 +107,14 @@ export function fitWithinClassWhitening(options: { scatter: Scatter; shrinkage: 
 function whitener(scatter: Scatter, shrinkage: number): Float64Array {
   if (!(shrinkage >= 0)) throw invalid('shrinkage', 'a number of 0 or more', shrinkage);
   const { dimension: n, within } = scatter;
+  return inverseCholesky(ridged(within, n, shrinkage), n);
+}
+
+/** With so many times its mean variance added to the variance of each direction. */
+function ridged(covariance: Float64Array, n: number, part: number): Float64Array {
   let trace = 0;
-  for (let i = 0; i < n; i++) trace += within[i * n + i]!;
-  const shrunk = within.slice();
-  for (let i = 0; i < n; i++) shrunk[i * n + i]! += (shrinkage * trace) / n;
-  return inverseCholesky(shrunk, n);
+  for (let i = 0; i < n; i++) trace += covariance[i * n + i]!;
+  const sum = covariance.slice();
+  for (let i = 0; i < n; i++) sum[i * n + i]! += (part * trace) / n;
+  return sum;
 }

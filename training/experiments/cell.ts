@@ -119,7 +119,7 @@ export async function runCell(options: CellOptions): Promise<RunCell> {
   );
   const methods = [...methodTrials({ recipe, matmul })(place.dimension), ...variants];
   const fit = await fitHeads({
-    ...{ ...recipe, data: { features: right.features, labels }, inputs, matmul, onProgress },
+    ...{ ...recipe, data: { ...right, labels }, inputs, matmul, onProgress },
     methods: () => methods,
     run: { seed: place.split, signal },
   });

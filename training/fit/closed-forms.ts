@@ -5,10 +5,13 @@ import type { Matmul } from '../baselines/matmul.ts';
 import { leadingComponents, type Projection, type Space } from './space.ts';
 import type { Trial } from './trial.ts';
 
-export type ClosedForm = 'PCA' | 'LDA' | 'whitening';
+export type ClosedForm = 'PCA' | 'LDA' | 'PLDA' | 'whitening';
 
 /** Multiples of the mean variance within classes. */
 const SHRINKAGES = [0.3, 1, 0.1, 3];
+/** fitLda's (docs/training.md has what others give). */
+const SPREAD = 0.1;
+const DAMPING = 0.1;
 
 export interface ClosedFormOptions {
   readonly form: ClosedForm;
@@ -17,15 +20,25 @@ export interface ClosedFormOptions {
   readonly matmul: Matmul;
 }
 
-/** PCA and LDA to `dimension`; within-class whitening in all directions of the space, whatever `dimension` is. */
+/** PCA and LDA to `dimension`; probabilistic LDA and within-class whitening in all directions of the space, whatever `dimension` is. */
 export async function fitClosedForm(space: Space, options: ClosedFormOptions): Promise<Projection> {
   const { form, dimension, shrinkage, matmul } = options;
   const { scatter } = space;
+  const { dimension: all } = scatter;
   if (form === 'PCA') return leadingComponents(space, dimension);
   if (form === 'LDA') {
-    return { outputs: dimension, data: await fitLda({ scatter, outputs: dimension, shrinkage, matmul }) };
+    return {
+      outputs: dimension,
+      data: await fitLda({ scatter, outputs: dimension, shrinkage, spread: SPREAD, matmul }),
+    };
   }
-  return { outputs: scatter.dimension, data: fitWithinClassWhitening({ scatter, shrinkage }) };
+  if (form === 'PLDA') {
+    return {
+      outputs: all,
+      data: await fitLda({ scatter, outputs: all, shrinkage, spread: SPREAD, damping: DAMPING, matmul }),
+    };
+  }
+  return { outputs: all, data: fitWithinClassWhitening({ scatter, shrinkage }) };
 }
 
 /** At most `count` of them. */
@@ -43,7 +56,7 @@ export function closedFormTrials(options: {
       method: form,
       settings: form === 'PCA' ? {} : { shrinkage },
       identity: JSON.stringify([form, options.dimension, shrinkage]),
-      ownLength: form === 'whitening',
+      ownLength: form === 'PLDA' || form === 'whitening',
       explore: async (space, judge) => {
         await judge(await solve(space));
       },

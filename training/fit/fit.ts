@@ -13,7 +13,7 @@ import type { Loss } from '../losses/loss.ts';
 import type { MethodScores, Scores } from '../report/scores.ts';
 import { closedFormTrials } from './closed-forms.ts';
 import { evaluateHeads } from './evaluate.ts';
-import { type OpenFold, openFold, splitFolds } from './folds.ts';
+import { defaultHoldout, type OpenFold, openFold, splitFolds } from './folds.ts';
 import { openJournal } from './journal.ts';
 import { type Entry, margin, pooled, race, winner } from './race.ts';
 import { fitComponents, type Labelled, openSpace, pickRows, pickTraining, toMap } from './space.ts';
@@ -29,8 +29,8 @@ export interface FitOptions {
   readonly anyLength?: boolean;
   /** The trials of each method that races; those of one are fitted the same way, so that the race is fair. */
   readonly methods: (dimension: number) => readonly (readonly Trial[])[];
-  /** Share of the classes that each fold holds out. */
-  readonly holdoutClasses: number;
+  /** Share of the classes that each fold holds out. Default: defaultHoldout. */
+  readonly holdoutClasses?: number;
   /** Class splits that the race runs over, as many as there are classes for: at most 1 / holdoutClasses. */
   readonly folds: number;
   /** `auto`: the audited labels are used unless an LDA fitted on them is surely the worse one on the validation classes. */
@@ -53,6 +53,8 @@ export interface FittedHead {
 }
 
 export interface Fit {
+  /** Share of the classes that each fold held out. */
+  readonly holdoutClasses: number;
   /** In the order of the methods. */
   readonly heads: readonly FittedHead[];
   /** The method with the highest MAP@R on the validation classes, of those with embeddings of `dimension` unless any length will do. */
@@ -85,7 +87,8 @@ export interface AuditOutcome extends Audit {
 export async function fitHeads(options: FitOptions): Promise<Fit> {
   const { data, inputs, matmul, run, onProgress } = options;
   const { seed, signal } = run;
-  const splits = splitFolds({ ...options, labels: data.labels, seed });
+  const { holdoutClasses = defaultHoldout(new Set(data.labels).size) } = options;
+  const splits = splitFolds({ ...options, holdoutClasses, labels: data.labels, seed });
   const pcas: Pca[] = [];
   for (const { kept } of splits) {
     pcas.push(await fitComponents({ features: pickRows(data, kept, inputs).features, inputs, matmul }));
@@ -133,6 +136,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     frozen.push((await evaluateHeads({ heads: [], data: held, inputs, matmul, signal }))[0]!.scores);
   }
   return {
+    holdoutClasses,
     heads,
     winner: best.trial.method,
     margins: entries

@@ -7,6 +7,13 @@ import type { Pca } from '../baselines/pca.ts';
 import type { Fold } from './race.ts';
 import { createJudge, type Labelled, openSpace, pickRows, pickTraining } from './space.ts';
 
+/** Classes that validate at least: among fewer, almost any embedding finds the right one, and another one wins than in a catalogue. */
+const GALLERY = 20;
+const SHARE = 0.2;
+
+/** The share of the classes that a fold holds out where none is asked for: a fifth, of few classes more, at most half. */
+export const defaultHoldout = (classes: number) => Math.max(SHARE, Math.min(0.5, GALLERY / classes));
+
 /**
  * Up to `folds` splits that each hold out the same share of the classes, no class twice. The first one is that of splitClasses
  * with the same seed. Throws `invalid_argument` as splitClasses does.
@@ -27,8 +34,10 @@ export function splitFolds(options: {
     const remaining = left.map((row) => labels[row]!);
     // The same number of classes each time, out of those not held out yet.
     const fraction = splits.length === 0 ? holdoutClasses : each / new Set(remaining).size;
-    if (fraction >= 1) break;
-    const { held, kept } = splitClasses({ labels: remaining, fraction, seed });
+    const whole = fraction >= 1;
+    const { held, kept } = whole
+      ? { held: [...left.keys()], kept: [] }
+      : splitClasses({ labels: remaining, fraction, seed });
     const out = new Set(held.map((at) => left[at]!));
     left = kept.map((at) => left[at]!);
     splits.push({ kept: rows.filter((row) => !out.has(row)), held: [...out] });

@@ -40,8 +40,8 @@ export interface TrainedHeadOptions {
  */
 const LEARNING_RATE = 1e-3;
 const EPOCHS = 20;
-/** LDA's, as a start: it only has to be sensible, training goes on from it. */
-const START_SHRINKAGE = 1;
+/** LDA's, as a start. */
+const START_SHRINKAGE = 0.3;
 
 /** One trial for each setting of the loss. */
 export function trainedTrials(options: TrainedHeadOptions): Trial[] {
@@ -120,7 +120,12 @@ function startOf(
   STARTS.set(space, known);
   const start =
     known.get(dimension) ??
-    fitClosedForm(space, { form: 'LDA', dimension, shrinkage: START_SHRINKAGE, matmul });
+    fitClosedForm(space, {
+      form: 'LDA',
+      dimension,
+      shrinkage: START_SHRINKAGE,
+      matmul,
+    });
   known.set(dimension, start);
   return start;
 }

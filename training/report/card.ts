@@ -23,6 +23,8 @@ export interface RunFacts {
   readonly classes: number;
   readonly backbone: { readonly name: string; readonly fingerprint: string };
   readonly recipe: Recipe;
+  /** Share of the classes that each fold held out. */
+  readonly holdoutClasses: number;
   readonly testClasses: number;
   /** The data set said itself which classes test. */
   readonly ownSplit: boolean;
@@ -65,7 +67,7 @@ export interface RunFacts {
 /** The manifest's `provenance`: everything that is needed to train the model again. */
 export function provenance(facts: RunFacts): ModelManifest['provenance'] {
   const { dataset, images, classes, backbone, method, chosen, recipe, testClasses, audit } = facts;
-  const { classesPerBatch, samplesPerClass, seed, holdoutClasses, folds, trials, refit } = recipe;
+  const { classesPerBatch, samplesPerClass, seed, folds, trials, refit } = recipe;
   const json: unknown = {
     date: facts.date,
     dataset: { ...dataset, images, classes },
@@ -75,7 +77,12 @@ export function provenance(facts: RunFacts): ModelManifest['provenance'] {
     race: { loss: recipe.loss, folds, trials },
     batch: { classes: classesPerBatch, samplesPerClass, views: facts.views },
     training: trainingOf(recipe),
-    split: { seed, holdoutClasses, testClasses: facts.ownSplit ? "the data set's own" : testClasses, refit },
+    split: {
+      seed,
+      holdoutClasses: round(facts.holdoutClasses),
+      testClasses: facts.ownSplit ? "the data set's own" : testClasses,
+      refit,
+    },
     tuned: facts.tuned,
     audit: audit && { used: audit.used, relabelled: audit.relabelled, dropped: audit.dropped },
   };
@@ -113,7 +120,7 @@ const round = (x: number) => Math.round(x * 1e4) / 1e4;
 
 export function modelCard(facts: RunFacts, parity: Parity): string {
   const { name, dataset, backbone, chosen, test, recipe, method } = facts;
-  const { holdoutClasses, folds, seed, refit, classesPerBatch, samplesPerClass } = recipe;
+  const { folds, seed, refit, classesPerBatch, samplesPerClass } = recipe;
   const list = (entries: Readonly<Record<string, unknown>>) =>
     Object.entries(entries)
       .map(([key, value]) => `${key} ${value}`)
@@ -133,7 +140,7 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     '## Data',
     '',
     `\`${dataset.name}\`${where}: ${facts.images} images in ${facts.classes} classes of \`${dataset.label}\`. Splits are by class, so no class`,
-    `is on two sides: ${facts.ownSplit ? "the data set's own test classes" : `${share(facts.testClasses)} of the classes for testing`}, ${share(holdoutClasses)} of the rest on each of up to ${folds} folds to`,
+    `is on two sides: ${facts.ownSplit ? "the data set's own test classes" : `${share(facts.testClasses)} of the classes for testing`}, ${share(facts.holdoutClasses)} of the rest on each of up to ${folds} folds to`,
     `choose method, settings and epoch (seed ${seed}).${refit ? ' What was chosen was then fitted again with the validation classes.' : ''}`,
     ...auditLines(facts),
     '',

@@ -33,6 +33,7 @@ export function factsOf(run: {
   const relabelled = audit?.decisions.filter(({ verdict }) => verdict === 'relabelled').length ?? 0;
   return {
     recipe,
+    holdoutClasses: fit.holdoutClasses,
     name,
     date: options.date,
     dataset: {

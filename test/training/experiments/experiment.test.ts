@@ -5,11 +5,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { splitClasses } from '../../../src/dataset/split.ts';
+import { plainScores } from '../../../src/metrics/scores.ts';
 import { writeReport } from '../../../training/experiments/report.ts';
 import { type Line, readResults, runExperiment } from '../../../training/experiments/run.ts';
 import { parseExperiment } from '../../../training/experiments/schema.ts';
 import { interval } from '../../../training/experiments/statistics.ts';
 import { tablesOf } from '../../../training/experiments/summary.ts';
+import { splitFolds } from '../../../training/fit/folds.ts';
+import { pickRows } from '../../../training/fit/space.ts';
+import { prepare } from '../../../training/prepare.ts';
+import { scoreEmbeddings } from '../../../training/report/scores.ts';
 import { tinyBackbone, tinyShop } from '../../fixtures/tiny-shop.ts';
 
 let folder: string;
@@ -87,6 +93,38 @@ describe('runExperiment', () => {
     const frozen = (line: Line) => line.results[0]!.runs[0]!.mapAtR;
     expect(frozen(lines[1]!)).toBe(frozen(lines[0]!));
   });
+
+  it('chooses by what it is judged by: images of other views', async () => {
+    const across = parseExperiment({
+      ...{ ...file, data: [{ ...file.data[0]!, path: join(folder, 'catalogue.csv'), across: 'view' }] },
+      ...{ methods: ['lda'], splits: [1], seeds: [1], noise: undefined, audit: ['off'] },
+    });
+    const common = { backbone: join(folder, 'tiny'), cache: join(folder, 'cache') };
+    await runExperiment({ experiment: across, out: join(folder, 'across'), cpu: () => 0, ...common });
+    const [line] = readResults(join(folder, 'across'));
+
+    const { data, backbone } = await prepare({
+      ...{ ...common, data: { path: join(folder, 'catalogue.csv'), label: 'product_id' }, across: 'view' },
+    });
+    const inputs = backbone.manifest.dimension;
+    const seen = pickRows(data, splitClasses({ labels: data.labels, fraction: 0.5, seed: 1 }).kept, inputs);
+    const folds = splitFolds({ labels: seen.labels, holdoutClasses: 0.5, folds: 2, seed: 1 });
+    const frozen = async (sources: boolean) => {
+      let sum = 0;
+      for (const { held } of folds) {
+        const { features: embeddings, ...rest } = pickRows(seen, held, inputs);
+        const among = { labels: rest.labels, sources: sources ? rest.sources : undefined };
+        const judged = await scoreEmbeddings({
+          ...{ embeddings, ...among, dimension: inputs, scores: plainScores },
+        });
+        sum += judged.scores.mapAtR.value / folds.length;
+      }
+      return sum;
+    };
+    const { validation } = line!.results.find(({ method }) => method === 'frozen')!;
+    expect(validation).toBeCloseTo(await frozen(true), 6);
+    expect(Math.abs(validation - (await frozen(false)))).toBeGreaterThan(1e-3);
+  }, 60_000);
 
   it('reports the numbers of the lines on one page that asks nobody', async () => {
     const out = join(folder, 'straight');
