@@ -19,12 +19,14 @@ export const jsonOf = (value: unknown): string =>
 
 export const writeList = (values: readonly unknown[]) => new Written(`[${values.map(jsonOf).join()}]`);
 
-/** Names are the program's own: they need no escape. Without the members that are undefined. */
-export function writeObject(members: Readonly<Record<string, unknown>>): Written {
+/** The members of all parts. Names are the program's own: they need no escape. Without the members that are undefined. */
+export function writeObject(...parts: readonly Readonly<Record<string, unknown>>[]): Written {
   let json = '';
-  for (const name in members) {
-    const value = members[name];
-    if (value !== undefined) json += `${json === '' ? '' : ','}"${name}":${jsonOf(value)}`;
+  for (const members of parts) {
+    for (const name in members) {
+      const value = members[name];
+      if (value !== undefined) json += `${json === '' ? '' : ','}"${name}":${jsonOf(value)}`;
+    }
   }
   return new Written(`{${json}}`);
 }

@@ -88,10 +88,19 @@ export function createRouter(options: {
     const query = request.url.includes('?') ? { ...request.query } : NO_QUERY;
     if (query !== NO_QUERY && !route.query) parse(NO_OPTIONS, query, 'query');
     const body = route.reads ? await readBody(request, response, route.reads) : { fields: undefined };
-    const { signal, id: requestId } = request;
-    const idempotencyKey = request.get('idempotency-key');
-    const caller = { requestId, mayUse, callerId: key?.id, idempotencyKey };
-    const reply = await route.handle({ ...body, ...caller, params, query, signal });
+    // Member by member: Node 20 makes a shape of its own for each object that begins with a spread, and all that reads it is slow.
+    const reply = await route.handle({
+      fields: body.fields,
+      image: body.image,
+      rows: body.rows,
+      params,
+      query,
+      signal: request.signal,
+      requestId: request.id,
+      idempotencyKey: request.get('idempotency-key'),
+      callerId: key?.id,
+      mayUse,
+    });
     if ('stream' in reply) await sendStream(response, reply);
     else send(request, response, reply);
   }
@@ -124,7 +133,7 @@ function send(request: Request, response: Response, reply: Exclude<Reply, { stre
   }
   const { error, status = 200, ...body } = reply;
   if (error) sendError(request, response, error, body);
-  else sendJson(response, status, writeObject({ ...body, status: 'ok', time: seconds(request) }));
+  else sendJson(response, status, writeObject(body, { status: 'ok', time: seconds(request) }));
 }
 
 /** Head and body in one write. */

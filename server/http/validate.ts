@@ -24,7 +24,7 @@ export function parse<Schema extends z.ZodType>(
   value: unknown,
   root = 'body',
 ): z.output<Schema> {
-  const parsed = schema.safeParse(value, { error: expectation });
+  const parsed = schema.safeParse(value, CONTEXT);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   if (issue.code === 'unrecognized_keys') {
@@ -44,6 +44,9 @@ export function parse<Schema extends z.ZodType>(
     received,
   });
 }
+
+/** With what zod would add to a copy of it at every call. */
+const CONTEXT = { error: expectation, async: false };
 
 function expectation(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {

@@ -35,7 +35,8 @@ export function observe(
   step: Omit<Stage, 'to'> & { readonly to?: number },
 ): number {
   const to = step.to ?? clock();
-  observer?.stage?.({ ...step, to });
+  const { operation, stage, from } = step;
+  observer?.stage?.({ operation, stage, from, to });
   return to;
 }
 

@@ -50,14 +50,10 @@ export interface Asking {
 export async function askHits(asking: Asking, fields: HitFields): Promise<Answer> {
   const { name, collection } = asking;
   const { offset, mmr, why } = fields;
-  const options = {
-    ...toOptions(asking, fields),
-    offset,
-    mmr: mmr && { diversity: mmr.diversity, candidates: mmr.candidates_limit },
-    why,
-  };
+  const own = { offset, mmr: mmr && { diversity: mmr.diversity, candidates: mmr.candidates_limit }, why };
+  const options = toOptions(asking, fields);
   return perCrop(asking, fields, async (by) => {
-    const answer = await collection.query({ ...options, by });
+    const answer = await collection.query({ by, ...own, ...options });
     return { result: { points: writeHits(name, answer.hits, fields) }, ...account(answer) };
   });
 }
@@ -66,9 +62,9 @@ export async function askHits(asking: Asking, fields: HitFields): Promise<Answer
 export async function askGroups(asking: Asking, fields: GroupFields): Promise<Answer> {
   const { name, collection } = asking;
   const { group_by: groupBy, group_size: groupSize } = fields;
-  const options: Omit<GroupQueryOptions, 'by'> = { ...toOptions(asking, fields), groupBy, groupSize };
+  const options: Omit<GroupQueryOptions, 'by'> = { groupBy, groupSize, ...toOptions(asking, fields) };
   return perCrop(asking, fields, async (by) => {
-    const answer = await collection.queryGroups({ ...options, by });
+    const answer = await collection.queryGroups({ by, ...options });
     const groups = answer.groups.map(({ id, hits }) =>
       writeObject({ id, hits: writeHits(name, hits, fields) }),
     );
@@ -94,7 +90,7 @@ const writeHits = (collection: string, hits: readonly Hit[], { with_payload: wit
 
 /** An answer as a reply, and as an element of a list of answers. */
 export const asReply = ({ result, ...beside }: Answer) => ({ result: writeObject(result), ...beside });
-export const asElement = ({ result, ...beside }: Answer) => writeObject({ ...result, ...beside });
+export const asElement = ({ result, ...beside }: Answer) => writeObject(result, beside);
 
 async function perCrop(
   asking: Asking,
