@@ -10,6 +10,7 @@ import { continueGraph } from '../graph/training-graph.ts';
 import { clipGradients } from '../optim/clip.ts';
 import { slotsOf } from '../optim/optimizer.ts';
 import { addUpdate } from '../optim/update.ts';
+import { batchStatistics } from './batch-statistics.ts';
 import type { EngineOptions } from './engine.ts';
 import { lazyExpand } from './lazy-expand.ts';
 
@@ -50,7 +51,7 @@ export function stateTensors({ graph, optimizer, ema }: EngineOptions): StateTen
 /** A whole step. Inputs besides the graph's own and the state: scalars learning_rate, correction1, correction2, and stays with `ema`. */
 export function buildStep(options: EngineOptions): StepProgram {
   const { graph, optimizer, ema } = options;
-  const builder = continueGraph(graph.model);
+  const builder = continueGraph(batchStatistics(graph.model));
   const ops = new Ops(builder);
   const loss = graph.model.graph.outputs[0]!.name;
   const names = graph.parameters.map(({ name }) => name);
@@ -99,7 +100,7 @@ export function buildStep(options: EngineOptions): StepProgram {
 
 /** Forward and backward alone: a step that had the gradients among its outputs would have to keep them all. */
 export function buildGradients({ graph }: EngineOptions): GradientProgram {
-  const builder = continueGraph(graph.model);
+  const builder = continueGraph(batchStatistics(graph.model));
   const loss = graph.model.graph.outputs[0]!.name;
   const names = graph.parameters.map(({ name }) => name);
   const gradients = addGradients({ builder, loss, parameters: names });
