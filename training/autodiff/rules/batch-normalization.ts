@@ -15,17 +15,16 @@ function perChannel({ ops, dims }: BackwardStep, value: string): string {
   );
 }
 
-/** Mean and variance of the batch: what comes out where nothing of the running ones is kept. */
+/** Mean and variance of the batch: what comes out where nothing of the running ones is kept (../../engine/batch-statistics.ts). */
 function batchStatistics({ ops, node, inputs }: BackwardStep): readonly [mean: string, variance: string] {
-  const [, mean, variance] =
-    number(node, 'momentum', 0.9) === 0 && node.outputs[1] && node.outputs[2]
-      ? node.outputs
-      : ops.builder.node(
-          'BatchNormalization',
-          inputs,
-          { ...node.attributes, momentum: attr.float(0) },
-          { outputs: 3 },
-        );
+  const own = number(node, 'momentum', 0.9) === 0 && node.outputs[1] && node.outputs[2];
+  const again = () => {
+    const scratch = inputs.slice(3).map((running) => ops.mul(running, 0));
+    const attributes = { ...node.attributes, momentum: attr.float(0) };
+    const read = [...inputs.slice(0, 3), ...scratch];
+    return ops.builder.node('BatchNormalization', read, attributes, { outputs: 3 });
+  };
+  const [, mean, variance] = own ? node.outputs : again();
   return [mean!, variance!];
 }
 
