@@ -88,15 +88,6 @@ export function channelSums(ops: Ops, value: string, dims: Dims): string {
   return ops.sum(ops.sum(ops.reshape(value, [batch, channels, elementCount(rest)]), [2]), [0]);
 }
 
-/** Appends its nodes when first asked for, and never again. */
-export function once(make: () => string): () => string {
-  let value: string | undefined;
-  return () => {
-    value ??= make();
-    return value;
-  };
-}
-
 /** A number attribute, or its default. */
 export function number(node: Node, name: string, fallback: number): number {
   const found = node.attributes[name];

@@ -4,7 +4,7 @@
 // No gradient comes back through the running statistics that the training form puts out.
 import { attr } from '../../../src/onnx/build.ts';
 import { elementCount } from '../../../src/onnx/tensor.ts';
-import { type BackwardStep, channelSums, number, once, type Rule } from '../rule.ts';
+import { type BackwardStep, channelSums, number, type Rule } from '../rule.ts';
 
 /** Puts a [channels] value beside a [batch, channels, ...] one. */
 function perChannel({ ops, dims }: BackwardStep, value: string): string {
@@ -13,6 +13,15 @@ function perChannel({ ops, dims }: BackwardStep, value: string): string {
     value,
     x.slice(1).map((size, axis) => (axis === 0 ? size : 1)),
   );
+}
+
+/** Appends its nodes when first asked for, and never again. */
+export function once(make: () => string): () => string {
+  let value: string | undefined;
+  return () => {
+    value ??= make();
+    return value;
+  };
 }
 
 /** Mean and variance of the batch: what comes out where nothing of the running ones is kept (../../engine/batch-statistics.ts). */

@@ -11,7 +11,11 @@
 //   32x3x224x224  7x7 stride 2 → 64                                                             805            357         200
 //   32x8x96x96    3x3 stride 2 → 24                                                              22             24          17
 //   32x3x224x224  16x16 stride 16 → 192 (ViT)                                                   151             45          26
-// So: tap by tap, unless there are only a few channels; then a Gemm per tap has next to nothing to do.
+// So: tap by tap, unless there are only a few channels; then a Gemm per tap has next to nothing to do. Two more where a tap is a
+// small product over a large copy:                                                             tap by tap
+//   128x32x32x32  1x1 → 64;  32x64x56x56 1x1 → 256; 100x1280x5x5 1x1 → 320                     14, 45, 27   image by image   6, 25, 45
+//   128x32x32x32, 32x384x14x14, 32x144x56x56  depthwise 3x3                                    36, 29, 207  row by row       34, 16, 133
+//   128x64x32x32, 128x128x16x16, 32x96x112x112  depthwise 3x3 stride 2                         71, 36, 382  row by row       32, 15, 170
 import { attr } from '../../../src/onnx/build.ts';
 import { elementCount } from '../../../src/onnx/tensor.ts';
 import type { Ops } from '../../graph/ops.ts';
