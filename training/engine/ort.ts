@@ -17,21 +17,24 @@ export async function createOrtEngine(options: EngineOptions): Promise<Engine> {
   const names = new Set(carried.map(({ name }) => name));
   const outputs = [...new Set(Object.values(program.next))].filter((value) => !names.has(value));
   let slopes: Promise<{ program: GradientProgram; session: Session }> | undefined;
-  const dimsOf = new Map(carried.map(({ name, dims }) => [program.next[name]!, dims]));
+  /** As the program has them, which may be flat. */
+  const dimsOf = new Map(
+    [...session.inputs, ...session.outputs].map(({ name, dims }) => [name, dims as readonly number[]]),
+  );
   /** Arrays of the step before the last, that this one may write into: fresh memory each time would cost 7 % of a head step. */
   let spare = new Map<string, Float32Array>();
   /** Whether someone else may hold the present arrays. */
   let seen = true;
   let state: EngineState = { step: 0, tensors: new Map(carried.map(({ name, initial }) => [name, initial])) };
 
-  const tensorsOf = (named: readonly { name: string; dims: readonly number[] }[]) =>
-    Object.fromEntries(named.map(({ name, dims }) => [name, f32(dims, state.tensors.get(name)!)]));
   const feeds = (batch: Batch, learningRate: number) => {
     const next = state.step + 1;
     const [correction1, correction2] = optimizer.kind === 'sgd' ? [1, 1] : corrections(next, optimizer);
     return {
       ...batch,
-      ...tensorsOf(carried),
+      ...Object.fromEntries(
+        carried.map(({ name }) => [name, f32(dimsOf.get(name)!, state.tensors.get(name)!)]),
+      ),
       learning_rate: scalar(learningRate),
       correction1: scalar(correction1),
       correction2: scalar(correction2),
@@ -68,8 +71,10 @@ export async function createOrtEngine(options: EngineOptions): Promise<Engine> {
     async gradients(batch) {
       slopes ??= openGradients();
       const { program, session } = await slopes;
-      const present = { ...batch, ...tensorsOf([...graph.parameters, ...graph.buffers]) };
-      const results = await session.run(present);
+      const present = [...graph.parameters, ...graph.buffers].map(
+        ({ name, dims }) => [name, f32(dims, state.tensors.get(name)!)] as const,
+      );
+      const results = await session.run({ ...batch, ...Object.fromEntries(present) });
       const gradients = Object.entries(program.gradients).map(
         ([name, value]) => [name, results[value]!.data as Float32Array] as const,
       );

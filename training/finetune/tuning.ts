@@ -78,7 +78,9 @@ export async function tune(options: TuneOptions): Promise<TuneResult> {
   const embedder = await openEmbedder(tuning, network, pace.signal);
   try {
     const rows = Int32Array.from(samples);
-    const start = await embedder.embed(initialValues(network), rows);
+    // A pass over all samples, for losses that place parameters of their own by them.
+    const places = loss.parameters({ classes: classOf.size, dimension: network.dimension }).length > 0;
+    const start = places ? await embedder.embed(initialValues(network), rows) : new Float32Array(0);
     let epoch = 0;
     const judged = Int32Array.from(held ?? []);
     const validate = async (values: Values): Promise<Validation> => {

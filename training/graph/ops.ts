@@ -75,6 +75,12 @@ export class Ops {
   mask = (condition: string) =>
     this.node('Cast', [condition], { to: attr.int(this.type === 'float64' ? 11 : 1) });
 
+  /** 1 where x > 0, else 0 (less than 1 below 1e-38). In float32 one pass over memory, where a comparison and its cast are two. */
+  positive = (x: string) =>
+    this.type === 'float64'
+      ? this.mask(this.greater(x, 0))
+      : this.node('HardSigmoid', [x], { alpha: attr.float(1e38), beta: attr.float(0) });
+
   matmul = (a: string, b: string) => this.node('MatMul', [a, b]);
   /** alpha · A' · B' + beta · c of two matrices, where ' transposes on request. */
   gemm(a: string, b: string, options: GemmOptions = {}): string {

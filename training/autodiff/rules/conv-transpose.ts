@@ -1,7 +1,7 @@
 // y = every number of x spread over a window of y by w, plus b: what takes a convolution's gradient back, as an operator of its own.
 // So dL/dx is the convolution of g by w, and dL/dw is the weight gradient of that convolution, with g as what it slides over.
 import { attr } from '../../../src/onnx/build.ts';
-import { type Dims, ints, type NodeView, number, type Rule, range, text } from '../rule.ts';
+import { channelSums, type Dims, ints, type NodeView, number, type Rule, text } from '../rule.ts';
 import type { Windows } from '../window.ts';
 import { weightGradient } from './conv-weight.ts';
 
@@ -66,11 +66,7 @@ export const convTranspose: Rule = {
           input: { name: g, dims: outputDims },
           gradient: { name: inputs[0]!, dims: dims[0]! },
         }),
-      () =>
-        ops.sum(
-          g,
-          range(outputDims.length).filter((axis) => axis !== 1),
-        ),
+      () => channelSums(ops, g, outputDims),
     ];
   },
 };

@@ -11,7 +11,11 @@
 //   32x3x224x224  7x7 stride 2 → 64                                                             805            357         200
 //   32x8x96x96    3x3 stride 2 → 24                                                              22             24          17
 //   32x3x224x224  16x16 stride 16 → 192 (ViT)                                                   151             45          26
-// So: tap by tap, unless there are only a few channels; then a Gemm per tap has next to nothing to do.
+// So: tap by tap, unless there are only a few channels; then a Gemm per tap has next to nothing to do. Two more where a tap is a
+// small product over a large copy:                                                             tap by tap
+//   128x32x32x32  1x1 → 64;  32x64x56x56 1x1 → 256; 100x1280x5x5 1x1 → 320                     14, 45, 27   image by image   6, 25, 45
+//   128x32x32x32, 32x384x14x14, 32x144x56x56  depthwise 3x3                                    36, 29, 207  row by row       34, 16, 133
+//   128x64x32x32, 128x128x16x16, 32x96x112x112  depthwise 3x3 stride 2                         71, 36, 382  row by row       32, 15, 170
 import { attr } from '../../../src/onnx/build.ts';
 import { elementCount } from '../../../src/onnx/tensor.ts';
 import type { Ops } from '../../graph/ops.ts';
@@ -40,27 +44,39 @@ interface Value {
 
 /** Returns [out, channels / group, ...kernel]. */
 export function weightGradient(options: WeightGradient): string {
-  const { windows: w, group, input } = options;
-  const few = input.dims[1]! <= FEW_CHANNELS && group === 1;
+  const { windows: w, group, input, gradient } = options;
+  const [channels, out] = [input.dims[1]!, gradient.dims[1]!];
   const count = elementCount(w.kernel);
-  if (few && count > FEW_TAPS && w.before.every((_, i) => w.before[i]! >= 0 && w.reach[i]! >= 0)) {
-    return oneConv(options);
+  if (count === 1) {
+    const positions = elementCount(w.output);
+    const small = out * (channels / group) <= positions * (channels + out);
+    return small ? imageByImage(options) : tapByTap(options);
   }
-  return few && count > 1 ? oneProduct(options) : tapByTap(options);
+  if (channels === group && out === group) return rowByRow(options);
+  if (channels > FEW_CHANNELS || group > 1) return tapByTap(options);
+  const padded = w.before.every((_, i) => w.before[i]! >= 0 && w.reach[i]! >= 0);
+  return count > FEW_TAPS && padded ? oneConv(options) : oneProduct(options);
 }
 
 /** x as seen by each tap [channels, batch, ...output], channels first so that all else is summed over as one axis. */
-function seenByTaps({ ops, windows: w, input }: WeightGradient): string[] {
+function seenByTaps(options: WeightGradient): string[] {
+  const { ops, windows: w, input } = options;
   const rank = input.dims.length;
-  const single = elementCount(w.kernel) === 1;
-  const padded = ops.pad(input.name, [0, 0, ...w.before], [0, 0, ...w.reach]);
-  const whole = w.output.every((size, i) => size === w.input[i]! + w.before[i]! + w.reach[i]!);
-  if (single)
-    return [swap(ops, whole ? padded : tapSlice(ops, padded, rank, { windows: w, tap: zeros(w) }), rank)];
-  const x = swap(ops, padded, rank);
+  if (elementCount(w.kernel) === 1) return [swap(ops, seenByOne(options), rank)];
+  const x = swap(ops, padded(options), rank);
   return taps(w.kernel).map((tap) => tapSlice(ops, x, rank, { windows: w, tap }));
 }
 
+/** x as seen by the only tap [batch, channels, ...output]. */
+function seenByOne(options: WeightGradient): string {
+  const { ops, windows: w, input } = options;
+  const whole = w.output.every((size, i) => size === w.input[i]! + w.before[i]! + w.reach[i]!);
+  const x = padded(options);
+  return whole ? x : tapSlice(ops, x, input.dims.length, { windows: w, tap: zeros(w) });
+}
+
+const padded = ({ ops, windows: w, input }: WeightGradient) =>
+  ops.pad(input.name, [0, 0, ...w.before], [0, 0, ...w.reach]);
 const zeros = (w: Windows) => w.kernel.map(() => 0);
 /** Batch and channels in the other order. */
 const swap = (ops: Ops, x: string, rank: number) =>
@@ -86,6 +102,57 @@ function tapByTap(options: WeightGradient): string {
     return ops.reshape(ops.matmul(rows, columns), [out, each]);
   });
   return tapsLast(ops, products, target);
+}
+
+/** The product of each image of its own, then their sum: nothing is put in another order. */
+function imageByImage(options: WeightGradient): string {
+  const { ops, windows: w, group, input, gradient } = options;
+  const [n, channels] = input.dims as [number, number, ...number[]];
+  const [out, positions] = [gradient.dims[1]!, elementCount(w.output)];
+  const rows = ops.reshape(gradient.name, [n, group, out / group, positions]);
+  const columns = ops.transpose(
+    ops.reshape(seenByOne(options), [n, group, channels / group, positions]),
+    [0, 1, 3, 2],
+  );
+  return ops.reshape(ops.sum(ops.matmul(rows, columns), [0]), [out, channels / group, ...w.kernel]);
+}
+
+/**
+ * One channel a group: rows of g by the rows of x that they see, as one product per channel and tap of the other axes. All
+ * pairs of a number in the one and in the other are in it, summed; those that a tap of the last axis joins are picked out.
+ */
+function rowByRow(options: WeightGradient): string {
+  const { ops, windows: w, input, gradient } = options;
+  const [n, channels] = input.dims as [number, number, ...number[]];
+  const last = w.kernel.length - 1;
+  const [from, to] = [w.input[last]!, w.output[last]!];
+  const but = (sizes: Dims, size: number) => sizes.with(last, size);
+  const seen = seenByTaps({
+    ...options,
+    windows: {
+      ...w,
+      ...{ kernel: but(w.kernel, 1), strides: but(w.strides, 1), output: but(w.output, from) },
+      ...{ before: but(w.before, 0), reach: but(w.reach, 0) },
+    },
+  });
+  const positions = n * elementCount(w.output.slice(0, last));
+  const g = ops.reshape(swap(ops, gradient.name, gradient.dims.length), [channels, positions, to]);
+  const columns = ops.transpose(g, [0, 2, 1]);
+  const products = seen.map((x) =>
+    ops.unsqueeze(ops.matmul(columns, ops.reshape(x, [channels, positions, from])), [1]),
+  );
+  const pairs = ops.reshape(ops.concat(products, 1), [channels * seen.length, to * from]);
+  return ops.reshape(ops.matmul(pairs, joined(ops, w, last)), [channels, 1, ...w.kernel]);
+}
+
+/** [output · input, taps] of one axis: 1 where the tap of that output position lies on that input position. */
+function joined(ops: Ops, w: Windows, axis: number): string {
+  const [input, count] = [w.input[axis]!, w.kernel[axis]!];
+  const at = (o: number, tap: number) => o * w.strides[axis]! + tap * w.dilations[axis]! - w.before[axis]!;
+  const hits = range(w.output[axis]!).flatMap((o) =>
+    range(input).flatMap((i) => range(count).map((tap) => Number(at(o, tap) === i))),
+  );
+  return ops.tensor([w.output[axis]! * input, count], hits);
 }
 
 /** [out, each] of every tap as [out, each, ...kernel]. One transposition is quicker than interleaving. */

@@ -6,7 +6,7 @@
 // 32x64x56x56 3x3 90 / 106, 32x128 depthwise 28x28 12 / 22; stride 2: 100x192x12x12 3x3 197 / 67, 32x256x28x28 1x1 122 / 38,
 // 128x3x64x64 3x3 147 / 9, depthwise 21 / 8.
 import { attr } from '../../../src/onnx/build.ts';
-import { type BackwardStep, type NodeView, number, type Rule, range } from '../rule.ts';
+import { type BackwardStep, channelSums, type NodeView, number, type Rule, range } from '../rule.ts';
 import { type Windows, windows } from '../window.ts';
 import { weightGradient } from './conv-weight.ts';
 
@@ -27,11 +27,7 @@ export const conv: Rule = {
           input: { name: inputs[0]!, dims: dims[0]! },
           gradient: { name: g, dims: outputDims },
         }),
-      () =>
-        ops.sum(
-          g,
-          range(outputDims.length).filter((axis) => axis !== 1),
-        ),
+      () => channelSums(ops, g, outputDims),
     ];
   },
 };

@@ -1,6 +1,6 @@
-// y = max(x, 0). dL/dx = g where x > 0, else 0.
+// y = max(x, 0). dL/dx = g where y > 0, else 0: y, so that x need not be kept.
 import type { Rule } from '../rule.ts';
 
 export const relu: Rule = {
-  gradient: ({ ops, inputs: [x], gradient: g }) => [() => ops.mul(g, ops.mask(ops.greater(x!, 0)))],
+  gradient: ({ ops, output: y, gradient: g }) => [() => ops.mul(g, ops.positive(y))],
 };

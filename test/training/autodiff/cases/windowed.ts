@@ -12,6 +12,14 @@ const CONV: readonly Case[] = [
   ['3x3 with bias', [[2, 3, 6, 5], [4, 3, 3, 3], [4]], { pads: ints(1, 1, 1, 1) }],
   ['1x1', [[3, 4, 3, 3], [5, 4, 1, 1], [5]], {}],
   [
+    '1x1 of few positions',
+    [
+      [2, 8, 1, 2],
+      [6, 8, 1, 1],
+    ],
+    {},
+  ],
+  [
     '1x1, stride 2',
     [
       [2, 3, 5, 4],
@@ -165,6 +173,38 @@ const CONV: readonly Case[] = [
       [3, 1, 3, 3],
     ],
     { group: attr.int(3), dilations: ints(2, 2), pads: ints(2, 2, 2, 2) },
+  ],
+  [
+    'depthwise, asymmetric pads, the last row and column unused',
+    [
+      [2, 3, 8, 7],
+      [3, 1, 3, 2],
+    ],
+    { group: attr.int(3), strides: ints(2, 3), pads: ints(0, 1, 1, 0) },
+  ],
+  [
+    'depthwise, a kernel larger than the map',
+    [
+      [2, 3, 1, 2],
+      [3, 1, 3, 5],
+    ],
+    { group: attr.int(3), pads: ints(1, 2, 1, 2) },
+  ],
+  [
+    'depthwise, one axis',
+    [
+      [2, 3, 7],
+      [3, 1, 3],
+    ],
+    { group: attr.int(3), strides: ints(2), pads: ints(1, 1) },
+  ],
+  [
+    'depthwise, three axes',
+    [
+      [2, 2, 4, 3, 5],
+      [2, 1, 2, 3, 3],
+    ],
+    { group: attr.int(2), strides: ints(2, 1, 2), pads: ints(0, 1, 1, 0, 1, 1) },
   ],
   ['one axis', [[2, 3, 8], [4, 3, 3], [4]], { strides: ints(2), pads: ints(1, 1) }],
   [
