@@ -1,6 +1,6 @@
 // Fine-tuning the last blocks of a backbone against the best head on its frozen features, on classes that neither has seen.
 // Prints one table. Not a test: it needs a data set and minutes to an hour of CPU.
-//   node --import tsx bench/finetune.ts --data <furniture>/catalogue.csv [--train last:2] [--seeds 1,2,3] [--threads 2]
+//   node --import tsx bench/finetune.ts --data <furniture>/catalogue.csv [--train last:2] [--heads plda,whitening] [--seeds 1,2,3] [--threads 2]
 
 import { parseArgs } from 'node:util';
 import { readDataset } from '../src/dataset/read.ts';
@@ -8,13 +8,13 @@ import { splitClasses } from '../src/dataset/split.ts';
 import { createEmbedder } from '../src/embed/pool.ts';
 import { evaluateRetrieval } from '../src/metrics/retrieval.ts';
 import { loadModel } from '../src/model/load.ts';
-import { classScatter, fitLda, fitWithinClassWhitening } from '../training/baselines/discriminant.ts';
-import { embed, fold, type LinearMap, project } from '../training/baselines/linear-map.ts';
+import { embed, type LinearMap } from '../training/baselines/linear-map.ts';
 import { createMatmul } from '../training/baselines/matmul.ts';
-import { fitPca } from '../training/baselines/pca.ts';
 import { extractFeatures } from '../training/features/extract.ts';
 import { CROPS, FLIPS, PLAIN } from '../training/features/views.ts';
 import { fineTune, openTuning } from '../training/finetune/fine-tune.ts';
+import { fitClosedForm } from '../training/fit/closed-forms.ts';
+import { openSpace, type Space, toMap } from '../training/fit/space.ts';
 import { LOSSES } from '../training/losses/index.ts';
 
 const { values: flags } = parseArgs({
@@ -25,6 +25,7 @@ const { values: flags } = parseArgs({
     cache: { type: 'string', default: '.cache' },
     train: { type: 'string', default: 'last:2' },
     loss: { type: 'string', default: 'pfml' },
+    heads: { type: 'string', default: 'lda,plda,whitening' },
     views: { type: 'string', default: 'flips' },
     seeds: { type: 'string', default: '1,2,3' },
     epochs: { type: 'string', default: '8' },
@@ -73,26 +74,23 @@ const rowsOf = (samples: readonly number[]) => {
   return some;
 };
 
-/** Closed forms in the leading 512 components, as `attractor train` fits them. */
-const HEADS = (['LDA-128', 'LDA-256', 'whitening'] as const).flatMap((form) =>
-  [0.1, 0.3, 1, 3].map((shrinkage) => ({ form, shrinkage })),
-);
-async function fitHead(
-  { form, shrinkage }: (typeof HEADS)[number],
-  samples: readonly number[],
-): Promise<LinearMap> {
-  const some = rowsOf(samples);
-  const dimension = Math.min(512, inputs, samples.length - 1);
-  const subspace = await fitPca({ features: some, inputs, outputs: dimension, matmul });
-  const inside = await project({ map: subspace, features: some, matmul });
-  const own = samples.map((sample) => labels[sample]!);
-  const scatter = await classScatter({ rows: inside, dimension, labels: own, matmul });
-  const outputs = form === 'whitening' ? dimension : Number(form.slice(4));
-  const projection =
-    form === 'whitening'
-      ? fitWithinClassWhitening({ scatter, shrinkage })
-      : await fitLda({ scatter, outputs, shrinkage, matmul });
-  return fold({ subspace, projection, outputs, matmul });
+/** The closed forms that `attractor train` starts from. */
+const HEADS = (
+  [
+    ['LDA', 128],
+    ['LDA', 256],
+    ['PLDA', 512],
+    ['whitening', 512],
+  ] as const
+)
+  .filter(([form]) => flags.heads.split(',').includes(form.toLowerCase()))
+  .flatMap(([form, dimension]) => [0.1, 0.3, 1, 3].map((shrinkage) => ({ form, dimension, shrinkage })));
+const spaces = new Map<string, Promise<Space>>();
+async function fitHead(kind: (typeof HEADS)[number], samples: readonly number[]): Promise<LinearMap> {
+  const data = { features: rowsOf(samples), labels: samples.map((sample) => labels[sample]!) };
+  const space = spaces.get(samples.join()) ?? openSpace({ data, inputs, matmul });
+  spaces.set(samples.join(), space);
+  return toMap(await space, await fitClosedForm(await space, { ...kind, matmul }), matmul);
 }
 
 async function score(vectors: Float32Array, samples: readonly number[]) {

@@ -51,7 +51,7 @@ export function addShared(command: Command): Command {
       'what is done to the others: crop, flip, colour, blur, jpeg, background (default: crop,jpeg,blur)',
       (text: string) => text.split(','),
     )
-    .option('--loss <name>', 'pca, lda, whitening or a loss; auto lets all of them race', 'auto')
+    .option('--loss <name>', 'pca, lda, plda, whitening or a loss; auto lets all of them race', 'auto')
     .option('--trials <count>', 'settings that each method may try on the validation classes', number, 4)
     .option('--folds <count>', 'class splits that the choice is made over', number, 3)
     .addOption(

@@ -67,7 +67,7 @@ export interface Fit {
   /** Label that each row was fitted under; undefined where the audit dropped it. */
   readonly labels: readonly (string | undefined)[];
   /**
-   * What training the backbone goes on from, where a closed form raced: whitening where any length will do, else the best. A backbone
+   * What training the backbone goes on from, where a closed form raced: PLDA or whitening where any length will do, else the best. A backbone
    * learns to do without a direction; it does not bring one back that its start has thrown away.
    */
   readonly start?: string;

@@ -157,7 +157,7 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
       ? []
       : [`Each image is searched among those of another \`${dataset.across}\` only.`]),
     'In per cent; each image searched among all the others of its side, or in the gallery where one is named, itself left out, ties by',
-    'expectation. `frozen` is the backbone alone; PCA, LDA and within-class whitening are closed forms fitted on the same images. A',
+    'expectation. `frozen` is the backbone alone; PCA, LDA, PLDA and within-class whitening are closed forms fitted on the same images. A',
     'star marks what was exported.',
     '',
     ...(test
