@@ -37,7 +37,7 @@ describe('attractor train', () => {
   });
 
   it('goes on with the last block of the backbone, and writes one whole graph', async () => {
-    const args = [...TRAIN, ...QUICK, '--epochs', '2', '--test-classes', '0.25'];
+    const args = [...TRAIN, ...QUICK, '--epochs', '2', '--test-classes', '0.25', '--holdout-classes', '0.2'];
     const run = await attractor([
       ...args,
       ...['--train', 'last:1', '--tune-epochs', '2', '--tune-rates', '0.001,0.0001', '--out', 'models/tuned'],
