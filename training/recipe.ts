@@ -9,10 +9,7 @@ import { SAMPLERS, type SamplerName } from './samplers/index.ts';
 export interface RecipeOptions {
   /** A closed form (pca, lda, plda, whitening), one of LOSSES, or `auto`, the default: all of them race. */
   readonly loss?: string;
-  /**
-   * Length of an embedding. Default 256, or as long as the data allow; or the own length of PLDA or whitening where that wins the race.
-   * 128 costs a head about 1 MAP@R.
-   */
+  /** Length of an embedding. Default 512, or as long as the data allow. */
   readonly dimension?: number;
   /** Share of the classes that each fold holds out to choose with. Default a fifth, or more of fewer than 100 classes, up to half. */
   readonly holdoutClasses?: number;
@@ -84,7 +81,7 @@ export const RECIPE_OPTIONS: readonly (keyof RecipeOptions)[] = [
 
 const DEFAULTS = {
   loss: 'auto',
-  dimension: 256,
+  dimension: 512,
   folds: 3,
   trials: 4,
   audit: 'auto' as Audit,

@@ -64,7 +64,7 @@ export function addShared(command: Command): Command {
     )
     .option(
       '--dimension <number>',
-      'length of an embedding (default: 256, or longer where that wins)',
+      'length of an embedding (default: 512, or as long as the data allow)',
       number,
     )
     .option('--epochs <number>', 'passes over the images (default: 20)', number)

@@ -84,11 +84,14 @@ describe('fitHeads', () => {
     }
   });
 
-  it('has the backbone go on from all directions, unless a length was asked for', async () => {
-    const methods = [form('PCA'), form('LDA'), form('whitening')];
-    expect((await run({ methods, anyLength: true })).start).toBe('whitening');
-    expect((await run({ methods })).start).toBe('LDA');
-    expect((await run({ methods: methods.slice(0, 2), anyLength: true })).start).toBe('LDA');
+  it('has the backbone go on from the best closed form of those lengths that may win', async () => {
+    const methods = [form('PCA'), form('LDA'), form('whitening'), pfml(1)];
+    for (const anyLength of [true, false]) {
+      const { start, validation } = await run({ methods, anyLength });
+      const solved = validation.slice(1, anyLength ? 4 : 3);
+      const best = Math.max(...solved.map(({ scores }) => scores.mapAtR.value));
+      expect(solved.find(({ method }) => method === start)!.scores.mapAtR.value).toBe(best);
+    }
     expect((await run({ methods: [pfml(1)] })).start).toBeUndefined();
   });
 

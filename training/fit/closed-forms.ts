@@ -20,25 +20,16 @@ export interface ClosedFormOptions {
   readonly matmul: Matmul;
 }
 
-/** PCA and LDA to `dimension`; probabilistic LDA and within-class whitening in all directions of the space, whatever `dimension` is. */
+/** To `dimension`, but for within-class whitening: it has no order of directions to be cut by, and keeps those of the space. */
 export async function fitClosedForm(space: Space, options: ClosedFormOptions): Promise<Projection> {
-  const { form, dimension, shrinkage, matmul } = options;
+  const { form, dimension: outputs, shrinkage, matmul } = options;
   const { scatter } = space;
-  const { dimension: all } = scatter;
-  if (form === 'PCA') return leadingComponents(space, dimension);
-  if (form === 'LDA') {
-    return {
-      outputs: dimension,
-      data: await fitLda({ scatter, outputs: dimension, shrinkage, spread: SPREAD, matmul }),
-    };
+  if (form === 'PCA') return leadingComponents(space, outputs);
+  if (form === 'whitening') {
+    return { outputs: scatter.dimension, data: fitWithinClassWhitening({ scatter, shrinkage }) };
   }
-  if (form === 'PLDA') {
-    return {
-      outputs: all,
-      data: await fitLda({ scatter, outputs: all, shrinkage, spread: SPREAD, damping: DAMPING, matmul }),
-    };
-  }
-  return { outputs: all, data: fitWithinClassWhitening({ scatter, shrinkage }) };
+  const damping = form === 'PLDA' ? DAMPING : 0;
+  return { outputs, data: await fitLda({ scatter, outputs, shrinkage, spread: SPREAD, damping, matmul }) };
 }
 
 /** At most `count` of them. */
@@ -56,7 +47,7 @@ export function closedFormTrials(options: {
       method: form,
       settings: form === 'PCA' ? {} : { shrinkage },
       identity: JSON.stringify([form, options.dimension, shrinkage]),
-      ownLength: form === 'PLDA' || form === 'whitening',
+      ownLength: form === 'whitening',
       explore: async (space, judge) => {
         await judge(await solve(space));
       },

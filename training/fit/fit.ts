@@ -67,8 +67,8 @@ export interface Fit {
   /** Label that each row was fitted under; undefined where the audit dropped it. */
   readonly labels: readonly (string | undefined)[];
   /**
-   * What training the backbone goes on from, where a closed form raced: PLDA or whitening where any length will do, else the best. A backbone
-   * learns to do without a direction; it does not bring one back that its start has thrown away.
+   * What training the backbone goes on from, the best closed form, where one raced. A backbone learns to do without a direction; it
+   * does not bring one back that its start has thrown away.
    */
   readonly start?: string;
   /** The loss of the best trained head, where one raced. */
@@ -112,7 +112,6 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
   const best = winner(entries, options.anyLength);
   const trained = entries.filter(({ trial }) => trial.loss !== undefined);
   const solved = entries.filter(({ trial }) => trial.loss === undefined);
-  const whole = solved.filter(({ trial }) => options.anyLength && trial.ownLength);
 
   const used = labels.flatMap((label, row) => (label === undefined ? [] : [row]));
   const audited = { ...pickTraining(data, used, inputs), labels: used.map((row) => labels[row]!) };
@@ -151,7 +150,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     ],
     audit,
     labels,
-    start: solved.length > 0 ? winner(whole.length > 0 ? whole : solved).trial.method : undefined,
+    start: solved.length > 0 ? winner(solved, options.anyLength).trial.method : undefined,
     loss: trained.length > 0 ? winner(trained).trial.loss : undefined,
     async fitAgain(method, { rows: some, seed: other = seed }) {
       const { trial, point } = entries.find((entry) => entry.trial.method === method)!;

@@ -1,4 +1,4 @@
-// A head trained under a loss as trials of the race: the loss's settings, each started from LDA. How a step
+// A head trained under a loss as trials of the race: the loss's settings, each started from PLDA. How a step
 // works is the trainer's.
 
 import type { Matmul } from '../baselines/matmul.ts';
@@ -35,12 +35,12 @@ export interface TrainedHeadOptions {
 }
 
 /**
- * Every head starts from LDA: it has seen the labels, so small steps will do. A start from PCA wins here and there on the
+ * Every head starts from PLDA: it has seen the labels, so small steps will do. A start from PCA wins here and there on the
  * classes that choose, and loses on others, most of all under wrong labels (docs/training.md).
  */
 const LEARNING_RATE = 1e-3;
 const EPOCHS = 20;
-/** LDA's, as a start. */
+/** PLDA's, as a start. */
 const START_SHRINKAGE = 0.3;
 
 /** One trial for each setting of the loss. */
@@ -120,12 +120,7 @@ function startOf(
   STARTS.set(space, known);
   const start =
     known.get(dimension) ??
-    fitClosedForm(space, {
-      form: 'LDA',
-      dimension,
-      shrinkage: START_SHRINKAGE,
-      matmul,
-    });
+    fitClosedForm(space, { form: 'PLDA', dimension, shrinkage: START_SHRINKAGE, matmul });
   known.set(dimension, start);
   return start;
 }
