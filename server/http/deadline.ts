@@ -1,5 +1,5 @@
-// The caller's deadline: `x-timeout-ms` makes the request's signal fire, so that work which still waits is dropped
-// wherever the signal goes. Not a limit of the server's own.
+// The caller's deadline: `x-timeout-ms` stops the request, so that work which still waits is dropped wherever its signal
+// goes. Not a limit of the server's own.
 
 import type { RequestHandler } from 'express';
 import { AttractorError } from '../../src/errors/error.ts';
@@ -15,9 +15,7 @@ export function deadlines(): RequestHandler {
     if (given === undefined) return next();
     const ms = /^\d{1,6}$/.test(given) ? Number(given) : 0;
     if (ms < 1 || ms > MOST) throw badTimeout(given);
-    const deadline = new AbortController();
-    request.signal = AbortSignal.any([request.signal, deadline.signal]);
-    const timer = setTimeout(() => deadline.abort(deadlineExceeded(ms)), ms);
+    const timer = setTimeout(() => request.stop.abort(deadlineExceeded(ms)), ms);
     response.on('close', () => clearTimeout(timer));
     next();
   };

@@ -1,17 +1,17 @@
-// What every request carries from its first byte: an id, its start, and a signal that fires when the client leaves.
+// What every request carries from its first byte: an id, its start, and what stops it when the client leaves.
 
 import { randomUUID } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import type { Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
+import { Stop } from './stop.ts';
 
 declare global {
   namespace Express {
     interface Request {
       id: string;
       startedAt: number;
-      signal: AbortSignal;
+      stop: Stop;
     }
   }
 }
@@ -19,7 +19,7 @@ declare global {
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
 /**
- * Gives the request its id (taken from a sane `x-request-id`, else new), clock and signal, logs its end and counts it.
+ * Gives the request its id (taken from a sane `x-request-id`, else new), clock and stop, logs its end and counts it.
  * `accessLog`: at the level info instead of debug.
  */
 export function requestContext(options: {
@@ -33,15 +33,12 @@ export function requestContext(options: {
     const given = request.get('x-request-id');
     request.id = given !== undefined && SANE_ID.test(given) ? given : randomUUID();
     request.startedAt = performance.now();
-    const left = new AbortController();
-    request.signal = left.signal;
-    // One call may wait for hundreds of images by URL.
-    setMaxListeners(0, left.signal);
+    request.stop = new Stop();
     response.set('x-request-id', request.id);
     metrics?.began();
     response.on('close', () => {
       const aborted = !response.writableFinished;
-      if (aborted) left.abort();
+      if (aborted) request.stop.abort();
       const status = aborted ? 499 : response.statusCode;
       const ms = performance.now() - request.startedAt;
       const { method } = request;

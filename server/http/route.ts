@@ -13,6 +13,7 @@ import type { RouteDoc } from './describe.ts';
 import { sendError } from './error-handler.ts';
 import { type Written, writeObject } from './json.ts';
 import { seconds } from './request.ts';
+import type { Stop } from './stop.ts';
 import { sendStream } from './stream.ts';
 import { createTable } from './table.ts';
 import { parse, strict } from './validate.ts';
@@ -21,7 +22,7 @@ export interface Call extends Body {
   readonly params: Readonly<Record<string, string>>;
   /** URL parameters as sent; a route that takes any sets `query: true` and checks them itself. */
   readonly query: Readonly<Record<string, unknown>>;
-  readonly signal: AbortSignal;
+  readonly stop: Stop;
   readonly requestId: string;
   /** The header, not yet checked. */
   readonly idempotencyKey?: string;
@@ -95,7 +96,7 @@ export function createRouter(options: {
       rows: body.rows,
       params,
       query,
-      signal: request.signal,
+      stop: request.stop,
       requestId: request.id,
       idempotencyKey: request.get('idempotency-key'),
       callerId: key?.id,

@@ -40,14 +40,14 @@ export function pointRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
     scope: 'search',
   });
   const patching = (method: Route['method'], path: string, changeOf: (fields: unknown) => Change): Route =>
-    route(method, path, async (collection, { fields, signal }) => {
+    route(method, path, async (collection, { fields, stop }) => {
       const { points: ids, filter, ...change } = changeOf(fields);
-      await collection.patch({ ids, filter: fromQdrantFilter(filter), ...change, signal });
+      await collection.patch({ ids, filter: fromQdrantFilter(filter), ...change, signal: stop.signal });
       return COMPLETED;
     });
   return [
-    route('put', '', async (collection, { fields, signal }) => {
-      await upsert(collection, parse(upsertPoints, fields), signal);
+    route('put', '', async (collection, { fields, stop }) => {
+      await upsert(collection, parse(upsertPoints, fields), stop.signal);
       return COMPLETED;
     }),
     reading('', (collection, { params, fields }) => {
@@ -57,10 +57,10 @@ export function pointRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
         .filter((item) => item !== undefined)
         .map((item) => showPoint(params.collection!, item, shown));
     }),
-    route('post', '/delete', async (collection, { fields, signal }) => {
+    route('post', '/delete', async (collection, { fields, stop }) => {
       const { points: ids, filter } = parse(selectPoints, fields);
       if (ids) collection.delete({ ids });
-      else await collection.deleteByFilter({ filter: fromQdrantFilter(filter)!, signal });
+      else await collection.deleteByFilter({ filter: fromQdrantFilter(filter)!, signal: stop.signal });
       return COMPLETED;
     }),
     patching('post', '/payload', (fields) => {
@@ -90,9 +90,11 @@ export function pointRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
       return { count: await collection.count({ filter: fromQdrantFilter(filter) }) };
     }),
     {
-      ...reading('', async (collection, { fields, signal }) => {
+      ...reading('', async (collection, { fields, stop }) => {
         const { key, filter, limit } = parse(facet, fields);
-        return { hits: await collection.facet({ key, filter: fromQdrantFilter(filter), limit, signal }) };
+        return {
+          hits: await collection.facet({ key, filter: fromQdrantFilter(filter), limit, signal: stop.signal }),
+        };
       }),
       path: '/collections/:collection/facet',
     },

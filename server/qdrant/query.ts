@@ -105,15 +105,16 @@ async function toOptions(
   of: Asked,
   fields: Omit<QueryFields, 'offset'>,
 ): Promise<Omit<QueryOptions, 'offset' | 'mmr' | 'why'>> {
+  const [by, filter] = [await toBy(of, fields.query), fromQdrantFilter(fields.filter)];
   return {
-    by: await toBy(of, fields.query),
+    by,
     limit: fields.limit,
-    filter: fromQdrantFilter(fields.filter),
+    filter,
     scoreThreshold: fields.score_threshold,
     exact: fields.params?.exact,
     ef: fields.params?.hnsw_ef,
     withVector: fields.with_vector,
-    signal: of.call.signal,
+    signal: of.call.stop.signalOf({ by, filter }),
   };
 }
 
@@ -145,7 +146,7 @@ async function toExample(of: Asked, one: ExampleInput, field: string): Promise<E
     const message = `${field}.model: expected ${expected}, received "${one.model}"`;
     throw new AttractorError('invalid_argument', message, details);
   }
-  const { signal } = of.call;
+  const { signal } = of.call.stop;
   return { image: await of.images.read({ source: one.image, field: `${field}.image`, signal }) };
 }
 

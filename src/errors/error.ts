@@ -109,7 +109,11 @@ export function asAttractorError(error: unknown): AttractorError {
   return new AttractorError('internal', 'Internal error.', { cause: error });
 }
 
-/** `aborted` where the caller has gone already. */
+/** Throws where the caller has gone already: the signal's reason where that is an error of ours, else `aborted`. */
 export function refuseAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AttractorError('aborted', 'The operation was aborted.');
+  if (!signal?.aborted) return;
+  const reason: unknown = signal.reason;
+  throw reason instanceof AttractorError
+    ? reason
+    : new AttractorError('aborted', 'The operation was aborted.');
 }

@@ -1,7 +1,12 @@
 // x-timeout-ms against a real process that is stopped, so that nothing depends on how fast this machine is.
 
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openShop, type TestShop } from './shop.ts';
+import { DIMENSION, openShop, type TestShop } from './shop.ts';
 
 let it: TestShop;
 let pid: number;
@@ -52,4 +57,31 @@ test('a question without an image needs no time', async () => {
     .set('x-timeout-ms', '120000')
     .send({ id: 'p0-0' });
   expect(status).toBe(200);
+});
+
+test('a vector query whose body comes after its deadline is refused, with the deadline as the reason', async () => {
+  const server = createServer(it.app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const body = JSON.stringify({ vector: [1, ...Array(DIMENSION - 1).fill(0)] });
+  const ask = async (timeout: string, wait: number) => {
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      'x-timeout-ms': timeout,
+    };
+    const path = '/v1/collections/shop/query';
+    const call = request({ port, host: '127.0.0.1', method: 'POST', path, headers, agent: false });
+    call.write(body.slice(0, 10));
+    await once(server, 'request');
+    // The deadline's timer is in this process and was set before: it fires first.
+    await pause(wait);
+    call.end(body.slice(10));
+    const [answer] = await once(call, 'response');
+    const { error } = (await json(answer)) as { error?: { code: string } };
+    return [answer.statusCode, error?.code];
+  };
+  expect(await ask('20', 100)).toEqual([408, 'deadline_exceeded']);
+  expect(await ask('120000', 0)).toEqual([200, undefined]);
+  server.close();
 });

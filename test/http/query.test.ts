@@ -228,29 +228,35 @@ test('groups: one entry per product, best first, each with its best hits', async
   expect(json.body.result.groups[0].hits).toHaveLength(1);
 });
 
-test('a client that leaves takes its query with it, and that is no error of the server', async () => {
-  const original = it.shop.query;
-  let outcome: Promise<unknown> | undefined;
-  let arrived = () => {};
-  const arrival = new Promise<void>((resolve) => {
-    arrived = resolve;
-  });
-  it.shop.query = async (options) => {
-    const left = once(options.signal!, 'abort');
-    arrived();
-    await left;
-    const answer = original.call(it.shop, options);
-    outcome = answer.catch((error: unknown) => error);
-    return answer;
-  };
-  const request = it.http.post(QUERY).send({ id: 'p0-0' });
-  request.catch(() => {});
-  await arrival;
-  request.abort();
-  await expect.poll(() => outcome).toBeDefined();
-  expect(await outcome).toMatchObject({ code: 'aborted' });
-  it.shop.query = original;
-  expect(it.log.filter((line) => Number(line.level) >= 50)).toEqual([]);
-  expect(it.log.findLast((line) => line.url === QUERY)).toMatchObject({ status: 499 });
-  expect((await it.http.post(QUERY).send({ id: 'p0-0' })).status).toBe(200);
-});
+test.each([
+  ['filtered', () => ({ id: 'p0-0', filter: { group: 'p0' } })],
+  ['by an image', () => ({ image: { base64: it.images.get('p0-0')!.toString('base64') } })],
+])(
+  'a client that leaves takes its query %s with it, and that is no error of the server',
+  async (_, fields) => {
+    const original = it.shop.query;
+    let outcome: Promise<unknown> | undefined;
+    let arrived = () => {};
+    const arrival = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    it.shop.query = async (options) => {
+      const left = once(options.signal!, 'abort');
+      arrived();
+      await left;
+      const answer = original.call(it.shop, options);
+      outcome = answer.catch((error: unknown) => error);
+      return answer;
+    };
+    const request = it.http.post(QUERY).send(fields());
+    request.catch(() => {});
+    await arrival;
+    request.abort();
+    await expect.poll(() => outcome).toBeDefined();
+    expect(await outcome).toMatchObject({ code: 'aborted' });
+    it.shop.query = original;
+    expect(it.log.filter((line) => Number(line.level) >= 50)).toEqual([]);
+    expect(it.log.findLast((line) => line.url === QUERY)).toMatchObject({ status: 499 });
+    expect((await it.http.post(QUERY).send({ id: 'p0-0' })).status).toBe(200);
+  },
+);

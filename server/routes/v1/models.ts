@@ -58,7 +58,7 @@ export function modelRoutes(
           throw invalid('dimensions', `${manifest.dimension}, as the model has`, dimensions);
         }
         const embedder = await catalogue.embedder(model);
-        const results = await embedder.embed({ images, signal: call.signal });
+        const results = await embedder.embed({ images, signal: call.stop.signal });
         const data = results.map((result, index) => {
           // One answer for all of them, so the failure of one is the answer's failure.
           if ('error' in result) throw at(`input[${index}]`, result.error);
@@ -75,7 +75,7 @@ export function modelRoutes(
     },
   ];
 
-  async function ask({ fields, image, signal }: Call) {
+  async function ask({ fields, image, stop }: Call) {
     if (image) {
       const text = fields as Record<string, unknown>;
       const dimensions = text.dimensions === undefined ? undefined : Number(text.dimensions);
@@ -86,7 +86,9 @@ export function modelRoutes(
     const texts = Array.isArray(input) ? input : [input];
     const reader = createImageReader(options);
     const images = await Promise.all(
-      texts.map((text, i) => reader.read({ source: sourceOf(text), field: `input[${i}]`, signal })),
+      texts.map((text, i) =>
+        reader.read({ source: sourceOf(text), field: `input[${i}]`, signal: stop.signal }),
+      ),
     );
     return { images, model, format, dimensions };
   }

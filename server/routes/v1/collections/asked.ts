@@ -5,7 +5,6 @@ import type {
   Collection,
   Example,
   Explanation,
-  GroupQueryOptions,
   Hit,
   ImageExample,
   QueryAnswer,
@@ -17,6 +16,7 @@ import type { Why } from '../../../../src/catalogue/why.ts';
 import { AttractorError, withoutPrefix } from '../../../../src/errors/error.ts';
 import type { ImageReader, ImageSource } from '../../../http/image.ts';
 import { type Written, writeList, writeObject } from '../../../http/json.ts';
+import type { Stop } from '../../../http/stop.ts';
 import type {
   ByFields,
   CommonFields,
@@ -41,7 +41,7 @@ export interface Asking {
   readonly name: string;
   readonly collection: Collection;
   readonly images: ImageReader;
-  readonly signal: AbortSignal;
+  readonly stop: Stop;
   /** The picture of an upload: what is asked by, then. */
   readonly image?: Uint8Array;
 }
@@ -50,10 +50,9 @@ export interface Asking {
 export async function askHits(asking: Asking, fields: HitFields): Promise<Answer> {
   const { name, collection } = asking;
   const { offset, mmr, why } = fields;
-  const own = { offset, mmr: mmr && { diversity: mmr.diversity, candidates: mmr.candidates_limit }, why };
-  const options = toOptions(asking, fields);
+  const variety = mmr && { diversity: mmr.diversity, candidates: mmr.candidates_limit };
   return perCrop(asking, fields, async (by) => {
-    const answer = await collection.query({ by, ...own, ...options });
+    const answer = await collection.query({ offset, mmr: variety, why, ...toOptions(asking, fields, by) });
     return { result: { points: writeHits(name, answer.hits, fields) }, ...account(answer) };
   });
 }
@@ -62,9 +61,8 @@ export async function askHits(asking: Asking, fields: HitFields): Promise<Answer
 export async function askGroups(asking: Asking, fields: GroupFields): Promise<Answer> {
   const { name, collection } = asking;
   const { group_by: groupBy, group_size: groupSize } = fields;
-  const options: Omit<GroupQueryOptions, 'by'> = { groupBy, groupSize, ...toOptions(asking, fields) };
   return perCrop(asking, fields, async (by) => {
-    const answer = await collection.queryGroups({ by, ...options });
+    const answer = await collection.queryGroups({ groupBy, groupSize, ...toOptions(asking, fields, by) });
     const groups = answer.groups.map(({ id, hits }) =>
       writeObject({ id, hits: writeHits(name, hits, fields) }),
     );
@@ -118,8 +116,9 @@ async function perCrop(
   return { result: { crops: writeList(answers.map(asElement)) }, timing };
 }
 
-function toOptions({ signal }: Asking, fields: CommonFields): Omit<QueryOptions, 'by'> {
+function toOptions({ stop }: Asking, fields: CommonFields & { why?: string }, by: QueryBy): QueryOptions {
   return {
+    by,
     limit: fields.limit,
     filter: fields.filter,
     explain: fields.params.explain,
@@ -127,7 +126,7 @@ function toOptions({ signal }: Asking, fields: CommonFields): Omit<QueryOptions,
     exact: fields.params.exact,
     ef: fields.params.hnsw_ef,
     withVector: fields.with_vector,
-    signal,
+    signal: stop.signalOf({ by, filter: fields.filter, why: fields.why }),
   };
 }
 
@@ -163,8 +162,8 @@ async function toExample(asking: Asking, one: ExampleFields, field: string): Pro
   return one.crop ? { ...example, crop: one.crop } : example;
 }
 
-function imageOf({ images, signal }: Asking, source: ImageSource, field: string): Promise<Uint8Array> {
-  return images.read({ source, field, signal });
+function imageOf({ images, stop }: Asking, source: ImageSource, field: string): Promise<Uint8Array> {
+  return images.read({ source, field, signal: stop.signal });
 }
 
 /** With the API's names in its errors. */

@@ -36,7 +36,8 @@ export function importRoutes(options: {
       },
       query: true,
       async handle(call) {
-        const { params, query, rows, signal } = call;
+        const { params, query, rows } = call;
+        const { signal } = call.stop;
         const collection = catalogue.collection(params.collection!);
         const { wait } = parse(importOptions, fromText(query), 'query');
         const body = await tasks.receive({ ...rows!, maxBytes: limits.importBytes, signal });

@@ -55,10 +55,11 @@ export function itemRoutes(
         result: replies.upsertResults,
         accepted: task,
       },
-      async handle({ params, query, fields, signal, requestId, record }) {
+      async handle({ params, query, fields, stop, requestId, record }) {
         const collection = catalogue.collection(params.collection!);
         const { wait } = parse(waitOption, fromText(query), 'query');
-        if (!wait) return upsertLater({ collection, tasks, body: upsertBody, fields, signal, record });
+        if (!wait)
+          return upsertLater({ collection, tasks, body: upsertBody, fields, signal: stop.signal, record });
         const { items } = parse(upsertBody, fields);
         const show = (results: UpsertResult[]) => {
           // The answer is a 200: what failed on our side would otherwise be in no log.
@@ -70,7 +71,7 @@ export function itemRoutes(
           return { result: { items: results.map(showUpsert) } };
         };
         return answered(record, show, (onWritten) =>
-          upsertRead({ collection, items, images: options, signal, onWritten }),
+          upsertRead({ collection, items, images: options, signal: stop.signal, onWritten }),
         );
       },
     },
@@ -86,14 +87,14 @@ export function itemRoutes(
         body: deleteItems,
         result: replies.deleted,
       },
-      handle({ params, query, fields, signal, record, steps }) {
+      handle({ params, query, fields, stop, record, steps }) {
         const collection = catalogue.collection(params.collection!);
         parse(deleteOptions, fromText(query), 'query');
         const { ids, filter } = parse(deleteItems, fields);
         return answered(record, plain, (onWritten) =>
           ids
             ? collection.delete({ ids, onWritten })
-            : collection.deleteByFilter({ filter: filter!, signal, onWritten, ...steps }),
+            : collection.deleteByFilter({ filter: filter!, signal: stop.signal, onWritten, ...steps }),
         );
       },
     },
@@ -107,11 +108,11 @@ export function itemRoutes(
         body: patchItems,
         result: replies.patched,
       },
-      handle({ params, fields, signal, record, steps }) {
+      handle({ params, fields, stop, record, steps }) {
         const collection = catalogue.collection(params.collection!);
         const change = parse(patchItems, fields);
         return answered(record, plain, (onWritten) =>
-          collection.patch({ ...change, signal, onWritten, ...steps }),
+          collection.patch({ ...change, signal: stop.signal, onWritten, ...steps }),
         );
       },
     },
@@ -126,7 +127,7 @@ export function itemRoutes(
         form: uploadItem,
         result: replies.upsertResult,
       },
-      handle({ params, fields, image, signal, record }) {
+      handle({ params, fields, image, stop, record }) {
         const collection = catalogue.collection(params.collection!);
         const { id } = parse(itemAddress, params);
         const { item: facts } = parse(uploadItem, form(fields));
@@ -136,7 +137,9 @@ export function itemRoutes(
           return { result: showUpsert(result!) };
         };
         const items = [{ id, image, ...facts }];
-        return answered(record, show, (onWritten) => collection.upsert({ items, signal, onWritten }));
+        return answered(record, show, (onWritten) =>
+          collection.upsert({ items, signal: stop.signal, onWritten }),
+        );
       },
     },
     {

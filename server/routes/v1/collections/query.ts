@@ -21,10 +21,10 @@ import { type Asking, asElement, askGroups, askHits, asReply, inTurns } from './
 export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): Route[] {
   const { catalogue } = options;
   const collection = '/v1/collections/:collection';
-  const asking = ({ params, image, signal }: Call): Asking => {
+  const asking = ({ params, image, stop }: Call): Asking => {
     const name = params.collection!;
     const images = createImageReader(options);
-    return { name, collection: catalogue.collection(name), images, signal, image };
+    return { name, collection: catalogue.collection(name), images, stop, image };
   };
   return [
     {

@@ -49,10 +49,10 @@ export function readingRoutes({ catalogue }: { catalogue: Catalogue }): Route[] 
       reads: 'json',
       scope: 'search',
       doc: { summary: 'The values of an attribute and their counts', body: facetBody, result: replies.facet },
-      async handle({ params, fields, signal }) {
+      async handle({ params, fields, stop }) {
         const collection = catalogue.collection(params.collection!);
         const { key, filter, limit } = parse(facetBody, fields);
-        return { result: { hits: await collection.facet({ key, filter, limit, signal }) } };
+        return { result: { hits: await collection.facet({ key, filter, limit, signal: stop.signal }) } };
       },
     },
   ];
