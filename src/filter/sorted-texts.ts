@@ -2,6 +2,7 @@
 // milliseconds, every time. Numbers are compared one by one: that takes a tenth, and sorting them would not pay.
 
 import type { Range, Turns } from './filter.ts';
+import { firstAt } from './first-at.ts';
 
 /** Texts that came since the last sorting are compared one by one: up to so many, and so much of all. */
 const TAIL = 1024;
@@ -78,15 +79,4 @@ async function merged(
     if ((i + j) % STEP === 0 && turns.over) await turns.next();
   }
   return both;
-}
-
-/** The first of `count` places from which on `holds` is true. */
-function firstAt(count: number, holds: (i: number) => boolean): number {
-  let [low, high] = [0, count];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holds(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

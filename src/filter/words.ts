@@ -2,6 +2,7 @@
 // on from when texts were added since.
 
 import { type Turns, wordsOf } from './filter.ts';
+import { firstAt } from './first-at.ts';
 
 /** Texts that are read between two looks at the clock. */
 const STEP = 256;
@@ -46,15 +47,8 @@ export class Words {
   }
 }
 
-function includes(ascending: readonly number[], one: number): boolean {
-  let [low, high] = [0, ascending.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ascending[middle]! < one) low = middle + 1;
-    else high = middle;
-  }
-  return ascending[low] === one;
-}
+const includes = (ascending: readonly number[], one: number): boolean =>
+  ascending[firstAt(ascending.length, (i) => ascending[i]! >= one)] === one;
 
 /** What is in both of two ascending lists, the first of them the shorter one. */
 function shared(a: readonly number[], b: readonly number[]): number[] {
