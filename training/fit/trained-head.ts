@@ -54,7 +54,9 @@ export async function headOptions(
   loss: Loss,
   options: Omit<TrainedHeadOptions, 'method' | 'losses' | 'count'>,
 ) {
-  const initial = scaled(await startOf(space, options));
+  const { dimension, matmul } = options;
+  const start = { form: 'PLDA', dimension, shrinkage: START_SHRINKAGE, matmul } as const;
+  const initial = scaled(await fitClosedForm(space, start));
   return {
     ...paceOf(options),
     loss,
@@ -107,22 +109,6 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Tri
       return train(space, { ...run, onStep }, { validate, patience: 1 });
     },
   };
-}
-
-/** The start in each space, by length: solved once, shared by all trials. */
-const STARTS = new WeakMap<Space, Map<number, Promise<Projection>>>();
-
-function startOf(
-  space: Space,
-  { dimension, matmul }: Pick<TrainedHeadOptions, 'dimension' | 'matmul'>,
-): Promise<Projection> {
-  const known = STARTS.get(space) ?? new Map<number, Promise<Projection>>();
-  STARTS.set(space, known);
-  const start =
-    known.get(dimension) ??
-    fitClosedForm(space, { form: 'PLDA', dimension, shrinkage: START_SHRINKAGE, matmul });
-  known.set(dimension, start);
-  return start;
 }
 
 /** Embeddings are unit vectors, so the size of a start says nothing, but steps of AdamW are of one size: bring all starts to PCA's. */
