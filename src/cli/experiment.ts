@@ -53,9 +53,10 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
   const races = files.map((file) => {
     const json = readJson(file);
     const out = flags.out ?? join('runs', basename(file, '.json'));
-    return isCharges(json)
-      ? { out, charges: parseCharges(json) }
-      : { out, experiment: parseExperiment(json) };
+    if (isCharges(json)) return { out, charges: parseCharges(json) };
+    const experiment = parseExperiment(json);
+    const data = experiment.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
+    return { out, experiment: { ...experiment, data } };
   });
   for (const name of places.keys()) {
     if (!races.some(({ experiment }) => experiment?.data.some((one) => one.name === name))) {
@@ -69,12 +70,11 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
   const onCell = ({ key, at, of }: { key: string; at: number; of: number }) =>
     console.error(`${process.stderr.isTTY ? '\n' : ''}${at} of ${of}: ${key}`);
   for (const { out, charges, experiment } of races) {
-    const data = experiment?.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
     const cells = await watched('', (watch) => {
       const common = { out, shard, onCell, ...watch };
       return charges
         ? runCharges({ experiment: charges, ...common })
-        : runExperiment({ experiment: { ...experiment!, data: data! }, backbone, cache, cpu, ...common });
+        : runExperiment({ experiment, backbone, cache, cpu, ...common });
     });
     if (shard.of === 1) await report(out);
     else console.log(`${cells} cells run; when all are: attractor experiment report ${out}`);

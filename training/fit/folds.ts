@@ -34,10 +34,10 @@ export function splitFolds(options: {
     const remaining = left.map((row) => labels[row]!);
     // The same number of classes each time, out of those not held out yet.
     const fraction = splits.length === 0 ? holdoutClasses : each / new Set(remaining).size;
-    const whole = fraction >= 1;
-    const { held, kept } = whole
-      ? { held: [...left.keys()], kept: [] }
-      : splitClasses({ labels: remaining, fraction, seed });
+    const { held, kept } =
+      fraction < 1
+        ? splitClasses({ labels: remaining, fraction, seed })
+        : { held: [...left.keys()], kept: [] };
     const out = new Set(held.map((at) => left[at]!));
     left = kept.map((at) => left[at]!);
     splits.push({ kept: rows.filter((row) => !out.has(row)), held: [...out] });

@@ -16,7 +16,7 @@ function perChannel({ ops, dims }: BackwardStep, value: string): string {
 }
 
 /** Appends its nodes when first asked for, and never again. */
-export function once(make: () => string): () => string {
+function once(make: () => string): () => string {
   let value: string | undefined;
   return () => {
     value ??= make();
