@@ -151,7 +151,10 @@ test('rows that moved, were cut and came again hold no rest of what was there', 
   expect([...rows.vector(999)]).toEqual([2997, 2997, 2997]);
   const wanted = bits(1001, () => true);
   const best = (vector: Float32Array) => rows.candidates({ vector, k: 1, first: 0, wanted });
-  expect(best(Float32Array.of(1, 0, 0))).toContain(999);
+  const first = best(Float32Array.of(1, 0, 0));
+  expect(first).toContain(999);
+  // Scores fall by 3 a row, and a copy's bound is off by some 13: rows below have no business here.
+  expect(Math.min(...first)).toBeGreaterThan(990);
   // 0.3 for the new row, 0 or less for the others.
   expect(best(Float32Array.of(-2, 1, 0.1))).toContain(1000);
 });
