@@ -216,6 +216,10 @@ describe('attractor train', () => {
     [['--loss', 'hinge'], /error: --loss: expected auto or one of pca, lda, .*pfml.*, received "hinge"/],
     [['--dimension', '64'], /error: --dimension: expected at most 32 for this data set/],
     [['--dimension', '0'], /error: --dimension: expected 1 to 32/],
+    [
+      ['--loss', 'whitening'],
+      /error: --dimension: expected none: whitening keeps all directions, .*, received 8/,
+    ],
     [['--rate', '0'], /error: --rate: /],
     [['--test-classes', '1'], /error: --test-classes: expected a share/],
     [['--augment', 'crop'], /error: --augment: expected nothing where views is 1/],
