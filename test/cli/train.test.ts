@@ -19,7 +19,9 @@ describe('attractor train', () => {
       /Test classes, seen by nothing \(30 images\):\nmethod +length +R@1 +R-Precision +MAP@R\nfrozen +32 /,
     );
     const model = await loadModel({ directory: join(folder, 'models/shop') });
-    expect(run.out).toMatch(/^PFML \* +8 .*[\s\S]*^PFML \* +8 [\s\S]*^\* Exported: PFML with /m);
+    expect(run.out).toMatch(
+      /^PFML( \(epoch 0\))? \* +8 .*[\s\S]*^PFML( \(epoch 0\))? \* +8 [\s\S]*^\* Exported: PFML with /m,
+    );
     expect(run.out).toContain(model.fingerprint);
     expect(run.out).toMatch(
       /(above|below) the frozen backbone on the validation classes, and \d+\.\d MAP@R (above|below) it on the test classes\./,

@@ -10,6 +10,7 @@ import {
   markdownTable,
   percent,
   scoreRows,
+  startLines,
 } from '../../training/report/scores.ts';
 
 const result = (method: string, mapAtR: number, dimension = 128): MethodScores => ({
@@ -53,6 +54,8 @@ const facts: RunFacts = {
   },
 };
 
+const PARITY = { images: 32, difference: 6e-8, cosine: 1 };
+
 describe('score tables', () => {
   it('print per cent, with the bounds of ties only where they matter', () => {
     expect(percent({ value: 0.8349 })).toBe('83.5');
@@ -78,11 +81,22 @@ describe('score tables', () => {
     expect(rows[1]!.slice(4)).toEqual(['55.0 ± 7.1', '']);
     expect(rows[2]!.slice(4)).toEqual(['59.0 ± 8.5', '+4.0 ± 1.4']);
   });
+
+  it('say where a method is its start under another name', () => {
+    const start = { ...result('PFML', 0.6), atStart: true };
+    expect(scoreRows([start], 'PFML')[1]![0]).toBe('PFML (epoch 0) *');
+    const names = (...runs: MethodScores[]) => comparisonRows(runs.map((one) => [one]))[1]![0];
+    expect(names(start, start)).toBe('PFML (epoch 0)');
+    expect(names(start, result('PFML', 0.6))).toBe('PFML (epoch 0 in 1 of 2)');
+    expect([startLines([result('PFML', 0.6)]).length, startLines([start]).length]).toEqual([0, 1]);
+    const card = modelCard({ ...facts, validation: [facts.validation[0]!, start] }, PARITY);
+    expect(card).toMatch(/PFML \(epoch 0\) \* .*\n\n\(epoch 0\): .* a PLDA under another name\.\n/);
+  });
 });
 
 describe('model card', () => {
   it('says what a reader has to know, and the manifest accepts the rest', () => {
-    const card = modelCard(facts, { images: 32, difference: 6e-8, cosine: 1 });
+    const card = modelCard(facts, PARITY);
     for (const text of [
       '450 images in 45 classes of `product_id`',
       'rows where view=0,1',
@@ -129,9 +143,7 @@ describe('model card', () => {
     // It helped too little: the head is what is exported.
     const idle = { ...facts, tuned: { ...tuned, used: false } };
     expect(quality(idle).mapAtR).toMatchObject({ value: 0.55 });
-    expect(modelCard(idle, { images: 32, difference: 6e-8, cosine: 1 })).toMatch(
-      /on the frozen backbone[\s\S]*no better than the head that won/,
-    );
+    expect(modelCard(idle, PARITY)).toMatch(/on the frozen backbone[\s\S]*no better than the head that won/);
     expect(quality({ ...facts, test: undefined }).mapAtR).toMatchObject({
       value: 0.6,
       on: expect.stringContaining('validation classes'),

@@ -143,7 +143,7 @@ export async function runCell(options: CellOptions): Promise<RunCell> {
     const runs: MethodResult['runs'][number][] = [];
     for (const seed of trained ? experiment.seeds : experiment.seeds.slice(0, 1)) {
       const again = trained ? await fit.fitAgain(method, { seed }) : map;
-      const [ofFrozen, ofHead] = await score([{ method, map: again }]);
+      const [ofFrozen, ofHead] = await score([{ method, map: again, chosen }]);
       if (at === 0 && runs.length === 0) results.push({ ...frozen, runs: [{ seed, ...ofFrozen! }] });
       runs.push({ seed, ...ofHead! });
       onProgress?.({ phase: `test ${method}`, done: runs.length, total: experiment.seeds.length });

@@ -145,7 +145,8 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     validation: [
       { method: 'frozen', dimension: inputs, scores: pooled(frozen) },
       ...entries.map(({ trial, scores }, i) => {
-        return { method: trial.method, dimension: heads[i]!.map.outputs, scores };
+        const { map, chosen } = heads[i]!;
+        return { method: trial.method, dimension: map.outputs, atStart: chosen.epoch === 0, scores };
       }),
     ],
     audit,

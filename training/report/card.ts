@@ -7,7 +7,7 @@ import type { Parity } from '../export/parity.ts';
 import type { Fit } from '../fit/fit.ts';
 import type { Settings } from '../fit/trial.ts';
 import { type Recipe, trainingOf } from '../recipe.ts';
-import { type MethodScores, markdownTable, scoreRows } from './scores.ts';
+import { type MethodScores, markdownTable, scoreRows, startLines } from './scores.ts';
 
 export interface RunFacts {
   readonly name: string;
@@ -125,6 +125,7 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     Object.entries(entries)
       .map(([key, value]) => `${key} ${value}`)
       .join(', ');
+  const spaced = (paragraphs: readonly string[]) => paragraphs.flatMap((line) => [line, '']);
   const where = dataset.where.length > 0 ? ` (rows where ${dataset.where.join(' and ')})` : '';
   const lines = [
     `# ${name}`,
@@ -166,12 +167,14 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
           '',
           markdownTable(markedRows(facts, test)),
           '',
+          ...spaced(startLines(test)),
         ]
       : []),
     `Validation classes (${counts(facts.validation)}), before the refit; choices were made on them, so they flatter:`,
     '',
     markdownTable(markedRows(facts, facts.validation)),
     '',
+    ...spaced(startLines(facts.validation)),
     `The exported graph repeats the trainer's embeddings of ${parity.images} images to ${parity.difference.toExponential(1)} in any number.`,
     '',
   ];
