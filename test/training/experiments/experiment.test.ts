@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { splitClasses } from '../../../src/dataset/split.ts';
 import { plainScores } from '../../../src/metrics/scores.ts';
+import { curves } from '../../../training/experiments/plots.ts';
 import { writeReport } from '../../../training/experiments/report.ts';
 import { type Line, readResults, runExperiment } from '../../../training/experiments/run.ts';
 import { parseExperiment } from '../../../training/experiments/schema.ts';
@@ -175,6 +176,32 @@ describe('parseExperiment', () => {
   );
 });
 
+const line = (split: number, scores: Readonly<Record<string, number>>, winner = 'B'): Line => ({
+  ...{ key: `${split}`, data: 'shop', split, noise: { kind: 'symmetric', rate: 0 }, dimension: 8 },
+  ...{ audit: 'off', winner, cpuSeconds: 1 },
+  results: Object.entries(scores).map(([method, mapAtR]) => ({
+    ...{ method, dimension: 8, trials: 1, chosen: { epoch: method === 'C' ? split - 1 : 1 }, validation: 0 },
+    runs: [{ seed: 1, recallAt1: 0, rPrecision: 0, mapAtR }],
+  })),
+});
+
+it('plots the frozen backbone too, and intervals of what is added to it', async () => {
+  const wrong = (one: Line): Line => ({ ...one, noise: { kind: 'symmetric', rate: 0.2 } });
+  const lines = [0.5, 0.6, 0.7].map((x, i) => line(i + 1, { frozen: x, B: x + 0.1 + i / 100 }));
+  const bars = async (some: readonly Line[]) => {
+    const svg = await curves(some);
+    expect(svg).toContain('>frozen</text>');
+    return svg.match(/class="mark-rule role-mark[^>]*>(.*?)<\/g>/s)![1]!.match(/<line/g)?.length ?? 0;
+  };
+  for (const add of [(some: readonly Line[]) => some.map(wrong), () => []]) {
+    const both = (some: readonly Line[]) => [...some, ...add(some)];
+    expect([await bars(both(lines)), await bars(both(lines.slice(0, 2)))]).toEqual([
+      both([lines[0]!]).length,
+      0,
+    ]);
+  }
+});
+
 describe('statistics', () => {
   it("are Student's", () => {
     // Mean 2, sd 1, n 3: 4.303 / √3.
@@ -183,22 +210,9 @@ describe('statistics', () => {
   });
 
   it('a method is level with the best where the paired difference over the splits does not tell them apart', () => {
-    const line = (split: number, a: number, b: number, c: number, winner = 'B'): Line => ({
-      ...{ key: `${split}`, data: 'shop', split, noise: { kind: 'symmetric', rate: 0 }, dimension: 8 },
-      ...{ audit: 'off', winner, cpuSeconds: 1 },
-      results: Object.entries({ A: a, B: b, C: c }).map(([method, mapAtR]) => ({
-        ...{
-          method,
-          dimension: 8,
-          trials: 1,
-          chosen: { epoch: method === 'C' ? split - 1 : 1 },
-          validation: 0,
-        },
-        runs: [{ seed: 1, recallAt1: 0, rPrecision: 0, mapAtR }],
-      })),
-    });
     // A is 0.10 above C everywhere, and 0.01 above B on average but not always.
-    const lines = [line(1, 0.5, 0.48, 0.4), line(2, 0.6, 0.62, 0.5), line(3, 0.7, 0.67, 0.6)];
+    const last = { A: 0.7, B: 0.67, C: 0.6 };
+    const lines = [line(1, { A: 0.5, B: 0.48, C: 0.4 }), line(2, { A: 0.6, B: 0.62, C: 0.5 }), line(3, last)];
     const [table] = tablesOf(lines);
     expect(table!.rows.map(({ method, level }) => [method, level[0]])).toEqual([
       ['A', true],
@@ -209,7 +223,7 @@ describe('statistics', () => {
     expect(table!.verdict).toMatch(
       /A is on top by 1\.00 ± .* over B .*auto chose B in every split and is 1\.00/,
     );
-    const [mixed] = tablesOf([...lines.slice(0, 2), line(3, 0.7, 0.67, 0.6, 'C')]);
+    const [mixed] = tablesOf([...lines.slice(0, 2), line(3, last, 'C')]);
     expect(mixed!.verdict).toContain('auto chose B in splits 1 and 2, C in split 3, and is');
     // C is its start in the first split.
     expect(table!.rows.map(({ starts }) => starts)).toEqual([[0], [0], [1], [0]]);
