@@ -1,6 +1,6 @@
 // `attractor experiment run` and `report`: an experiment is a JSON file, its result a folder.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { AttractorError } from '../errors/error.ts';
@@ -32,7 +32,7 @@ export function addExperiment(program: Command): void {
     .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
     .addHelpText(
       'after',
-      '\nExample:\n  attractor experiment run training/experiments/compare.json training/experiments/fine-tune.json',
+      '\nExample (without --data, a data set is looked for where the file says, from the folder of the call):\n  attractor experiment run training/experiments/size.json --data furniture=shop/catalogue.csv',
     )
     .action(run);
   command
@@ -58,10 +58,14 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
     const data = experiment.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
     return { out, experiment: { ...experiment, data } };
   });
+  const sets = races.flatMap(({ experiment }) => experiment?.data ?? []);
   for (const name of places.keys()) {
-    if (!races.some(({ experiment }) => experiment?.data.some((one) => one.name === name))) {
+    if (!sets.some((one) => one.name === name)) {
       throw refused('data', `${files.join(', ')} has no data set "${name}"`);
     }
+  }
+  for (const { name, path } of sets) {
+    if (!existsSync(path)) throw refused('data', `expected ${name}=<path>, as ${path} is not there`);
   }
   const cpu = () => {
     const { user, system } = process.cpuUsage();

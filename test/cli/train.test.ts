@@ -268,9 +268,21 @@ describe('attractor model add', () => {
   });
 });
 
-it('says that an experiment is not there', async () => {
-  const run = await attractor(['experiment', 'run', 'none.json']);
-  expect(run).toMatchObject({ code: 2, err: 'error: no such file: none.json\n' });
+describe('attractor experiment run', () => {
+  it('says that an experiment is not there', async () => {
+    const run = await attractor(['experiment', 'run', 'none.json']);
+    expect(run).toMatchObject({ code: 2, err: 'error: no such file: none.json\n' });
+  });
+
+  it('asks for all data sets before it does anything, by the names that --data gives them', async () => {
+    const data = ['here', 'there'].map((name) => ({ name, path: `${name}.csv`, label: 'product_id' }));
+    const experiment = { title: 'x', about: 'y', data, methods: ['lda'], splits: [1], seeds: [1] };
+    await writeFile(join(folder, 'two.json'), JSON.stringify(experiment));
+    const run = await attractor(['experiment', 'run', 'two.json', '--data', 'here=catalogue.csv']);
+    const err = 'error: --data: expected there=<path>, as there.csv is not there\n';
+    expect(run).toMatchObject({ code: 2, out: '', err });
+    await expect(access(join(folder, 'runs/two'))).rejects.toThrow(/ENOENT/);
+  });
 });
 
 describe('attractor find-rate', () => {
