@@ -2,7 +2,7 @@
 
 import { invalid } from '../src/errors/error.ts';
 import type { HeadTraining } from './fit/trained-head.ts';
-import { METHODS, methodTitle } from './methods.ts';
+import { METHODS } from './methods.ts';
 import { ADAMW, chooseOptimizer } from './optim/optimizer.ts';
 import { SAMPLERS, type SamplerName } from './samplers/index.ts';
 
@@ -136,7 +136,7 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
     );
   }
   if (loss === 'auto') return { ...recipe, methods: METHODS };
-  methodTitle(loss);
+  if (!METHODS.includes(loss)) throw invalid('loss', `auto or one of ${METHODS.join(', ')}`, loss);
   return { ...recipe, methods: [...new Set(['pca', 'lda', 'plda', 'whitening', loss])] };
 }
 

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { AttractorError } from '../errors/error.ts';
+import { AttractorError, asAttractorError } from '../errors/error.ts';
 import { MODELS } from './model.ts';
 import { watched } from './watched.ts';
 
@@ -53,8 +53,8 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
   const races = files.map((file) => {
     const json = readJson(file);
     const out = flags.out ?? join('runs', basename(file, '.json'));
-    if (isCharges(json)) return { out, charges: parseCharges(json) };
-    const experiment = parseExperiment(json);
+    if (isCharges(json)) return { out, charges: inFile(file, () => parseCharges(json)) };
+    const experiment = inFile(file, () => parseExperiment(json));
     const data = experiment.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
     return { out, experiment: { ...experiment, data } };
   });
@@ -93,6 +93,16 @@ async function report(folder: string): Promise<void> {
   const { tables } = await writeReport({ folder });
   for (const { title, verdict, text } of tables) console.log(`${title}\n\n${text}\n\n${verdict}\n`);
   console.log(join(folder, 'report.html'));
+}
+
+/** Errors name the file too. */
+function inFile<T>(file: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (thrown) {
+    const { code, message, field } = asAttractorError(thrown);
+    throw code === 'internal' ? thrown : new AttractorError(code, `${file}: ${message}`, { field });
+  }
 }
 
 function readJson(file: string): unknown {

@@ -274,6 +274,17 @@ describe('attractor experiment run', () => {
     expect(run).toMatchObject({ code: 2, err: 'error: no such file: none.json\n' });
   });
 
+  it('names the file in which something is wrong', async () => {
+    await writeFile(join(folder, 'bad.json'), '{"title":"x"}');
+    const run = await attractor(['experiment', 'run', 'bad.json']);
+    expect(run).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /^error: bad\.json: experiment\.about: expected string, received undefined$/m,
+      ),
+    });
+  });
+
   it('asks for all data sets before it does anything, by the names that --data gives them', async () => {
     const data = ['here', 'there'].map((name) => ({ name, path: `${name}.csv`, label: 'product_id' }));
     const experiment = { title: 'x', about: 'y', data, methods: ['lda'], splits: [1], seeds: [1] };

@@ -147,7 +147,8 @@ describe('runExperiment', () => {
 
 describe('parseExperiment', () => {
   it.each([
-    ['methods', { methods: ['lda', 'hinge'] }, /loss: expected auto or one of/],
+    ['methods', { methods: ['lda', 'hinge'] }, /methods: expected some of pca.*, received "hinge"/],
+    ['auto, which is no method', { methods: ['auto'] }, /methods: expected some of .*what auto takes/],
     ['unknown keys', { colour: 'red' }, /colour/],
     ['no method at all', { methods: [] }, /methods: expected one method or variant/],
     [
