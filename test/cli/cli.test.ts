@@ -21,6 +21,11 @@ describe('attractor import, duplicates, snapshot, restore', () => {
   it('fills a folder, finds what is there twice, saves it in one file and makes a folder of that again', async () => {
     const own = ['--models', 'models', '--model', 'tiny'];
     const data = ['--data', 'catalogue.csv', '--group', 'product_id', '--collection', 'shop'];
+    const labl = await attractor(['import', ...data, '--group', 'labl', ...own, '--folder', 'store']);
+    expect(labl).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^error: --group: expected one of .*"labl"/),
+    });
     const filled = await attractor(['import', ...data, ...own, '--folder', 'store']);
     expect(filled.out).toBe('shop: 120 created, 0 updated, 0 unchanged\n');
     const find = ['duplicates', '--collection', 'shop', '--folder', 'store'];
