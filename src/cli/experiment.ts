@@ -81,7 +81,7 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
         : runExperiment({ experiment, backbone, cache, cpu, ...common });
     });
     if (shard.of === 1) await report(out);
-    else console.log(`${cells} cells run; when all are: attractor experiment report ${out}`);
+    else console.log(`cells run: ${cells}; when all are: attractor experiment report ${out}`);
   }
 }
 

@@ -34,7 +34,7 @@ describe('attractor import, duplicates, snapshot, restore', () => {
     const all = await attractor([...find, '--threshold', '-1', '--json']);
     expect(JSON.parse(all.out)).toHaveLength(120);
     const some = await attractor([...find, '--threshold', '-1', '--across-groups']);
-    expect(some.out).toMatch(/^shop: 120 of 120 items in 1 clusters\n {2}\S+ \(\S+\), /);
+    expect(some.out).toMatch(/^shop: 120 of 120 items in 1 cluster\n {2}\S+ \(\S+\), /);
     const wrong = await attractor([...find, '--threshold', 'x']);
     expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('threshold: expected a number') });
 

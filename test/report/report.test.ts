@@ -122,6 +122,8 @@ describe('model card', () => {
       chosen: { deltaRepulsion: 0.9 },
       race: { loss: 'auto' },
     });
+    const one = { ...facts, audit: { ...facts.audit!, relabelled: 1, dropped: 0 } };
+    expect(modelCard(one, PARITY)).toContain('found 1 label that sits in');
     expect(quality(facts).mapAtR).toEqual({
       value: 0.55,
       on: '90 images of test classes, seen by nothing; each against all others',

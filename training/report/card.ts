@@ -219,8 +219,9 @@ export function auditLines({ audit }: Pick<RunFacts, 'audit'>): string[] {
   const { used, gain, relabelled, dropped } = audit;
   if (relabelled + dropped === 0)
     return ["The field audit found no label that sits in another class's well."];
+  const found = relabelled + dropped === 1 ? '1 label that sits' : `${relabelled + dropped} labels that sit`;
   return [
-    `The field audit found ${relabelled + dropped} labels that sit in another class's well (${relabelled} to relabel, ${dropped} to drop). An LDA on the audited labels is ${points(gain.difference)} MAP@R (${points(gain.low)} to ${points(gain.high)}) from one on the given labels, on the validation classes: the audit was ${used ? 'used' : 'not used'}.`,
+    `The field audit found ${found} in another class's well (${relabelled} to relabel, ${dropped} to drop). An LDA on the audited labels is ${points(gain.difference)} MAP@R (${points(gain.low)} to ${points(gain.high)}) from one on the given labels, on the validation classes: the audit was ${used ? 'used' : 'not used'}.`,
   ];
 }
 
