@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AttractorError, asAttractorError } from '../errors/error.ts';
 import { MODELS } from './model.ts';
 import { watched } from './watched.ts';
@@ -23,16 +23,21 @@ export function addExperiment(program: Command): void {
     .command('run <files...>')
     .description('Run the cells of experiments that their folders have not already, and report on each.')
     .option('--out <folder>', 'results of one file (default: runs/<name of the file>)')
-    .option('--data <name=path>', 'where a data set is; repeatable', paths, [])
-    .option('--shard <i/n>', 'only every n-th cell, from the i-th on: for several processes', shard, {
-      at: 1,
-      of: 1,
-    })
+    .addOption(
+      new Option('--data <name=path>', 'where a data set is; repeatable')
+        .argParser(paths)
+        .default([], 'where the file says'),
+    )
+    .addOption(
+      new Option('--shard <i/n>', 'only every n-th cell, from the i-th on: for several processes')
+        .argParser(shard)
+        .default({ at: 1, of: 1 }, 'all cells'),
+    )
     .option('--backbone <folder>', 'model folder of the frozen backbone', join(MODELS, 'inception-v3'))
     .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
     .addHelpText(
       'after',
-      '\nExample (without --data, a data set is looked for where the file says, from the folder of the call):\n  attractor experiment run training/experiments/size.json --data furniture=shop/catalogue.csv',
+      '\nExample (where a file says where its data are, that is from the folder of the call):\n  attractor experiment run training/experiments/size.json --data furniture=shop/catalogue.csv',
     )
     .action(run);
   command
@@ -48,7 +53,8 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
   const { runCharges } = await import('../../training/experiments/charges.ts');
   const { shard, backbone, cache } = flags;
   const places = new Map(flags.data);
-  if (flags.out !== undefined && files.length > 1) throw refused('out', 'one folder, but several files');
+  if (flags.out !== undefined && files.length > 1)
+    throw refused('out', `expected one file, whose results the folder gets, received ${files.length}`);
   // All are read before the first one, perhaps of hours, is run.
   const races = files.map((file) => {
     const json = readJson(file);
@@ -124,7 +130,7 @@ function paths(text: string, earlier: readonly (readonly [string, string])[]) {
 function shard(text: string): { at: number; of: number } {
   const [at, of] = text.split('/').map(Number);
   if (!(Number.isInteger(at) && Number.isInteger(of) && at! >= 1 && at! <= of!)) {
-    throw new InvalidArgumentError('expected i/n, as 1/2.');
+    throw new InvalidArgumentError('expected i/n with i from 1 to n, as 1/2.');
   }
   return { at: at!, of: of! };
 }

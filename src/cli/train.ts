@@ -27,7 +27,11 @@ export function addTrain(program: Command): void {
       'head',
     )
     .option('--tune-epochs <number>', 'of training the backbone', number, 8)
-    .option('--tune-rates <list>', 'learning rates of the backbone to try', numbers, [3e-4])
+    .addOption(
+      new Option('--tune-rates <list>', 'learning rates of the backbone to try')
+        .argParser(numbers)
+        .default([3e-4], '0.0003'),
+    )
     .addOption(
       new Option('--engine <name>', 'what trains; see attractor doctor')
         .choices(['auto', 'ort', 'tfjs'])

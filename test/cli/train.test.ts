@@ -274,6 +274,14 @@ describe('attractor experiment run', () => {
     expect(run).toMatchObject({ code: 2, err: 'error: no such file: none.json\n' });
   });
 
+  it.each([
+    [['a.json', 'b.json', '--out', 'x'], /^error: --out: expected one file, .*, received 2$/m],
+    [['a.json', '--shard', '3/2'], /'3\/2' is invalid. expected i\/n with i from 1 to n, as 1\/2/],
+  ])('refuses %j', async (args, message) => {
+    const run = await attractor(['experiment', 'run', ...args]);
+    expect(run).toMatchObject({ code: 2, err: expect.stringMatching(message) });
+  });
+
   it('names the file in which something is wrong', async () => {
     await writeFile(join(folder, 'bad.json'), '{"title":"x"}');
     const run = await attractor(['experiment', 'run', 'bad.json']);
@@ -294,6 +302,12 @@ describe('attractor experiment run', () => {
     expect(run).toMatchObject({ code: 2, out: '', err });
     await expect(access(join(folder, 'runs/two'))).rejects.toThrow(/ENOENT/);
   });
+});
+
+it.each(['train', 'experiment run'])('%s --help has defaults that can be typed', async (command) => {
+  const { out } = await attractor([...command.split(' '), '--help']);
+  expect(out).toContain('(default:');
+  expect(out).not.toMatch(/default:\s+[[{]/);
 });
 
 describe('attractor find-rate', () => {
