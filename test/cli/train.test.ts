@@ -24,7 +24,7 @@ describe('attractor train', () => {
     );
     expect(run.out).toContain(model.fingerprint);
     expect(run.out).toMatch(
-      /(above|below) the frozen backbone on the validation classes, and \d+\.\d MAP@R (above|below) it on the test classes\./,
+      /(above|below) the frozen backbone, of 32, on the validation classes, and \d+\.\d MAP@R (above|below) it on the test classes\./,
     );
     expect(model.manifest).toMatchObject({
       kind: 'embedding',

@@ -237,7 +237,12 @@ describe('trials', () => {
       );
       expect(points).toHaveLength(5);
       for (const point of [0, 2, 4]) {
-        expect((await trial.fit(space, point, { seed: 3 })).data).toEqual(points[point]!.data);
+        let last: { step: number; steps: number } | undefined;
+        const onStep = (progress: typeof last) => {
+          last = progress;
+        };
+        expect((await trial.fit(space, point, { seed: 3, onStep })).data).toEqual(points[point]!.data);
+        expect(last!.step).toBe(last!.steps);
       }
     }
   });

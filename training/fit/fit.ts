@@ -123,7 +123,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     const { method } = entry.trial;
     const stage: TrialRun = {
       ...run,
-      run: run.run && join(run.run, method.toLowerCase().replace(/[^a-z0-9]+/g, '-')),
+      run: run.run && join(run.run, (method.toLowerCase().match(/[a-z0-9]+/g) ?? []).join('-')),
       onStep: ({ step, steps }) => onProgress?.({ phase: `refit ${method}`, done: step, total: steps }),
     };
     const projection = await entry.trial.fit(final, entry.point, stage);

@@ -195,7 +195,7 @@ export function marginLines(facts: Pick<RunFacts, 'winner' | 'margins' | 'method
   };
   const row = (name: string) => validation.find((one) => one.method === name)!;
   const onTest = test ? `, and ${lead(test, 'it on the test classes')}` : '';
-  const alone = `With ${row(method).dimension} numbers for its ${row('frozen').dimension}, ${method} is ${lead(validation, 'the frozen backbone on the validation classes')}${onTest}.`;
+  const alone = `${method}, of ${row(method).dimension} numbers, is ${lead(validation, `the frozen backbone, of ${row('frozen').dimension}, on the validation classes`)}${onTest}.`;
   const [next] = margins;
   if (next === undefined) return [alone];
   const { difference, low, high, probabilityAbove0 } = next.margin;
