@@ -28,8 +28,8 @@ export const STORE_FILE = 'attractor.db';
 const COLLECTION = 'id, name, model, fingerprint, dimension, metric';
 
 /**
- * Opens the store of a data folder, making both where they do not exist; `logger` hears of a migration. Throws `store_locked`, `store_newer`, or
- * `store_corrupt` for a damaged or foreign file; each leaves the folder as it was.
+ * Opens the store of a data folder, making both where they do not exist; `logger` hears of a migration. Throws `store_locked`,
+ * `store_newer`, or `store_corrupt` for a damaged or foreign file; each leaves the folder as it was.
  */
 export function openStore(options: { directory: string; logger?: Pick<Logger, 'info'> }): Store {
   makeFolder(options.directory);

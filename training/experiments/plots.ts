@@ -23,8 +23,8 @@ const CONFIG = {
 };
 
 /**
- * MAP@R of every method against the noise rate, or the length where that is what varies; where nothing does, a dot for each split. An
- * SVG and its caption.
+ * MAP@R of every method against the noise rate, or the length where that is what varies; where nothing does, a dot for each
+ * split. An SVG and its caption.
  */
 export async function curves(results: readonly Line[]): Promise<string> {
   const rates = new Set(results.map(({ noise }) => noise.rate));
