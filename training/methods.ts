@@ -20,7 +20,7 @@ export const METHODS: readonly string[] = [...Object.keys(CLOSED_FORMS), ...Obje
 
 /** The name in tables: `PFML` for `pfml`. Throws `invalid_argument` on a name that is not a method. */
 export function methodTitle(name: string): string {
-  if (!METHODS.includes(name)) throw invalid('loss', `auto or one of ${METHODS.join(', ')}`, name);
+  if (!METHODS.includes(name)) throw invalid('loss', `one of ${METHODS.join(', ')}`, name);
   return CLOSED_FORMS[name] ?? LOSSES[name]!.title;
 }
 

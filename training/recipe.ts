@@ -2,7 +2,7 @@
 
 import { invalid } from '../src/errors/error.ts';
 import type { HeadTraining } from './fit/trained-head.ts';
-import { METHODS, methodTitle } from './methods.ts';
+import { METHODS } from './methods.ts';
 import { ADAMW, chooseOptimizer } from './optim/optimizer.ts';
 import { SAMPLERS, type SamplerName } from './samplers/index.ts';
 
@@ -104,7 +104,7 @@ export type Recipe = RecipeOptions &
 
 /**
  * The recipe's options out of any that hold them, with defaults. Throws `invalid_argument` where the loss is unknown or
- * nothing would be held out to choose with; what depends on the data is checked where it is known.
+ * has a length of its own, or nothing would be held out to choose with; what depends on the data is checked where it is known.
  */
 export function resolveRecipe(options: RecipeOptions): Recipe {
   const given = RECIPE_OPTIONS.filter((name) => options[name] !== undefined);
@@ -128,8 +128,15 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
   }
   if (optimizer !== undefined) chooseOptimizer({ kind: optimizer }, recipe.weightDecay ?? ADAMW.weightDecay);
   if (!AUDITS.includes(audit)) throw invalid('audit', `one of ${AUDITS.join(', ')}`, audit);
+  if (loss === 'whitening' && !recipe.anyLength) {
+    throw invalid(
+      'dimension',
+      'none: whitening keeps all directions, having no order to cut them by (lda and plda have one)',
+      recipe.dimension,
+    );
+  }
   if (loss === 'auto') return { ...recipe, methods: METHODS };
-  methodTitle(loss);
+  if (!METHODS.includes(loss)) throw invalid('loss', `auto or one of ${METHODS.join(', ')}`, loss);
   return { ...recipe, methods: [...new Set(['pca', 'lda', 'plda', 'whitening', loss])] };
 }
 

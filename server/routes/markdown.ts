@@ -28,6 +28,11 @@ export function render(markdown: string): Rendered {
         headings.push({ level, id, text });
         return `<h${level} id="${id}"><a class="heading" href="#${id}">${text}</a></h${level}>\n`;
       },
+      // On disk a page is a file beside the others.
+      link(token) {
+        const href = token.href.replace(/^(\w+)\.md(?=#|$)/, '/docs/$1');
+        return Renderer.prototype.link.call(this, { ...token, href });
+      },
       table(token) {
         return `<div class="table">${Renderer.prototype.table.call(this, token)}</div>\n`;
       },

@@ -67,7 +67,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     ],
     'catalogue',
   );
-  const store = openStore({ directory });
+  const store = openStore({ directory, logger: options.logger });
   try {
     const catalogue = new StoredCatalogue(options, store, join(directory, 'indexes'));
     await catalogue.openAll();

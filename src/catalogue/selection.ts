@@ -31,8 +31,8 @@ export function warningsOf(context: CollectionContext, selection: Selection | un
   });
   if (unknown.length === 0) return wrong;
   const known = [...items.attributes].sort();
-  const list = known.slice(0, LISTED).join(', ') + (known.length > LISTED ? ', ...' : '');
-  const there = known.length === 0 ? 'Items here have none.' : `There are: ${list}.`;
+  const list = [...known.slice(0, LISTED), ...(known.length > LISTED ? ['...'] : [])].join(', ');
+  const there = `There are: ${list || 'none'}; beside them tags, and group, as which an import keeps the column of the product.`;
   const absent = unknown.map((key) => `filter: no item has an attribute "${key.slice(0, 64)}". ${there}`);
   return [...absent, ...wrong];
 }

@@ -19,7 +19,7 @@ export function addCompare(program: Command): void {
 
 async function runCompare(flags: SharedFlags & { seeds: number; testClasses: number }): Promise<void> {
   const { compare } = await import('../../training/compare.ts');
-  const { alignedTable, comparisonRows } = await import('../../training/report/scores.ts');
+  const { alignedTable, comparisonRows, startLines } = await import('../../training/report/scores.ts');
   const seeds = Array.from({ length: flags.seeds }, (_, i) => i + 1);
   const comparison = await watched('', (watch) =>
     compare({ ...shared(flags), testClasses: flags.testClasses, ...watch, seeds }),
@@ -28,7 +28,8 @@ async function runCompare(flags: SharedFlags & { seeds: number; testClasses: num
   const { images, classes, runs } = comparison;
   const unseen = `${100 * flags.testClasses} % of the classes unseen, mean ± standard deviation over seeds 1 to ${runs.length}`;
   console.log(`${images} images in ${classes} classes; ${unseen}\n`);
-  console.log(alignedTable(comparisonRows(runs.map(({ results }) => results))));
+  const tables = runs.map(({ results }) => results);
+  console.log([alignedTable(comparisonRows(tables)), ...startLines(tables.flat())].join('\n'));
 }
 
 export function addFindRate(program: Command): void {

@@ -50,7 +50,8 @@ async function runDuplicates(flags: DuplicateFlags): Promise<void> {
       return;
     }
     const items = clusters.reduce((sum, cluster) => sum + cluster.items.length, 0);
-    console.log(`${name}: ${items} of ${collection.info.count} items in ${clusters.length} clusters`);
+    const found = clusters.length === 1 ? '1 cluster' : `${clusters.length} clusters`;
+    console.log(`${name}: ${items} of ${collection.info.count} items in ${found}`);
     for (const { items } of clusters.slice(0, SHOWN)) {
       console.log(`  ${items.map(({ id, group }) => (id === group ? id : `${id} (${group})`)).join(', ')}`);
     }

@@ -1,9 +1,9 @@
 // `attractor experiment run` and `report`: an experiment is a JSON file, its result a folder.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
-import { AttractorError } from '../errors/error.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { AttractorError, asAttractorError } from '../errors/error.ts';
 import { MODELS } from './model.ts';
 import { watched } from './watched.ts';
 
@@ -23,16 +23,21 @@ export function addExperiment(program: Command): void {
     .command('run <files...>')
     .description('Run the cells of experiments that their folders have not already, and report on each.')
     .option('--out <folder>', 'results of one file (default: runs/<name of the file>)')
-    .option('--data <name=path>', 'where a data set is; repeatable', paths, [])
-    .option('--shard <i/n>', 'only every n-th cell, from the i-th on: for several processes', shard, {
-      at: 1,
-      of: 1,
-    })
+    .addOption(
+      new Option('--data <name=path>', 'where a data set is; repeatable')
+        .argParser(paths)
+        .default([], 'where the file says'),
+    )
+    .addOption(
+      new Option('--shard <i/n>', 'only every n-th cell, from the i-th on: for several processes')
+        .argParser(shard)
+        .default({ at: 1, of: 1 }, 'all cells'),
+    )
     .option('--backbone <folder>', 'model folder of the frozen backbone', join(MODELS, 'inception-v3'))
     .option('--cache <folder>', 'feature cache; safe to delete', join('.cache', 'features'))
     .addHelpText(
       'after',
-      '\nExample:\n  attractor experiment run training/experiments/compare.json training/experiments/fine-tune.json',
+      '\nExample (where a file says where its data are, that is from the folder of the call):\n  attractor experiment run training/experiments/size.json --data furniture=shop/catalogue.csv',
     )
     .action(run);
   command
@@ -48,20 +53,25 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
   const { runCharges } = await import('../../training/experiments/charges.ts');
   const { shard, backbone, cache } = flags;
   const places = new Map(flags.data);
-  if (flags.out !== undefined && files.length > 1) throw refused('out', 'one folder, but several files');
+  if (flags.out !== undefined && files.length > 1)
+    throw refused('out', `expected one file, whose results the folder gets, received ${files.length}`);
   // All are read before the first one, perhaps of hours, is run.
   const races = files.map((file) => {
     const json = readJson(file);
     const out = flags.out ?? join('runs', basename(file, '.json'));
-    if (isCharges(json)) return { out, charges: parseCharges(json) };
-    const experiment = parseExperiment(json);
+    if (isCharges(json)) return { out, charges: inFile(file, () => parseCharges(json)) };
+    const experiment = inFile(file, () => parseExperiment(json));
     const data = experiment.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
     return { out, experiment: { ...experiment, data } };
   });
+  const sets = races.flatMap(({ experiment }) => experiment?.data ?? []);
   for (const name of places.keys()) {
-    if (!races.some(({ experiment }) => experiment?.data.some((one) => one.name === name))) {
+    if (!sets.some((one) => one.name === name)) {
       throw refused('data', `${files.join(', ')} has no data set "${name}"`);
     }
+  }
+  for (const { name, path } of sets) {
+    if (!existsSync(path)) throw refused('data', `expected ${name}=<path>, as ${path} is not there`);
   }
   const cpu = () => {
     const { user, system } = process.cpuUsage();
@@ -77,7 +87,7 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
         : runExperiment({ experiment, backbone, cache, cpu, ...common });
     });
     if (shard.of === 1) await report(out);
-    else console.log(`${cells} cells run; when all are: attractor experiment report ${out}`);
+    else console.log(`cells run: ${cells}; when all are: attractor experiment report ${out}`);
   }
 }
 
@@ -89,6 +99,16 @@ async function report(folder: string): Promise<void> {
   const { tables } = await writeReport({ folder });
   for (const { title, verdict, text } of tables) console.log(`${title}\n\n${text}\n\n${verdict}\n`);
   console.log(join(folder, 'report.html'));
+}
+
+/** Errors name the file too. */
+function inFile<T>(file: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (thrown) {
+    const { code, message, field } = asAttractorError(thrown);
+    throw code === 'internal' ? thrown : new AttractorError(code, `${file}: ${message}`, { field });
+  }
 }
 
 function readJson(file: string): unknown {
@@ -110,7 +130,7 @@ function paths(text: string, earlier: readonly (readonly [string, string])[]) {
 function shard(text: string): { at: number; of: number } {
   const [at, of] = text.split('/').map(Number);
   if (!(Number.isInteger(at) && Number.isInteger(of) && at! >= 1 && at! <= of!)) {
-    throw new InvalidArgumentError('expected i/n, as 1/2.');
+    throw new InvalidArgumentError('expected i/n with i from 1 to n, as 1/2.');
   }
   return { at: at!, of: of! };
 }

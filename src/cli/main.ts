@@ -51,12 +51,15 @@ const SET_BY: Readonly<Record<string, string>> = {
   learningRate: 'rate',
   classesPerBatch: 'batch',
   samplesPerClass: 'batch',
+  // attractor import
+  label: 'group',
 };
 
 /** The error in the words of the command line: what the library calls `testClasses` is `--test-classes` here. */
 function inOptions(error: AttractorError): AttractorError {
   const { field = '' } = error;
-  const option = ran.options.find((one) => one.attributeName() === (SET_BY[field] ?? field));
+  const named = (name: string | undefined) => ran.options.find((one) => one.attributeName() === name);
+  const option = named(field) ?? named(SET_BY[field]);
   return option?.long ? withoutPrefix(error, field, option.long) : error;
 }
 

@@ -30,6 +30,7 @@ function bars(): ProgressDisplay {
         bar.start(total, done, { phase: phase.padEnd(16) });
         shown = phase;
       }
+      bar?.setTotal(total);
       bar?.update(done);
       if (done >= total) stop();
     },

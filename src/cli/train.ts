@@ -27,7 +27,11 @@ export function addTrain(program: Command): void {
       'head',
     )
     .option('--tune-epochs <number>', 'of training the backbone', number, 8)
-    .option('--tune-rates <list>', 'learning rates of the backbone to try', numbers, [3e-4])
+    .addOption(
+      new Option('--tune-rates <list>', 'learning rates of the backbone to try')
+        .argParser(numbers)
+        .default([3e-4], '0.0003'),
+    )
     .addOption(
       new Option('--engine <name>', 'what trains; see attractor doctor')
         .choices(['auto', 'ort', 'tfjs'])
@@ -65,7 +69,7 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   const { auditLines, counts, marginLines, markedRows, testTitle, tuneLines } = await import(
     '../../training/report/card.ts'
   );
-  const { alignedTable } = await import('../../training/report/scores.ts');
+  const { alignedTable, startLines } = await import('../../training/report/scores.ts');
   const run = flags.run ?? join('runs', basename(flags.out));
   if (existsSync(join(flags.out, 'manifest.json'))) {
     console.error(
@@ -107,7 +111,14 @@ async function runTrain(flags: TrainFlags): Promise<void> {
     }
   }
   const show = (title: string, results: NonNullable<typeof facts.test>) =>
-    console.log(`${title} (${counts(results)}):\n${alignedTable(markedRows(facts, results))}\n`);
+    console.log(
+      [
+        `${title} (${counts(results)}):`,
+        alignedTable(markedRows(facts, results)),
+        ...startLines(results),
+        '',
+      ].join('\n'),
+    );
   show('Validation classes, which chose method, settings and epoch', facts.validation);
   if (facts.test) show(`${testTitle(facts)}, seen by nothing`, facts.test);
   console.log(`${[...marginLines(facts), ...tuneLines(facts)].join('\n')}`);

@@ -36,7 +36,7 @@ const SHOWN_PROBLEMS = 20;
 
 export function printProblems(problems: readonly DatasetProblem[]): void {
   if (problems.length === 0) return;
-  console.error(`${problems.length} rows were left out:`);
+  console.error(`${problems.length === 1 ? '1 row was' : `${problems.length} rows were`} left out:`);
   for (const { line, reason } of problems.slice(0, SHOWN_PROBLEMS))
     console.error(`  line ${line}: ${reason}`);
   if (problems.length > SHOWN_PROBLEMS) console.error(`  and ${problems.length - SHOWN_PROBLEMS} more`);

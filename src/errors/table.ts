@@ -77,7 +77,7 @@ export const ERRORS = {
   provider_unavailable: entry(503, 'The requested execution provider is not available on this machine.'),
   // storage
   store_locked: entry(503, 'Another process has the data folder open.', true),
-  store_newer: entry(500, 'The data folder was written by a newer version.'),
+  store_newer: entry(422, 'The data folder was written by a newer version.'),
   store_corrupt: entry(500, 'The data folder fails its integrity check.'),
   snapshot_invalid: entry(422, 'The file is not a snapshot, or not the one that was written.'),
   index_invalid: entry(500, 'An index file does not match its manifest; it is rebuilt from the store.'),

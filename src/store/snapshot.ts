@@ -47,7 +47,7 @@ export async function takeSnapshot(options: {
     } finally {
       db.close();
     }
-    checkStore(partial);
+    checkStore({ path: partial, name: store });
     const { size, digest } = await digestOf(partial);
     const trailer = Buffer.alloc(TRAILER_BYTES);
     trailer.write(MAGIC, 0, 'latin1');
@@ -87,7 +87,7 @@ export async function restoreSnapshot(options: {
     await writeSynced(disk, { path: partial, how: 'w', content: chunksOf(from, length, hash) });
     const found = hash.digest('hex');
     if (found !== sha256) throw refused(path, 'its contents are not what was written: the checksum differs');
-    checkStore(partial);
+    checkStore({ path: partial, name: path });
     await disk.rename(partial, store);
     await disk.syncFolder(directory);
     return { bytes: size, sha256 };

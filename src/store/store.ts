@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AttractorError } from '../errors/error.ts';
+import type { Logger } from '../errors/log.ts';
 import { AliasTable } from './aliases.ts';
 import { ItemTable } from './items.ts';
 import { type FolderLock, lockFolder, makeFolder } from './lock.ts';
@@ -27,10 +28,10 @@ export const STORE_FILE = 'attractor.db';
 const COLLECTION = 'id, name, model, fingerprint, dimension, metric';
 
 /**
- * Opens the store of a data folder, making both where they do not exist. Throws `store_locked`, `store_newer`, or
- * `store_corrupt` for a damaged or foreign file; each leaves the folder as it was.
+ * Opens the store of a data folder, making both where they do not exist; `logger` hears of a migration. Throws `store_locked`,
+ * `store_newer`, or `store_corrupt` for a damaged or foreign file; each leaves the folder as it was.
  */
-export function openStore(options: { directory: string }): Store {
+export function openStore(options: { directory: string; logger?: Pick<Logger, 'info'> }): Store {
   makeFolder(options.directory);
   const path = join(options.directory, STORE_FILE);
   const lock = lockFolder(options.directory);
@@ -44,7 +45,7 @@ export function openStore(options: { directory: string }): Store {
       opened.pragma('journal_mode = WAL');
       opened.pragma('synchronous = FULL');
       opened.pragma('foreign_keys = ON');
-      migrate(opened);
+      migrate(opened, options.logger);
       checkTables(opened, path);
       return new Store(opened, path, lock);
     });
@@ -129,13 +130,13 @@ export class Store {
   }
 }
 
-/** Throws as `openStore` does for a file that it would not open. Reads only. */
-export function checkStore(path: string): void {
-  guarded(path, () => {
+/** Throws as `openStore` does for a file that it would not open, of which errors speak as `name`. Reads only. */
+export function checkStore({ path, name }: { path: string; name: string }): void {
+  guarded(name, () => {
     const db = new Database(path, { readonly: true, fileMustExist: true });
     try {
-      checkHeader(db, path);
-      checkTables(db, path);
+      checkHeader(db, name);
+      checkTables(db, name);
     } finally {
       db.close();
     }
@@ -152,13 +153,13 @@ function checkHeader(db: Database.Database, path: string): void {
   if (version > MIGRATIONS.length) {
     throw new AttractorError(
       'store_newer',
-      `${path}: expected schema version ${MIGRATIONS.length} or older, received ${version}. Open it with the newer Attractor that wrote it.`,
+      `${path}: expected schema version ${MIGRATIONS.length} or older, received ${version}. Nothing was changed. Run the newer Attractor that wrote it, or restore a snapshot that was taken before the upgrade into another folder.`,
       { expected: `${MIGRATIONS.length} or older`, received: String(version) },
     );
   }
 }
 
-function migrate(db: Database.Database): void {
+function migrate(db: Database.Database, logger: Pick<Logger, 'info'> | undefined): void {
   const version = db.pragma('user_version', { simple: true }) as number;
   if (version === MIGRATIONS.length) return;
   db.transaction(() => {
@@ -166,6 +167,12 @@ function migrate(db: Database.Database): void {
     db.pragma(`application_id = ${APPLICATION_ID}`);
     db.pragma(`user_version = ${MIGRATIONS.length}`);
   }).immediate();
+  const to = MIGRATIONS.length;
+  if (version > 0)
+    logger?.info(
+      { from: version, to },
+      'The store was of an older version and is migrated: an older Attractor refuses it now.',
+    );
 }
 
 /** The tables that answers are made of. Images are by far the most bytes, and their hashes tell when they are read. */

@@ -1,8 +1,8 @@
 // Documents that must say what the code does: the error table and docs/errors.md, the routes and docs/api.md, the
 // settings of server/config.ts. Held together in both directions.
 
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { readDemo } from '../../server/demo.ts';
@@ -94,6 +94,21 @@ test("docs/api.md has every route of Qdrant's that is served", () => {
     .map(({ method, path }) => `\`${method.toUpperCase()} ${path.replace(/:(\w+)/g, '{$1}')}\``)
     .filter((route) => !text.includes(route));
   expect(missing).toEqual([]);
+});
+
+test('links lead somewhere on disk too', () => {
+  const files = [
+    'README.md',
+    'CONTRIBUTING.md',
+    ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ];
+  const broken = files.flatMap((file) =>
+    [...read(file).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+      .map(([, link]) => link!)
+      .filter((link) => !/^https?:/.test(link) && !existsSync(resolve(ROOT, dirname(file), link)))
+      .map((link) => `${file}: ${link}`),
+  );
+  expect(broken).toEqual([]);
 });
 
 test('docs/api.md has every setting of the server, and no other', () => {

@@ -21,6 +21,11 @@ describe('attractor import, duplicates, snapshot, restore', () => {
   it('fills a folder, finds what is there twice, saves it in one file and makes a folder of that again', async () => {
     const own = ['--models', 'models', '--model', 'tiny'];
     const data = ['--data', 'catalogue.csv', '--group', 'product_id', '--collection', 'shop'];
+    const labl = await attractor(['import', ...data, '--group', 'labl', ...own, '--folder', 'store']);
+    expect(labl).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^error: --group: expected one of .*"labl"/),
+    });
     const filled = await attractor(['import', ...data, ...own, '--folder', 'store']);
     expect(filled.out).toBe('shop: 120 created, 0 updated, 0 unchanged\n');
     const find = ['duplicates', '--collection', 'shop', '--folder', 'store'];
@@ -29,7 +34,7 @@ describe('attractor import, duplicates, snapshot, restore', () => {
     const all = await attractor([...find, '--threshold', '-1', '--json']);
     expect(JSON.parse(all.out)).toHaveLength(120);
     const some = await attractor([...find, '--threshold', '-1', '--across-groups']);
-    expect(some.out).toMatch(/^shop: 120 of 120 items in 1 clusters\n {2}\S+ \(\S+\), /);
+    expect(some.out).toMatch(/^shop: 120 of 120 items in 1 cluster\n {2}\S+ \(\S+\), /);
     const wrong = await attractor([...find, '--threshold', 'x']);
     expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('threshold: expected a number') });
 

@@ -19,10 +19,12 @@ describe('attractor train', () => {
       /Test classes, seen by nothing \(30 images\):\nmethod +length +R@1 +R-Precision +MAP@R\nfrozen +32 /,
     );
     const model = await loadModel({ directory: join(folder, 'models/shop') });
-    expect(run.out).toMatch(/^PFML \* +8 .*[\s\S]*^PFML \* +8 [\s\S]*^\* Exported: PFML with /m);
+    expect(run.out).toMatch(
+      /^PFML( \(epoch 0\))? \* +8 .*[\s\S]*^PFML( \(epoch 0\))? \* +8 [\s\S]*^\* Exported: PFML with /m,
+    );
     expect(run.out).toContain(model.fingerprint);
     expect(run.out).toMatch(
-      /(above|below) the frozen backbone on the validation classes, and \d+\.\d MAP@R (above|below) it on the test classes\./,
+      /(above|below) the frozen backbone, of 32, on the validation classes, and \d+\.\d MAP@R (above|below) it on the test classes\./,
     );
     expect(model.manifest).toMatchObject({
       kind: 'embedding',
@@ -216,6 +218,10 @@ describe('attractor train', () => {
     [['--loss', 'hinge'], /error: --loss: expected auto or one of pca, lda, .*pfml.*, received "hinge"/],
     [['--dimension', '64'], /error: --dimension: expected at most 32 for this data set/],
     [['--dimension', '0'], /error: --dimension: expected 1 to 32/],
+    [
+      ['--loss', 'whitening'],
+      /error: --dimension: expected none: whitening keeps all directions, .*, received 8/,
+    ],
     [['--rate', '0'], /error: --rate: /],
     [['--test-classes', '1'], /error: --test-classes: expected a share/],
     [['--augment', 'crop'], /error: --augment: expected nothing where views is 1/],
@@ -262,9 +268,46 @@ describe('attractor model add', () => {
   });
 });
 
-it('says that an experiment is not there', async () => {
-  const run = await attractor(['experiment', 'run', 'none.json']);
-  expect(run).toMatchObject({ code: 2, err: 'error: no such file: none.json\n' });
+describe('attractor experiment run', () => {
+  it('says that an experiment is not there', async () => {
+    const run = await attractor(['experiment', 'run', 'none.json']);
+    expect(run).toMatchObject({ code: 2, err: 'error: no such file: none.json\n' });
+  });
+
+  it.each([
+    [['a.json', 'b.json', '--out', 'x'], /^error: --out: expected one file, .*, received 2$/m],
+    [['a.json', '--shard', '3/2'], /'3\/2' is invalid. expected i\/n with i from 1 to n, as 1\/2/],
+  ])('refuses %j', async (args, message) => {
+    const run = await attractor(['experiment', 'run', ...args]);
+    expect(run).toMatchObject({ code: 2, err: expect.stringMatching(message) });
+  });
+
+  it('names the file in which something is wrong', async () => {
+    await writeFile(join(folder, 'bad.json'), '{"title":"x"}');
+    const run = await attractor(['experiment', 'run', 'bad.json']);
+    expect(run).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /^error: bad\.json: experiment\.about: expected string, received undefined$/m,
+      ),
+    });
+  });
+
+  it('asks for all data sets before it does anything, by the names that --data gives them', async () => {
+    const data = ['here', 'there'].map((name) => ({ name, path: `${name}.csv`, label: 'product_id' }));
+    const experiment = { title: 'x', about: 'y', data, methods: ['lda'], splits: [1], seeds: [1] };
+    await writeFile(join(folder, 'two.json'), JSON.stringify(experiment));
+    const run = await attractor(['experiment', 'run', 'two.json', '--data', 'here=catalogue.csv']);
+    const err = 'error: --data: expected there=<path>, as there.csv is not there\n';
+    expect(run).toMatchObject({ code: 2, out: '', err });
+    await expect(access(join(folder, 'runs/two'))).rejects.toThrow(/ENOENT/);
+  });
+});
+
+it.each(['train', 'experiment run'])('%s --help has defaults that can be typed', async (command) => {
+  const { out } = await attractor([...command.split(' '), '--help']);
+  expect(out).toContain('(default:');
+  expect(out).not.toMatch(/default:\s+[[{]/);
 });
 
 describe('attractor find-rate', () => {

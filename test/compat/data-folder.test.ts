@@ -4,6 +4,7 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MIGRATIONS } from '../../src/store/schema.ts';
 import { bytes, Harness } from '../catalogue/harness.ts';
 import { ByteEmbedder } from '../reference/byte-embedder.ts';
 
@@ -43,7 +44,14 @@ describe.each(versions)('a data folder of %s', (version) => {
         hits.map(({ score, item: { vector, ...rest } }) => ({ score, ...rest, vector: [...vector!] })),
       ).toEqual(expected.hits);
     }
-    expect(harness.log).toEqual([]);
+    const [migrated, ...rest] = harness.log;
+    expect(migrated).toMatchObject({
+      level: 'info',
+      fields: { from: expect.any(Number), to: MIGRATIONS.length },
+    });
+    expect(rest).toEqual([]);
+    await harness.reopen();
+    expect(harness.log).toHaveLength(1);
   });
 
   test('goes on: nothing embedded again, slots and images in order', async () => {

@@ -111,10 +111,9 @@ test('score_threshold cuts the list where the scores fall below it', async () =>
 
 test('a filter on an attribute that no item has, or of another type, is told, with those that there are', async () => {
   const misspelt = { id: 'p1-2', filter: 'prise < 2 AND NOT shop = "x" AND group = "p1"' };
-  const warnings = [
-    'filter: no item has an attribute "prise". There are: name, new, price.',
-    'filter: no item has an attribute "shop". There are: name, new, price.',
-  ];
+  const there =
+    'There are: name, new, price; beside them tags, and group, as which an import keeps the column of the product.';
+  const warnings = ['prise', 'shop'].map((key) => `filter: no item has an attribute "${key}". ${there}`);
   const hits = await it.http.post(QUERY).send(misspelt);
   expect(hits.body).toMatchObject({ result: { points: [] }, warnings });
   const groups = await it.http.post(`${QUERY}/groups`).send(misspelt);

@@ -10,6 +10,7 @@ import {
   markdownTable,
   percent,
   scoreRows,
+  startLines,
 } from '../../training/report/scores.ts';
 
 const result = (method: string, mapAtR: number, dimension = 128): MethodScores => ({
@@ -53,6 +54,8 @@ const facts: RunFacts = {
   },
 };
 
+const PARITY = { images: 32, difference: 6e-8, cosine: 1 };
+
 describe('score tables', () => {
   it('print per cent, with the bounds of ties only where they matter', () => {
     expect(percent({ value: 0.8349 })).toBe('83.5');
@@ -78,11 +81,22 @@ describe('score tables', () => {
     expect(rows[1]!.slice(4)).toEqual(['55.0 ± 7.1', '']);
     expect(rows[2]!.slice(4)).toEqual(['59.0 ± 8.5', '+4.0 ± 1.4']);
   });
+
+  it('say where a method is its start under another name', () => {
+    const start = { ...result('PFML', 0.6), atStart: true };
+    expect(scoreRows([start], 'PFML')[1]![0]).toBe('PFML (epoch 0) *');
+    const names = (...runs: MethodScores[]) => comparisonRows(runs.map((one) => [one]))[1]![0];
+    expect(names(start, start)).toBe('PFML (epoch 0)');
+    expect(names(start, result('PFML', 0.6))).toBe('PFML (epoch 0 in 1 of 2)');
+    expect([startLines([result('PFML', 0.6)]).length, startLines([start]).length]).toEqual([0, 1]);
+    const card = modelCard({ ...facts, validation: [facts.validation[0]!, start] }, PARITY);
+    expect(card).toMatch(/PFML \(epoch 0\) \* .*\n\n\(epoch 0\): .* a PLDA under another name\.\n/);
+  });
 });
 
 describe('model card', () => {
   it('says what a reader has to know, and the manifest accepts the rest', () => {
-    const card = modelCard(facts, { images: 32, difference: 6e-8, cosine: 1 });
+    const card = modelCard(facts, PARITY);
     for (const text of [
       '450 images in 45 classes of `product_id`',
       'rows where view=0,1',
@@ -90,7 +104,7 @@ describe('model card', () => {
       'seed 7',
       'deltaRepulsion 0.9, start LDA, epoch 4',
       'PFML leads LDA, the next best, by +1.2 MAP@R (95 % interval -0.4 to +3.0; above 0 in 91 %',
-      'With 128 numbers for its 2048, PFML is 10.0 MAP@R above the frozen backbone',
+      'PFML, of 128 numbers, is 10.0 MAP@R above the frozen backbone, of 2048, on the validation classes, and 15',
       "42 labels that sit in another class's well (12 to relabel, 30 to drop)",
       'the audit was used',
       'Test classes (90 images, and 2 alone in their class left out)',
@@ -108,6 +122,8 @@ describe('model card', () => {
       chosen: { deltaRepulsion: 0.9 },
       race: { loss: 'auto' },
     });
+    const one = { ...facts, audit: { ...facts.audit!, relabelled: 1, dropped: 0 } };
+    expect(modelCard(one, PARITY)).toContain('found 1 label that sits in');
     expect(quality(facts).mapAtR).toEqual({
       value: 0.55,
       on: '90 images of test classes, seen by nothing; each against all others',
@@ -129,9 +145,7 @@ describe('model card', () => {
     // It helped too little: the head is what is exported.
     const idle = { ...facts, tuned: { ...tuned, used: false } };
     expect(quality(idle).mapAtR).toMatchObject({ value: 0.55 });
-    expect(modelCard(idle, { images: 32, difference: 6e-8, cosine: 1 })).toMatch(
-      /on the frozen backbone[\s\S]*no better than the head that won/,
-    );
+    expect(modelCard(idle, PARITY)).toMatch(/on the frozen backbone[\s\S]*no better than the head that won/);
     expect(quality({ ...facts, test: undefined }).mapAtR).toMatchObject({
       value: 0.6,
       on: expect.stringContaining('validation classes'),

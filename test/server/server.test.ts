@@ -2,12 +2,14 @@
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openKeys } from '../../src/store/keys.ts';
+import { APPLICATION_ID } from '../../src/store/schema.ts';
 import { type ServerProcess, spawnServer, startServer, tinyHome, untilReady } from './process.ts';
 
 let home: Awaited<ReturnType<typeof tinyHome>>;
@@ -97,6 +99,12 @@ test('a start that cannot be says so in one line, with the stack only where it i
   expect(code).toBe(2);
   const msg = `data folder: expected a folder that can be written to, or made, received ${file} (EEXIST)`;
   expect(fatal).toEqual({ level: 60, time: expect.any(String), code: 'invalid_argument', msg });
+  const newer = join(home.folder, 'newer');
+  await mkdir(newer);
+  const db = new Database(join(newer, 'attractor.db'));
+  db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 1000`);
+  db.close();
+  expect(await start({ ATTRACTOR_DATA: newer })).toMatchObject({ code: 2, fatal: { code: 'store_newer' } });
   // Node's own recursive mkdir never returns from there.
   expect((await start({ ATTRACTOR_DATA: '/proc/x' })).fatal.msg).toContain('received /proc/x (ENOENT)');
   const debug = await start({ ATTRACTOR_DATA: file, ATTRACTOR_LOG_LEVEL: 'debug' });

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
+  copyFileSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -11,8 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRng } from '../../src/math/rng.ts';
+import { MIGRATIONS } from '../../src/store/schema.ts';
 import { restoreSnapshot, takeSnapshot } from '../../src/store/snapshot.ts';
 import { bytes, Harness } from '../catalogue/harness.ts';
 
@@ -31,6 +36,7 @@ afterEach(async () => {
 });
 
 const code = (name: string) => expect.objectContaining({ code: name });
+const startsWith = (name: string) => expect.stringMatching(new RegExp(`^${name}: `));
 const path = () => join(folder, 'shop.snapshot');
 
 async function filled() {
@@ -112,6 +118,26 @@ describe('a snapshot', () => {
       await expect(restore, name).rejects.toEqual(code('snapshot_invalid'));
       expect(readdirSync(other.directory), name).toEqual([]);
     }
+  });
+
+  test('of a newer store is neither taken nor restored, and the error names what the caller did', async () => {
+    await filled();
+    await takeSnapshot({ directory: harness.directory, path: path() });
+    const trailer = readFileSync(path()).subarray(-64);
+    truncateSync(path(), readFileSync(path()).length - 64);
+    const db = new Database(path());
+    db.pragma(`user_version = ${MIGRATIONS.length + 1}`);
+    db.close();
+    const store = join(other.directory, 'attractor.db');
+    copyFileSync(path(), store);
+    const taken = takeSnapshot({ directory: other.directory, path: join(folder, 'taken') });
+    await expect(taken).rejects.toMatchObject({ code: 'store_newer', message: startsWith(store) });
+    rmSync(store);
+    createHash('sha256').update(readFileSync(path())).digest().copy(trailer, 24);
+    appendFileSync(path(), trailer);
+    const restored = restoreSnapshot({ path: path(), directory: other.directory });
+    await expect(restored).rejects.toMatchObject({ code: 'store_newer', message: startsWith(path()) });
+    expect(readdirSync(other.directory)).toEqual([]);
   });
 
   test('of a damaged store is not taken', async () => {

@@ -80,7 +80,7 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
   let charges: Int32Array = given;
   /** Of each round. */
   const shares: (readonly number[])[] = [];
-  let changed: number;
+  let more: boolean;
   const wells = new Int32Array(given.length).fill(-1);
   do {
     const seen: Scored = { own: [], best: [], bestField: [], share: [], strangerShare: [] };
@@ -94,11 +94,12 @@ export async function auditLabels(options: AuditOptions): Promise<Audit> {
     shares.push(seen.share);
     const next = decide(given, sizes, seen);
     for (const row of keep ?? []) next[row] = given[row]!;
-    changed = next.reduce((count, label, i) => count + Number(label !== charges[i]), 0);
+    const changed = next.reduce((count, label, i) => count + Number(label !== charges[i]), 0);
+    more = shares.length < most && changed > STABLE * given.length;
     for (const [i, label] of next.entries()) wells[i] = label === given[i] ? -1 : seen.best[i]!;
     charges = next;
-    onProgress?.({ done: shares.length, total: most });
-  } while (shares.length < most && changed > STABLE * given.length);
+    onProgress?.({ done: shares.length, total: more ? most : shares.length });
+  } while (more);
   const [first, last] = [shares[0]!, shares.at(-1)!];
   const share = Float32Array.from(first, (x, row) => (x + last[row]!) / 2);
   const { embeddings, dimension } = await spread(options, charges);

@@ -141,12 +141,13 @@ export async function runCell(options: CellOptions): Promise<RunCell> {
   for (const [at, { method, chosen, map }] of fit.heads.entries()) {
     const trained = methods[at]![0]!.loss !== undefined;
     const runs: MethodResult['runs'][number][] = [];
-    for (const seed of trained ? experiment.seeds : experiment.seeds.slice(0, 1)) {
+    const seeds = trained ? experiment.seeds : experiment.seeds.slice(0, 1);
+    for (const seed of seeds) {
       const again = trained ? await fit.fitAgain(method, { seed }) : map;
-      const [ofFrozen, ofHead] = await score([{ method, map: again }]);
+      const [ofFrozen, ofHead] = await score([{ method, map: again, chosen }]);
       if (at === 0 && runs.length === 0) results.push({ ...frozen, runs: [{ seed, ...ofFrozen! }] });
       runs.push({ seed, ...ofHead! });
-      onProgress?.({ phase: `test ${method}`, done: runs.length, total: experiment.seeds.length });
+      onProgress?.({ phase: `test ${method}`, done: runs.length, total: seeds.length });
     }
     const dimension = map.outputs;
     results.push({

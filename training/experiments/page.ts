@@ -1,7 +1,7 @@
 // The report's page: one HTML file without a request to anywhere. Words and layout; the numbers come with the tables.
 
 import type { Experiment } from './schema.ts';
-import { percent, type Table } from './summary.ts';
+import { AT_START, anyAtStart, percent, type Table } from './summary.ts';
 
 export interface Picture {
   /** A data URI. */
@@ -50,7 +50,7 @@ export function pageOf(options: { experiment: Experiment; sections: readonly Sec
   const across = data
     .filter((one) => one.across !== undefined)
     .map((one) => `, of ${one.name} only among those of another ${one.across}`);
-  const facts = `${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student) over class splits ${splits.join(', ')}, each ${seeds.length === 1 ? `with seed ${seeds[0]}` : `the mean over seeds ${seeds.join(', ')}`}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out${across.join('')}, ties by expectation.`;
+  const facts = `${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student, of three or more) over class splits ${splits.join(', ')}, each ${seeds.length === 1 ? `with seed ${seeds[0]}` : `the mean over seeds ${seeds.join(', ')}`}; closed forms have no seed. Bold: the best of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out${across.join('')}, ties by expectation.`;
   return documentOf({ title, about, facts, body: sections.map(section).join('\n') });
 }
 
@@ -93,15 +93,17 @@ function section({ data, tables, look }: Section): string {
 function tableOf({ columns, rows }: Table): string {
   const names = ['R@1', 'RP', 'MAP@R'];
   const head = `<tr><th rowspan="2">method</th><th rowspan="2">length</th>${columns.map((name) => `<th colspan="3">${quoted(name)}</th>`).join('')}</tr><tr>${columns.map(() => names.map((name) => `<th>${name}</th>`).join('')).join('')}</tr>`;
-  const body = rows.map(({ method, lengths, cells, level }) => {
+  const body = rows.map(({ method, lengths, cells, level, starts }) => {
     const values = cells.map((cell, i) => {
       if (!cell) return '<td colspan="3">–</td>';
       const { recallAt1, rPrecision, mapAtR } = cell;
-      return `<td>${percent(recallAt1)}</td><td>${percent(rPrecision)}</td><td${level[i] ? ' class="top"' : ''}>${percent(mapAtR)}</td>`;
+      const start = starts[i]! > 0 ? `<sup title="epoch 0 in splits: ${starts[i]}">°</sup>` : '';
+      return `<td>${percent(recallAt1)}</td><td>${percent(rPrecision)}</td><td${level[i] ? ' class="top"' : ''}>${percent(mapAtR)}${start}</td>`;
     });
     return `<tr${method.startsWith('auto') ? ' class="auto"' : ''}><td>${quoted(method)}</td><td>${lengths}</td>${values.join('')}</tr>`;
   });
-  return `<div class="scroll"><table>${head}${body.join('')}</table></div>`;
+  const beneath = anyAtStart(rows) ? `<p class="small">${AT_START}</p>` : '';
+  return `<div class="scroll"><table>${head}${body.join('')}</table></div>${beneath}`;
 }
 
 function queryOf({ query, neighbours }: NonNullable<Section['look']>['queries'][number]): string {

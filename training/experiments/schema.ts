@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { NOISE_KINDS } from '../../src/dataset/noise.ts';
-import { invalid } from '../../src/errors/error.ts';
+import { AttractorError, invalid } from '../../src/errors/error.ts';
 import { LOSSES, lossNamed } from '../losses/index.ts';
-import { METHODS, methodTitle } from '../methods.ts';
+import { METHODS } from '../methods.ts';
 
 const seeds = z.array(z.int().min(0)).min(1);
 const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
@@ -72,7 +72,9 @@ export function parsedBy<T>(schema: z.ZodType<T>, json: unknown): T {
   const [issue] = parsed.error.issues;
   const where = ['experiment', ...issue!.path].join('.');
   if (issue!.code === 'unrecognized_keys') throw invalid(where, 'only known fields', issue!.keys.join(', '));
-  throw invalid(where, issue!.message, 'something else');
+  // zod's begins with the kind of the fault: `Invalid input: expected string, received undefined`.
+  const message = `${where}: ${issue!.message.replace(/^[^:]*: /, '')}`;
+  throw new AttractorError('invalid_argument', message, { field: where });
 }
 
 /**
@@ -83,7 +85,11 @@ export function parseExperiment(json: unknown): Experiment {
   const experiment = parsedBy(schema, json);
   const { methods, variants, trials, fineTune } = experiment;
   if (methods.length + variants.length === 0) throw invalid('methods', 'one method or variant', 'none');
-  for (const name of methods) methodTitle(name);
+  for (const name of methods) {
+    if (METHODS.includes(name)) continue;
+    const more = name === 'auto' ? ' (what auto takes of them is in every report)' : '';
+    throw invalid('methods', `some of ${METHODS.join(', ')}${more}`, name);
+  }
   for (const name of [...variants.map(({ loss }) => loss), ...(fineTune?.losses ?? [])]) {
     lossNamed(name);
   }
@@ -97,6 +103,3 @@ export function parseExperiment(json: unknown): Experiment {
   }
   return experiment;
 }
-
-/** Everything that an experiment can name. */
-export const NAMES = METHODS;

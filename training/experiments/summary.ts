@@ -20,7 +20,15 @@ export interface Row {
   readonly cells: readonly (undefined | Readonly<Record<keyof Quality, Interval>>)[];
   /** Closer to the best of its column than the interval of their difference over the splits. */
   readonly level: readonly boolean[];
+  /** By column: splits in which epoch 0 was chosen. There it is its start under another name. */
+  readonly starts: readonly number[];
 }
+
+/** What stands beneath a table with a °. */
+export const AT_START =
+  '°: in a split or more no epoch did better on the validation classes than the start of training: there it is that, a PLDA (of last blocks: the best closed form), under another name.';
+const STAR =
+  '*: the best of its column and, over three splits or more, what paired differences do not tell from it.';
 
 export interface Table {
   readonly title: string;
@@ -107,30 +115,40 @@ function table(title: string, data: string, columns: readonly Column[]): Table {
         return { recallAt1: recallAt1!, rPrecision: rPrecision!, mapAtR: mapAtR! };
       }),
       level: columns.map((column, i) => level(column, method, best[i]!)),
+      starts: columns.map(({ lines }) => {
+        const own = lines.map((line) => withAuto(line).find((one) => one.method === method));
+        return own.filter((one) => one?.chosen.epoch === 0).length;
+      }),
     }),
   );
-  const text = alignedTable([
+  const aligned = alignedTable([
     ['MAP@R', 'length', ...columns.map(({ name }) => name)],
-    ...rows.map(({ method, lengths, cells, level: same }) => [
+    ...rows.map(({ method, lengths, cells, level: same, starts }) => [
       method,
       lengths,
-      ...cells.map((cell, i) => (cell ? `${percent(cell.mapAtR)}${same[i] ? ' *' : '  '}` : '-')),
+      ...cells.map((cell, i) =>
+        cell ? `${percent(cell.mapAtR)} ${same[i] ? '*' : ' '}${starts[i]! > 0 ? '°' : ' '}` : '-',
+      ),
     ]),
   ]);
+  const text = [aligned, STAR, ...(anyAtStart(rows) ? [AT_START] : [])].join('\n');
   const verdict = columns.map((column, i) => sentence(column, best[i]!)).join('\n');
   return { title, data, columns: columns.map(({ name }) => name), rows, verdict, text };
 }
+
+export const anyAtStart = (rows: readonly Row[]) =>
+  rows.some(({ starts }) => starts.some((count) => count > 0));
 
 function rangeOf(values: readonly number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return low === high ? String(low) : `${low} to ${high}`;
 }
 
-/** No difference to the best is shown: 0 is inside the interval of the paired differences over the splits. */
+/** No difference to the best is shown: 0 is inside the interval of the paired differences over the splits, if there is one. */
 function level(column: Column, method: string, best: string): boolean {
   if (method === best) return true;
-  const { mean: gap, half, count } = paired(column, best, method);
-  return count > 1 && gap - half <= 0;
+  const { mean: gap, half } = paired(column, best, method);
+  return gap - half <= 0;
 }
 
 function paired(column: Column, a: string, b: string): Interval {
@@ -158,8 +176,19 @@ function sentence(column: Column, best: string): string {
   if (next) parts.push(`by ${points(next.gap)} over ${next.name}`);
   const pfml = others.find(({ name }) => name === 'PFML');
   if (pfml && pfml !== next) parts.push(`and by ${points(pfml.gap)} over PFML`);
-  const chosen = column.lines.map(({ winner }) => winner).join(', ');
-  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, ${trials === 1 ? 'one trial' : `up to ${trials} trials`} each); auto chose ${chosen} and is ${below(auto)} the best${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
+  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, ${trials === 1 ? 'one trial' : `up to ${trials} trials`} each); auto chose ${chosenBy(column.lines)} and is ${below(auto)} the best${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
+}
+
+/** `LDA in split 1, PFML in splits 2 and 3,`. */
+function chosenBy(lines: readonly Line[]): string {
+  const winners = [...new Set(lines.map(({ winner }) => winner))];
+  if (winners.length === 1) return `${winners[0]}${lines.length > 1 ? ' in every split' : ''}`;
+  const splits = winners.map((winner) => {
+    const own = lines.filter((line) => line.winner === winner).map(({ split }) => split);
+    const last = own.pop();
+    return `${winner} in ${own.length > 0 ? `splits ${own.join(', ')} and ${last}` : `split ${last}`}`;
+  });
+  return `${splits.join(', ')},`;
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;

@@ -132,10 +132,11 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
   const kept = split.kept.map((i) => used[i]!);
   const held = split.held.map((i) => used[i]!);
 
-  const stage = (name: string, folder: string) => ({
+  const stage = (name: string, folder: string, ends = epochs) => ({
     ...{ ...rest, tuning, labels, headRate, epochs, seed },
     checkpointDirectory: run && join(run, folder),
-    onProgress: ({ step, steps }: { step: number; steps: number }) => onStep?.({ stage: name, step, steps }),
+    onProgress: ({ step, steps }: { step: number; steps: number }) =>
+      onStep?.({ stage: name, step, steps: (steps / epochs) * ends }),
   });
   const start = await head(kept);
   const trials: { learningRate: number; history: readonly EpochRecord[] }[] = [];
@@ -151,7 +152,7 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
   const { learningRate, epoch } = best!;
   let { tuned } = best!;
   if (refit) {
-    const again = stage('refit', 'refit');
+    const again = stage('refit', 'refit', Math.min(epoch + 1, epochs));
     const whole = await head(used);
     tuned =
       epoch === 0

@@ -9,7 +9,7 @@ import type { Labelled } from './space.ts';
 
 /** `data` are rows of classes that no head was fitted on; `sides` as for scoreEmbeddings. */
 export async function evaluateHeads(options: {
-  heads: readonly Pick<FittedHead, 'method' | 'map'>[];
+  heads: readonly Pick<FittedHead, 'method' | 'map' | 'chosen'>[];
   data: Labelled;
   inputs: number;
   sides?: QueryGallery;
@@ -27,9 +27,9 @@ export async function evaluateHeads(options: {
   const results: MethodScores[] = [
     { method: 'frozen', dimension: inputs, scores: await score(features, inputs) },
   ];
-  for (const { method, map } of heads) {
+  for (const { method, map, chosen } of heads) {
     const scores = await score(await embed({ map, features, matmul }), map.outputs);
-    results.push({ method, dimension: map.outputs, scores });
+    results.push({ method, dimension: map.outputs, atStart: chosen.epoch === 0, scores });
   }
   return results;
 }

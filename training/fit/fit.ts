@@ -15,7 +15,7 @@ import { closedFormTrials } from './closed-forms.ts';
 import { evaluateHeads } from './evaluate.ts';
 import { defaultHoldout, type OpenFold, openFold, splitFolds } from './folds.ts';
 import { openJournal } from './journal.ts';
-import { type Entry, margin, pooled, race, winner } from './race.ts';
+import { contenders, type Entry, margin, pooled, race, winner } from './race.ts';
 import { fitComponents, type Labelled, openSpace, pickRows, pickTraining, toMap } from './space.ts';
 import type { Settings, Trial, TrialRun } from './trial.ts';
 
@@ -59,7 +59,7 @@ export interface Fit {
   readonly heads: readonly FittedHead[];
   /** The method with the highest MAP@R on the validation classes, of those with embeddings of `dimension` unless any length will do. */
   readonly winner: string;
-  /** The winner against each other method on the validation classes, the closest first. */
+  /** The winner against each other method that could have won, on the validation classes, the closest first. */
   readonly margins: readonly { readonly method: string; readonly margin: PairedBootstrap }[];
   /** The frozen features and each head on the validation classes, before the refit. */
   readonly validation: readonly MethodScores[];
@@ -123,7 +123,7 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     const { method } = entry.trial;
     const stage: TrialRun = {
       ...run,
-      run: run.run && join(run.run, method.toLowerCase().replace(/[^a-z0-9]+/g, '-')),
+      run: run.run && join(run.run, (method.toLowerCase().match(/[a-z0-9]+/g) ?? []).join('-')),
       onStep: ({ step, steps }) => onProgress?.({ phase: `refit ${method}`, done: step, total: steps }),
     };
     const projection = await entry.trial.fit(final, entry.point, stage);
@@ -138,14 +138,15 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
     holdoutClasses,
     heads,
     winner: best.trial.method,
-    margins: entries
+    margins: contenders(entries, options.anyLength)
       .filter((entry) => entry !== best)
       .map((entry) => ({ method: entry.trial.method, margin: margin(best, entry, folds, seed) }))
       .sort((a, b) => a.margin.difference - b.margin.difference),
     validation: [
       { method: 'frozen', dimension: inputs, scores: pooled(frozen) },
       ...entries.map(({ trial, scores }, i) => {
-        return { method: trial.method, dimension: heads[i]!.map.outputs, scores };
+        const { map, chosen } = heads[i]!;
+        return { method: trial.method, dimension: map.outputs, atStart: chosen.epoch === 0, scores };
       }),
     ],
     audit,

@@ -96,12 +96,15 @@ function keyOf(trial: Trial, fold: string, { seed, engine }: TrialRun): string {
     .digest('hex');
 }
 
-/** The highest mean MAP@R, among embeddings of the length that is asked for unless any will do. */
-export function winner(entries: readonly Entry[], anyLength = false): Entry {
+/** Those that may win: with embeddings of the length that is asked for, unless any will do or there is no other. */
+export function contenders(entries: readonly Entry[], anyLength = false): readonly Entry[] {
   const fit = entries.filter(({ trial }) => anyLength || !trial.ownLength);
-  return (fit.length > 0 ? fit : entries).reduce((best, entry) =>
-    value(entry) > value(best) ? entry : best,
-  );
+  return fit.length > 0 ? fit : entries;
+}
+
+/** The highest mean MAP@R of those that may win. */
+export function winner(entries: readonly Entry[], anyLength = false): Entry {
+  return contenders(entries, anyLength).reduce((best, entry) => (value(entry) > value(best) ? entry : best));
 }
 
 /** How much better `a` is than `b` on the same rows: whole classes are drawn. */

@@ -103,7 +103,7 @@ function trial(options: TrainedHeadOptions, loss: Loss, settings: Settings): Tri
       let epoch = 0;
       const onStep = (progress: StepProgress) => {
         epoch = progress.epoch;
-        run.onStep?.(progress);
+        run.onStep?.({ ...progress, steps: (progress.steps / epochs) * Math.min(point + 1, epochs) });
       };
       const validate = async () => ({ score: epoch <= point ? epoch : -1 });
       return train(space, { ...run, onStep }, { validate, patience: 1 });

@@ -7,7 +7,7 @@ import type { Parity } from '../export/parity.ts';
 import type { Fit } from '../fit/fit.ts';
 import type { Settings } from '../fit/trial.ts';
 import { type Recipe, trainingOf } from '../recipe.ts';
-import { type MethodScores, markdownTable, scoreRows } from './scores.ts';
+import { type MethodScores, markdownTable, scoreRows, startLines } from './scores.ts';
 
 export interface RunFacts {
   readonly name: string;
@@ -125,6 +125,7 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
     Object.entries(entries)
       .map(([key, value]) => `${key} ${value}`)
       .join(', ');
+  const spaced = (paragraphs: readonly string[]) => paragraphs.flatMap((line) => [line, '']);
   const where = dataset.where.length > 0 ? ` (rows where ${dataset.where.join(' and ')})` : '';
   const lines = [
     `# ${name}`,
@@ -166,12 +167,14 @@ export function modelCard(facts: RunFacts, parity: Parity): string {
           '',
           markdownTable(markedRows(facts, test)),
           '',
+          ...spaced(startLines(test)),
         ]
       : []),
     `Validation classes (${counts(facts.validation)}), before the refit; choices were made on them, so they flatter:`,
     '',
     markdownTable(markedRows(facts, facts.validation)),
     '',
+    ...spaced(startLines(facts.validation)),
     `The exported graph repeats the trainer's embeddings of ${parity.images} images to ${parity.difference.toExponential(1)} in any number.`,
     '',
   ];
@@ -192,7 +195,7 @@ export function marginLines(facts: Pick<RunFacts, 'winner' | 'margins' | 'method
   };
   const row = (name: string) => validation.find((one) => one.method === name)!;
   const onTest = test ? `, and ${lead(test, 'it on the test classes')}` : '';
-  const alone = `With ${row(method).dimension} numbers for its ${row('frozen').dimension}, ${method} is ${lead(validation, 'the frozen backbone on the validation classes')}${onTest}.`;
+  const alone = `${method}, of ${row(method).dimension} numbers, is ${lead(validation, `the frozen backbone, of ${row('frozen').dimension}, on the validation classes`)}${onTest}.`;
   const [next] = margins;
   if (next === undefined) return [alone];
   const { difference, low, high, probabilityAbove0 } = next.margin;
@@ -216,8 +219,9 @@ export function auditLines({ audit }: Pick<RunFacts, 'audit'>): string[] {
   const { used, gain, relabelled, dropped } = audit;
   if (relabelled + dropped === 0)
     return ["The field audit found no label that sits in another class's well."];
+  const found = relabelled + dropped === 1 ? '1 label that sits' : `${relabelled + dropped} labels that sit`;
   return [
-    `The field audit found ${relabelled + dropped} labels that sit in another class's well (${relabelled} to relabel, ${dropped} to drop). An LDA on the audited labels is ${points(gain.difference)} MAP@R (${points(gain.low)} to ${points(gain.high)}) from one on the given labels, on the validation classes: the audit was ${used ? 'used' : 'not used'}.`,
+    `The field audit found ${found} in another class's well (${relabelled} to relabel, ${dropped} to drop). An LDA on the audited labels is ${points(gain.difference)} MAP@R (${points(gain.low)} to ${points(gain.high)}) from one on the given labels, on the validation classes: the audit was ${used ? 'used' : 'not used'}.`,
   ];
 }
 

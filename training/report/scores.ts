@@ -24,6 +24,8 @@ export interface MethodScores {
   /** `frozen` (the backbone's features as they are), a closed form, or a loss by its title. */
   readonly method: string;
   readonly dimension: number;
+  /** True: the validation classes chose epoch 0, so it is the start that heads are trained from. */
+  readonly atStart?: boolean;
   readonly scores: Scores;
 }
 
@@ -74,12 +76,20 @@ export function percentOverRuns(values: readonly number[]): string {
   return `${(100 * mean).toFixed(1)} ± ${(100 * Math.sqrt(variance)).toFixed(1)}`;
 }
 
+/** What stands beneath a table that says `(epoch 0)` somewhere. */
+export function startLines(results: readonly MethodScores[]): string[] {
+  if (!results.some(({ atStart }) => atStart)) return [];
+  return [
+    '(epoch 0): no epoch did better on the validation classes than the start of training, so it is that: a PLDA under another name.',
+  ];
+}
+
 /** Header and one row per method, for either of the tables below; `marked` gets a star. */
 export function scoreRows(results: readonly MethodScores[], marked?: string): string[][] {
   return [
     ['method', 'length', 'R@1', 'R-Precision', 'MAP@R'],
-    ...results.map(({ method, dimension, scores }) => [
-      method === marked ? `${method} *` : method,
+    ...results.map(({ method, dimension, atStart, scores }) => [
+      `${method}${atStart ? ' (epoch 0)' : ''}${method === marked ? ' *' : ''}`,
       String(dimension),
       percent(scores.recallAt1),
       percent(scores.rPrecision),
@@ -101,10 +111,14 @@ export function comparisonRows(runs: readonly (readonly MethodScores[])[]): stri
     );
     return text.startsWith('-') ? text : `+${text}`;
   };
+  const inRuns = (count: number) => {
+    if (count === 0) return '';
+    return count === runs.length ? ' (epoch 0)' : ` (epoch 0 in ${count} of ${runs.length})`;
+  };
   return [
     ['method', 'length', 'R@1', 'R-Precision', 'MAP@R', `MAP@R over ${runs[0]![0]!.method}`],
     ...runs[0]!.map(({ method, dimension }, at) => [
-      method,
+      method + inRuns(runs.filter((results) => results[at]!.atStart).length),
       String(dimension),
       over(({ recallAt1 }) => recallAt1, at),
       over(({ rPrecision }) => rPrecision, at),

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { auroc } from '../../../src/metrics/detection.ts';
-import { type Audit, auditLabels } from '../../../training/audit/audit.ts';
+import { type Audit, type AuditOptions, auditLabels } from '../../../training/audit/audit.ts';
 import { project } from '../../../training/baselines/linear-map.ts';
 import { createMatmul } from '../../../training/baselines/matmul.ts';
 import { fitComponents } from '../../../training/fit/space.ts';
@@ -12,7 +12,7 @@ afterAll(() => matmul.release());
 const { features, labels: truth } = clouds({ classes: 40, each: 10, seed: 7, spread: [0.2, 0.3] });
 const audit = async (
   labels: readonly string[],
-  options: { rounds?: number; signal?: AbortSignal; keep?: number[] } = {},
+  options: Partial<Pick<AuditOptions, 'rounds' | 'signal' | 'keep' | 'onProgress'>> = {},
 ) => {
   const map = await fitComponents({ features, inputs: INPUTS, matmul });
   const rows = await project({ map, features, matmul });
@@ -39,8 +39,12 @@ describe('auditLabels', () => {
   );
 
   it('leaves right labels nearly all as they are', async () => {
-    const { decisions } = await audit(truth);
+    const told: number[][] = [];
+    const onProgress = ({ done, total }: { done: number; total: number }) => void told.push([done, total]);
+    const { decisions, rounds } = await audit(truth, { onProgress });
     expect(decisions.length).toBeLessThan(0.05 * truth.length);
+    // Sooner than it might have been, and it says so.
+    expect([rounds, told.at(-1)]).toEqual([1, [1, 1]]);
   });
 
   it('lists every decision so that it can be undone', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { splitClasses } from '../../../src/dataset/split.ts';
 import { plainScores } from '../../../src/metrics/scores.ts';
+import { curves } from '../../../training/experiments/plots.ts';
 import { writeReport } from '../../../training/experiments/report.ts';
 import { type Line, readResults, runExperiment } from '../../../training/experiments/run.ts';
 import { parseExperiment } from '../../../training/experiments/schema.ts';
@@ -132,8 +133,8 @@ describe('runExperiment', () => {
     const page = readFileSync(join(out, 'report.html'), 'utf8');
     const lines = readResults(out).filter(({ noise }) => noise.rate === 0);
     const values = lines.map(({ results }) => results[1]!.runs[0]!.mapAtR);
-    const { mean, half } = interval(values);
-    expect(page).toContain(`${(100 * mean).toFixed(1)} ± ${(100 * half).toFixed(1)}`);
+    // Of two splits, no interval.
+    expect(page).toContain(`<td>${(100 * interval(values).mean).toFixed(1)}</td>`);
     expect(page).not.toMatch(/(?:src|href)="(?!data:)/);
     expect(page).toContain('data:image/jpeg;base64,');
     expect(page.match(/<svg/g)!.length).toBeGreaterThanOrEqual(2);
@@ -146,7 +147,8 @@ describe('runExperiment', () => {
 
 describe('parseExperiment', () => {
   it.each([
-    ['methods', { methods: ['lda', 'hinge'] }, /loss: expected auto or one of/],
+    ['methods', { methods: ['lda', 'hinge'] }, /methods: expected some of pca.*, received "hinge"/],
+    ['auto, which is no method', { methods: ['auto'] }, /methods: expected some of .*what auto takes/],
     ['unknown keys', { colour: 'red' }, /colour/],
     ['no method at all', { methods: [] }, /methods: expected one method or variant/],
     [
@@ -175,30 +177,61 @@ describe('parseExperiment', () => {
   );
 });
 
+const line = (split: number, scores: Readonly<Record<string, number>>, winner = 'B'): Line => ({
+  ...{ key: `${split}`, data: 'shop', split, noise: { kind: 'symmetric', rate: 0 }, dimension: 8 },
+  ...{ audit: 'off', winner, cpuSeconds: 1 },
+  results: Object.entries(scores).map(([method, mapAtR]) => ({
+    ...{ method, dimension: 8, trials: 1, chosen: { epoch: method === 'C' ? split - 1 : 1 }, validation: 0 },
+    runs: [{ seed: 1, recallAt1: 0, rPrecision: 0, mapAtR }],
+  })),
+});
+
+it('plots the frozen backbone too, and intervals of what is added to it', async () => {
+  const wrong = (one: Line): Line => ({ ...one, noise: { kind: 'symmetric', rate: 0.2 } });
+  const lines = [0.5, 0.6, 0.7].map((x, i) => line(i + 1, { frozen: x, B: x + 0.1 + i / 100 }));
+  const bars = async (some: readonly Line[]) => {
+    const svg = await curves(some);
+    expect(svg).toContain('>frozen</text>');
+    return svg.match(/class="mark-rule role-mark[^>]*>(.*?)<\/g>/s)![1]!.match(/<line/g)?.length ?? 0;
+  };
+  for (const add of [(some: readonly Line[]) => some.map(wrong), () => []]) {
+    const both = (some: readonly Line[]) => [...some, ...add(some)];
+    expect([await bars(both(lines)), await bars(both(lines.slice(0, 2)))]).toEqual([
+      both([lines[0]!]).length,
+      0,
+    ]);
+  }
+});
+
 describe('statistics', () => {
   it("are Student's", () => {
     // Mean 2, sd 1, n 3: 4.303 / √3.
     expect(interval([1, 2, 3])).toEqual({ mean: 2, half: expect.closeTo(4.303 / Math.sqrt(3), 9), count: 3 });
-    expect(interval([5])).toMatchObject({ mean: 5, half: Number.NaN });
+    expect(interval([5, 7])).toMatchObject({ mean: 6, half: Number.NaN });
   });
 
   it('a method is level with the best where the paired difference over the splits does not tell them apart', () => {
-    const line = (split: number, a: number, b: number, c: number): Line => ({
-      ...{ key: `${split}`, data: 'shop', split, noise: { kind: 'symmetric', rate: 0 }, dimension: 8 },
-      ...{ audit: 'off', winner: 'B', cpuSeconds: 1 },
-      results: Object.entries({ A: a, B: b, C: c }).map(([method, mapAtR]) => ({
-        ...{ method, dimension: 8, trials: 1, chosen: {}, validation: 0 },
-        runs: [{ seed: 1, recallAt1: 0, rPrecision: 0, mapAtR }],
-      })),
-    });
     // A is 0.10 above C everywhere, and 0.01 above B on average but not always.
-    const [table] = tablesOf([line(1, 0.5, 0.48, 0.4), line(2, 0.6, 0.62, 0.5), line(3, 0.7, 0.67, 0.6)]);
+    const last = { A: 0.7, B: 0.67, C: 0.6 };
+    const lines = [line(1, { A: 0.5, B: 0.48, C: 0.4 }), line(2, { A: 0.6, B: 0.62, C: 0.5 }), line(3, last)];
+    const [table] = tablesOf(lines);
     expect(table!.rows.map(({ method, level }) => [method, level[0]])).toEqual([
       ['A', true],
       ['B', true],
       ['C', false],
       ['auto', true],
     ]);
-    expect(table!.verdict).toMatch(/A is on top by 1\.00 ± .* over B .*auto chose B, B, B and is 1\.00/);
+    expect(table!.verdict).toMatch(
+      /A is on top by 1\.00 ± .* over B .*auto chose B in every split and is 1\.00/,
+    );
+    const [mixed] = tablesOf([...lines.slice(0, 2), line(3, last, 'C')]);
+    expect(mixed!.verdict).toContain('auto chose B in splits 1 and 2, C in split 3, and is');
+    // C is its start in the first split.
+    expect(table!.rows.map(({ starts }) => starts)).toEqual([[0], [0], [1], [0]]);
+    expect(table!.text).toMatch(
+      /^C .* 50\.0 ± \S+ {2}°$[\s\S]*^\*: the best of its column .*\n°: .* a PLDA/m,
+    );
+    const [two] = tablesOf(lines.slice(0, 2));
+    expect(two!.text).not.toContain('±');
   });
 });
