@@ -4,7 +4,7 @@
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { Agent, type Dispatcher, request } from 'undici';
-import { AttractorError, refuseUnknown } from '../errors/error.ts';
+import { AttractorError, refuseUnknown, whyAborted } from '../errors/error.ts';
 import { createAddressRules } from './address.ts';
 import { createConnector, type Resolver, systemResolver } from './connect.ts';
 import { Gate } from './gate.ts';
@@ -34,7 +34,7 @@ export interface ImageFetcher {
   /**
    * The bytes behind `url`. `field` is the name that errors give it.
    * @throws `invalid_argument` for what is no http(s) URL, `url_forbidden` for what may not be fetched, `url_unreachable` where no
-   * image came, `url_too_large`, `overloaded`, `aborted`.
+   * image came, `url_too_large`, `overloaded`, `aborted` or the signal's own error.
    */
   fetchImage(options: { url: string; field?: string; signal?: AbortSignal }): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -85,7 +85,7 @@ export function createImageFetcher(options: FetchOptions = {}): ImageFetcher {
       const first = checkTarget({ url, field, rules });
       const stop = new AbortController();
       const late = setTimeout(() => stop.abort(unreachable('no whole answer in time')), settings.timeout);
-      const left = () => stop.abort(new AttractorError('aborted', 'The operation was aborted.'));
+      const left = () => stop.abort(whyAborted(signal!));
       signal?.addEventListener('abort', left);
       if (signal?.aborted) left();
       try {
