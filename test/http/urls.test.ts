@@ -131,10 +131,11 @@ describe('items', () => {
   });
 });
 
-test('a deadline that passes during a fetch is the answer, of a query and of an import', async () => {
+test('a deadline that passes during a fetch is the answer, of a query, a write and an import', async () => {
   const image = url('silent');
   const calls = [
     it.http.post(`${SHOP}/query`).send({ image: { url: image } }),
+    it.http.put(`${SHOP}/items`).send({ items: [{ id: 'late', image: { url: image } }] }),
     it.http
       .post(`${SHOP}/import`)
       .type('application/x-ndjson')
