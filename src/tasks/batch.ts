@@ -5,7 +5,7 @@ import { AttractorError, asAttractorError, refuseAborted, withoutPrefix } from '
 
 export type Outcome = 'created' | 'updated' | 'unchanged' | AttractorError;
 
-/** One per input, in order; an input that is an error is its own outcome. Durable when it returns. Throws as `refuseAborted` does. */
+/** One per input, in order; an input that is an error is its own outcome. Durable when it returns. Throws as `refuseAborted`. */
 export async function upsertBatch(options: {
   collection: Collection;
   inputs: readonly (ItemInput | AttractorError)[];

@@ -40,7 +40,7 @@ export interface ImportBodyOptions {
   readonly signal: AbortSignal;
 }
 
-/** A batch at a time; each is durable when it is yielded. Throws what concerns the import as a whole, and as `refuseAborted` does. */
+/** A batch at a time; each is durable when it is yielded. Throws what concerns the import as a whole, and as `refuseAborted`. */
 export async function* importBody(options: ImportBodyOptions): AsyncGenerator<RowResult[]> {
   const { collection, body, survey, reading, skip = 0, only, signal } = options;
   let batch: Read[] = [];
