@@ -1,10 +1,11 @@
 // Where the settings come from: the environment, else a file, else the default. The file has the names of the
-// environment, as JSON. What the settings are and may be is config.ts.
+// environment, as JSON. What the settings are and may be is environment.ts.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AttractorError, asAttractorError, invalid } from '../src/errors/error.ts';
-import { type Config, isSecret, parseConfig, SETTINGS, settingsOf } from './config.ts';
+import { type Config, parseConfig } from './config.ts';
+import { isSecret, readEnvironment, SETTINGS } from './environment.ts';
 
 /** Read where ATTRACTOR_CONFIG names no other and it is there. */
 const FILE = 'attractor.config.json';
@@ -42,8 +43,8 @@ export function readSettings(options: { env: NodeJS.ProcessEnv; cwd: string }): 
     file,
     (name) => set[name] === undefined,
   );
-  const values = settingsOf(merged);
-  const defaults = settingsOf({});
+  const values: Readonly<Record<string, unknown>> = readEnvironment(merged);
+  const defaults: typeof values = readEnvironment({});
   return {
     config,
     file,

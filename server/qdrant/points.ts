@@ -108,11 +108,10 @@ export function pointRoutes({ catalogue }: { catalogue: Catalogue }): Route[] {
 type Change = Metadata & { points?: string[]; filter?: unknown; replace?: boolean };
 
 export function showPoint(collection: string, item: Item, shown: ShownFields) {
-  const payload = showPayload(collection, item, shown.with_payload);
   return {
     id: showId(item.id),
-    ...(payload && { payload }),
-    ...(item.vector && { vector: Array.from(item.vector) }),
+    payload: showPayload(collection, item, shown.with_payload),
+    vector: item.vector && Array.from(item.vector),
   };
 }
 

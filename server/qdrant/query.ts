@@ -15,7 +15,6 @@ import type { Call, Route } from '../http/route.ts';
 import { parse } from '../http/validate.ts';
 import { inTurns } from '../routes/v1/collections/asked.ts';
 import { fromQdrantFilter } from './filter.ts';
-import { showId } from './ids.ts';
 import { showPoint } from './points.ts';
 import {
   type ExampleInput,
@@ -63,16 +62,16 @@ export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): R
     route('query/groups', (of) => groups(of, parse(groupPoints, of.call.fields))),
     route('search', (of) => {
       const { vector, ...rest } = parse(searchPoints, of.call.fields);
-      return hits(of, { ...rest, query: vector });
+      return hits(of, { query: vector, ...rest });
     }),
     route('search/batch', (of) =>
       inTurns(parse(searchBatch, of.call.fields).searches, ({ vector, ...rest }, i) =>
-        inSearch(i, hits(of, { ...rest, query: vector })),
+        inSearch(i, hits(of, { query: vector, ...rest })),
       ),
     ),
     route('recommend', (of) => {
       const { positive, negative, strategy, ...rest } = parse(recommendPoints, of.call.fields);
-      return hits(of, { ...rest, query: { recommend: { positive, negative, strategy } } });
+      return hits(of, { query: { recommend: { positive, negative, strategy } }, ...rest });
     }),
   ];
 }
@@ -80,18 +79,19 @@ export function queryRoutes(options: ImageReading & { catalogue: Catalogue }): R
 async function hits(of: Asked, fields: QueryFields): Promise<object[]> {
   const { query } = fields;
   const mmr = typeof query === 'object' && 'nearest' in query ? query.mmr : undefined;
+  // No object here begins with a spread (server/http/route.ts).
   const answer = of.collection.query({
-    ...(await toOptions(of, fields)),
     // Naming an offset asks for exact order; Qdrant's clients name 0 where they mean none.
     offset: fields.offset === 0 ? undefined : fields.offset,
     mmr: mmr ? { diversity: mmr.diversity, candidates: mmr.candidates_limit ?? undefined } : undefined,
+    ...(await toOptions(of, fields)),
   });
   return (await named(answer)).hits.map((hit) => showHit(of.call, hit, fields));
 }
 
 async function groups(of: Asked, fields: GroupFields): Promise<object> {
   const { group_by: groupBy, group_size: groupSize } = fields;
-  const asked = { ...(await toOptions(of, fields)), groupBy, groupSize };
+  const asked = { groupBy, groupSize, ...(await toOptions(of, fields)) };
   const answer = await named(of.collection.queryGroups(asked));
   return {
     groups: answer.groups.map(({ id, hits }) => ({
@@ -151,9 +151,9 @@ async function toExample(of: Asked, one: ExampleInput, field: string): Promise<E
 }
 
 function showHit({ params }: Call, { score, item }: Hit, shown: ShownFields): object {
-  const { id: _, ...rest } = showPoint(params.collection!, item, shown);
+  const { id, payload, vector } = showPoint(params.collection!, item, shown);
   // Points are not numbered by their changes.
-  return { id: showId(item.id), version: 0, score, ...rest };
+  return { id, version: 0, score, payload, vector };
 }
 
 /** With Qdrant's names in its errors. */

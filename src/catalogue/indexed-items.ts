@@ -1,6 +1,7 @@
 // What queries read, in memory: the vectors and their graph, and the metadata that filters look at, row by row in line.
 // Every change goes through here, in the turn of its commit.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Columns, type Metadata } from '../filter/columns.ts';
 import type { Filter, Scalar, Turns, Value } from '../filter/filter.ts';
 import { type RowsOf, Selection } from '../filter/selection.ts';
@@ -18,6 +19,7 @@ export interface IndexedItem {
   readonly vector: Float32Array;
 }
 
+const PAGE = 1000;
 /** Filters whose rows are kept, a bit each, until the next change: a shop's visitors choose among few. */
 const KEPT = 16;
 
@@ -39,6 +41,18 @@ export class IndexedItems {
       this.#columns.squeeze(stays);
     };
     this.index = new HnswIndex({ ...hnsw, dimension, onSqueeze });
+  }
+
+  /** All that the store has. */
+  async read(): Promise<void> {
+    const [collection, { dimension }] = [this.#collection, this.index.shape];
+    for (let after = -1; ; ) {
+      const page = this.#items.page({ collection, dimension, after, limit: PAGE });
+      for (const item of page) this.add(item);
+      if (page.length < PAGE) return;
+      after = page[PAGE - 1]!.slot;
+      await nextTurn();
+    }
   }
 
   /** Slots ascend. */

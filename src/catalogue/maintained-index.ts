@@ -1,28 +1,13 @@
-// The index of one collection through its life: filled from the store, its graph read from a file, built and extended in a
-// process of its own, and swapped in. Queries never wait for any of it: what the graph lacks is scanned exactly. Changes are
-// made by the caller, in the turn of their commit.
+// The index of one collection through its life: filled from the store, its graph built, extended or removed where that is due
+// (stored-graph.ts). Queries never wait for any of it: what the graph lacks is scanned exactly. Changes are made by the caller, in
+// the turn of their commit.
 
-import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { AttractorError, asAttractorError } from '../errors/error.ts';
-import type { Logger } from '../errors/log.ts';
-import { graphBytes } from '../index/build.ts';
 import type { HnswIndex, HnswOptions } from '../index/hnsw.ts';
-import {
-  hasIndex,
-  type IndexIdentity,
-  loadIndex,
-  publishIndex,
-  readManifest,
-  removeIndex,
-} from '../index/index-file.ts';
-import { MOST_WASM_BYTES } from '../math/wasm-memory.ts';
-import type { CollectionRow, Store } from '../store/store.ts';
-import type { BuildJob } from './build-job.ts';
-import { buildInProcess } from './build-process.ts';
 import { IndexedItems } from './indexed-items.ts';
+import { type GraphOptions, StoredGraph } from './stored-graph.ts';
 
-const PAGE = 1000;
 /** Of all vectors, how many may lie outside the graph: what a scan of them costs is little beside the walk. */
 const TAIL_SHARE = 0.05;
 /** Of the vectors from which on a graph is worth its price: below this a scan of them costs next to nothing. */
@@ -31,20 +16,8 @@ const TAIL_FROM = 0.25;
 const FIRST_PAUSE = 10_000;
 const LONGEST_PAUSE = 3_600_000;
 
-export interface IndexOptions {
-  readonly store: Store;
-  readonly collection: CollectionRow;
-  /** The data folder, and in it the folder of the index files; both exist. */
-  readonly data: string;
-  readonly directory: string;
+export interface IndexOptions extends GraphOptions {
   readonly hnsw?: HnswOptions;
-  readonly logger: Logger;
-  /** Milliseconds, from any origin. */
-  readonly clock: () => number;
-  /** Bytes of memory that may still be taken. Default: no end of them. */
-  readonly memory?: () => number;
-  /** Returns how many nodes are in the file. Default: in a process of its own. */
-  readonly build?: (job: BuildJob, options: { signal: AbortSignal }) => Promise<number>;
   /** Resolves after so many milliseconds, rejects where it is aborted. Default: a timer that keeps no process alive. */
   readonly pause?: (ms: number, options: { signal: AbortSignal }) => Promise<unknown>;
 }
@@ -55,10 +28,8 @@ type Work = 'build' | 'extend' | 'remove';
 export class MaintainedIndex {
   readonly items: IndexedItems;
   readonly #options: IndexOptions;
-  readonly #path: string;
-  readonly #identity: IndexIdentity;
+  readonly #graph: StoredGraph;
   readonly #stop = new AbortController();
-  #refused: string | undefined;
   #work: Promise<void> | undefined;
   #failures = 0;
   /** While it waits after a failure. */
@@ -68,14 +39,13 @@ export class MaintainedIndex {
   private constructor(options: IndexOptions) {
     const { collection } = options;
     this.#options = options;
-    this.#path = join(options.directory, `${collection.id}.hnsw`);
-    this.#identity = { collection: collection.id, fingerprint: collection.fingerprint };
     this.items = new IndexedItems({
       dimension: collection.dimension,
       hnsw: options.hnsw,
       items: options.store.items,
       collection: collection.id,
     });
+    this.#graph = new StoredGraph(options, this.index);
   }
 
   get index(): HnswIndex {
@@ -95,8 +65,8 @@ export class MaintainedIndex {
   /** Reads the items, and the graph where its file is good. Ready for exact answers when it returns. */
   static async open(options: IndexOptions): Promise<MaintainedIndex> {
     const maintained = new MaintainedIndex(options);
-    await maintained.#readItems();
-    await maintained.#readGraph();
+    await maintained.items.read();
+    await maintained.#graph.read();
     maintained.changed();
     return maintained;
   }
@@ -131,45 +101,12 @@ export class MaintainedIndex {
   /** Stops the work and removes the files. */
   async drop(): Promise<void> {
     await this.close();
-    await removeIndex(this.#path);
+    await this.#graph.remove();
   }
 
   /** Resolves when nothing is due any more. */
   async #settled(): Promise<void> {
     while (this.#work) await this.#work;
-  }
-
-  async #readItems(): Promise<void> {
-    const { store, collection } = this.#options;
-    const { id, dimension } = collection;
-    for (let after = -1; ; ) {
-      const page = store.items.page({ collection: id, dimension, after, limit: PAGE });
-      for (const item of page) this.items.add(item);
-      if (page.length < PAGE) return;
-      after = page[PAGE - 1]!.slot;
-      await nextTurn();
-    }
-  }
-
-  async #readGraph(): Promise<void> {
-    const { store, collection, logger } = this.#options;
-    const { index } = this;
-    // A collection that was too small so far, or a restored folder: nothing to complain of.
-    if (!hasIndex(this.#path)) return removeIndex(this.#path);
-    try {
-      const nextSlot = store.items.nextSlot(collection.id);
-      const identity = this.#identity;
-      index.adopt(await loadIndex({ path: this.#path, index, identity, nextSlot }));
-    } catch (error) {
-      // At once: a file that was refused today must not look right to a later state of the store.
-      await removeIndex(this.#path);
-      if (index.size < index.from) return;
-      this.#refused = (error as Error).message;
-      logger.warn(
-        { collection: collection.name, reason: this.#refused, rows: index.size },
-        'index file refused: building it again from the store; queries are exact meanwhile',
-      );
-    }
   }
 
   #due(): Work | undefined {
@@ -200,9 +137,10 @@ export class MaintainedIndex {
     try {
       if (work === 'remove') {
         this.index.adopt(undefined);
-        await removeIndex(this.#path);
+        await this.#graph.remove();
       } else {
-        await this.#build(work);
+        await this.#graph.build(work, this.#stop.signal);
+        this.#wanted = false;
       }
       this.#failures = 0;
       return true;
@@ -235,49 +173,5 @@ export class MaintainedIndex {
       () => {},
     );
     return ms;
-  }
-
-  async #build(work: 'build' | 'extend'): Promise<void> {
-    const { data, collection, logger, clock, build = buildInProcess } = this.#options;
-    const { index } = this;
-    const { shape, flat, graph } = index;
-    const since = clock();
-    const rows = flat.size;
-    this.#refuseWithoutMemory(work === 'build' ? rows : graph.nodes + flat.countAfter(graph.through));
-    const out = `${this.#path}.tmp`;
-    const through = flat.highest;
-    const job: BuildJob = { directory: data, collection: collection.id, shape, through, out };
-    const { signal } = this.#stop;
-    const base = work === 'extend' ? await this.#base() : undefined;
-    const nodes = await build({ ...job, base }, { signal });
-    const path = this.#path;
-    const identity = this.#identity;
-    index.adopt(await publishIndex({ path, built: out, index, identity, rows: nodes, through }));
-    this.#wanted = false;
-    const facts = { collection: collection.name, rows, ms: Math.round(clock() - since) };
-    if (this.#refused) logger.warn({ ...facts, reason: this.#refused }, 'index built again from the store');
-    else logger.info(facts, work === 'build' ? 'graph built' : 'graph extended');
-    this.#refused = undefined;
-  }
-
-  async #base(): Promise<BuildJob['base']> {
-    const { rows, sha256, highestSlot } = await readManifest(this.#path);
-    return { path: this.#path, rows, sha256, through: highestSlot };
-  }
-
-  #refuseWithoutMemory(rows: number): void {
-    const available = this.#options.memory?.() ?? Number.POSITIVE_INFINITY;
-    const { copies, served, building } = graphBytes({ shape: this.index.shape, rows });
-    const MiB = (bytes: number) => Math.ceil(bytes / 2 ** 20);
-    const refuse = (takes: string) => {
-      throw new AttractorError('index_too_large', `a graph of ${rows} vectors takes ${takes}`);
-    };
-    if (copies > MOST_WASM_BYTES)
-      refuse(`${MiB(copies)} MiB with the copies of its vectors; 4095 can be had`);
-    if (served + building > available) {
-      refuse(
-        `${MiB(served)} MiB, and ${MiB(building)} MiB while it is built; ${MiB(available)} MiB are free`,
-      );
-    }
   }
 }

@@ -67,4 +67,18 @@ export class Meter {
     if (this.pace === undefined) return undefined;
     return (images * this.pace) / Math.max(1, this.#busy) / 1000;
   }
+
+  /** As it is now. */
+  stats(): Omit<QueueStats, 'waiting'> {
+    return {
+      underWay: this.underWay,
+      images: { ...this.images },
+      batches: new Map(this.batches),
+      waited: { ...this.waited },
+      worked: { ...this.worked },
+      refused: { ...this.refused },
+      dropped: { ...this.dropped },
+      pace: this.pace,
+    };
+  }
 }

@@ -1,35 +1,17 @@
 // The Embedder port on child processes: decoding and inference never run on the caller's event loop, and a crash of
-// libvips or onnxruntime costs one process. Batching and order are queue.ts, one process is child-process.ts.
+// libvips or onnxruntime costs one process. Batching and order are queue.ts, the processes are processes.ts.
 
-import { setPriority } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { AttractorError, asAttractorError, invalid, refuseUnknown } from '../errors/error.ts';
+import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { checkCrop } from '../image/crop.ts';
 import type { Provider } from '../runtime/session.ts';
-import { type EmbedProcess, startEmbedProcess } from './child-process.ts';
 import { bytesOf, type Embedder, type EmbedImage } from './embedder.ts';
 import type { QueueStats } from './meter.ts';
 import { type EmbedderOptions, poolOptions } from './options.ts';
-import type { ModelFacts } from './protocol.ts';
+import { type ProcessStats, startProcesses } from './processes.ts';
 import { createBatchQueue } from './queue.ts';
 
-/** Processes of one slot that die in a row before they have done any work; then callers are told, not kept waiting. */
-const MAX_FAILURES = 3;
-/** The slot that is kept for queries, where there is another one for imports. */
-const KEPT = 0;
-/** Of the other slots: where cores are short, an import gives way to the kept process and to its parent. */
-const NICENESS = 10;
-/** Wait after the first of such failures, doubled with every other up to the second number. Milliseconds. */
-const BACKOFF = [100, 30_000] as const;
-
 /** For metrics. Counters are since the start. */
-export interface EmbedderStats extends QueueStats {
-  readonly processes: { readonly wanted: number; readonly live: number };
-  /** Processes replaced because they had done their number of images. */
-  readonly recycled: number;
-  /** Processes that died or hung. */
-  readonly crashed: number;
-}
+export interface EmbedderStats extends QueueStats, ProcessStats {}
 
 export interface PooledEmbedder extends Embedder {
   /** What the processes run on. */
@@ -47,148 +29,20 @@ export interface PooledEmbedder extends Embedder {
  * `embedder_crashed` where the processes die before that.
  */
 export async function createEmbedder(options: EmbedderOptions): Promise<PooledEmbedder> {
-  const { model, processes, timeout, recycleAfter, logger, ...settings } = poolOptions(options);
+  const settings = poolOptions(options);
   const { maxQueue: maxOnline, maxBulkQueue: maxBulk, clock } = settings;
-
   const queue = createBatchQueue({ maxOnline, maxBulk, clock });
-  const closing = new AbortController();
-  const live = new Set<EmbedProcess>();
-  const counts = { recycled: 0, crashed: 0 };
-  /** Never two at once: a replacement takes memory and a core. */
-  let recycling = false;
-  /** Why requests are refused; undefined while there is, or soon will be, a process to serve them. */
-  let outage: AttractorError | undefined;
-  let facts: ModelFacts | undefined;
-  let settle!: { resolve: (facts: ModelFacts) => void; reject: (error: AttractorError) => void };
-  const opened = new Promise<ModelFacts>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-
-  /** One slot of the pool: one process after the other until the pool closes. */
-  async function occupy(slot: number): Promise<void> {
-    let failures = 0;
-    let successor: EmbedProcess | undefined;
-    while (!closing.signal.aborted) {
-      try {
-        const worker = successor ?? (await start(slot));
-        successor = undefined;
-        successor = await serve(worker, slot);
-        failures = 0;
-      } catch (error) {
-        failures += 1;
-        await onFailure(asAttractorError(error), failures);
-      }
-    }
-    await successor?.stop();
-  }
-
-  async function start(slot: number): Promise<EmbedProcess> {
-    const onSpawn = (pid: number): void => {
-      if (slot !== KEPT) giveWay(pid);
-      logger?.info({ pid, model: model.directory }, 'embedding process started');
-    };
-    const worker = await startEmbedProcess({ model, timeout, onSpawn });
-    const { fingerprint, provider } = worker.facts;
-    if (facts && facts.fingerprint !== fingerprint) {
-      await worker.stop();
-      const details = { field: 'directory', expected: facts.fingerprint, received: fingerprint };
-      throw new AttractorError(
-        'fingerprint_mismatch',
-        'The model folder was replaced while it was in use.',
-        details,
-      );
-    }
-    logger?.info(
-      { pid: worker.pid, fingerprint, provider, threads: model.threads },
-      'embedding process ready',
-    );
-    outage = undefined;
-    facts = worker.facts;
-    settle.resolve(facts);
-    return worker;
-  }
-
-  /** Feeds one process until it dies, is replaced, or the pool closes; ends it. Its successor, where that is ready. */
-  async function serve(worker: EmbedProcess, slot: number): Promise<EmbedProcess | undefined> {
-    live.add(worker);
-    const batching = { ...settings.batching(worker.facts.provider), kept: slot === KEPT && processes > 1 };
-    const replaced = new AbortController();
-    const signal = AbortSignal.any([worker.gone, closing.signal, replaced.signal]);
-    let replacement: Promise<EmbedProcess | undefined> | undefined;
-    let images = 0;
-    let due = recycleAfter;
-    for (;;) {
-      const batch = await queue.take({ ...batching, signal });
-      if (batch === undefined) break;
-      images += batch.images.length;
-      try {
-        batch.done(await worker.run(batch.images));
-      } catch (error) {
-        batch.crashed(asAttractorError(error));
-        logger?.error(
-          { pid: worker.pid, images: batch.images.length, error },
-          'embedding process died over a batch',
-        );
-      }
-      if (images < due || recycling || signal.aborted) continue;
-      due = images + recycleAfter;
-      replacement = recycle(worker, slot, replaced);
-    }
-    live.delete(worker);
-    if (worker.gone.aborted) counts.crashed += 1;
-    else await worker.stop();
-    // It may still be starting, where the process died or the pool closed meanwhile.
-    const successor = await replacement;
-    if (successor) return successor;
-    if (worker.gone.aborted && !closing.signal.aborted) {
-      if (images === 0) throw worker.gone.reason; // died before any work: as good as not started
-      logger?.warn({ pid: worker.pid }, 'embedding process is replaced');
-    }
-    return undefined;
-  }
-
-  /** Starts the process after `worker`, which works on until `replaced` is aborted. Undefined where it does not start. */
-  async function recycle(
-    worker: EmbedProcess,
-    slot: number,
-    replaced: AbortController,
-  ): Promise<EmbedProcess | undefined> {
-    recycling = true;
-    try {
-      const successor = await start(slot);
-      counts.recycled += 1;
-      logger?.info({ pid: worker.pid, successor: successor.pid }, 'embedding process is recycled');
-      replaced.abort();
-      return successor;
-    } catch (error) {
-      logger?.error({ pid: worker.pid, error }, 'no successor for an embedding process: it works on');
-      return undefined;
-    } finally {
-      recycling = false;
-    }
-  }
-
-  async function onFailure(error: AttractorError, failures: number): Promise<void> {
-    logger?.error({ error, failures }, 'embedding process failed before any work');
-    const hopeless = error.code !== 'embedder_crashed' || failures >= MAX_FAILURES;
-    if (hopeless && live.size === 0) {
-      outage = error;
-      queue.fail(error);
-      settle.reject(error);
-    }
-    const delay = Math.min(BACKOFF[1], BACKOFF[0] * 2 ** (failures - 1));
-    await sleep(delay, undefined, { signal: closing.signal }).catch(() => {});
-  }
-
-  const slots = Array.from({ length: processes }, (_, slot) => occupy(slot));
+  const processes = startProcesses({ settings, queue });
+  let closed = false;
   const close = async (): Promise<void> => {
-    closing.abort();
+    closed = true;
+    const ended = processes.close();
     queue.fail(stopped());
-    await Promise.all(slots);
+    await ended;
     queue.fail(stopped()); // what a crash during the last batches left behind
   };
 
-  const { fingerprint, dimension, provider } = await opened.catch(async (error: AttractorError) => {
+  const { fingerprint, dimension, provider } = await processes.opened.catch(async (error: AttractorError) => {
     await close();
     throw error;
   });
@@ -199,20 +53,13 @@ export async function createEmbedder(options: EmbedderOptions): Promise<PooledEm
     async embed(request) {
       refuseUnknown(request, ['images', 'priority', 'signal'], 'embed');
       for (const [i, image] of request.images.entries()) checkImage(image, `images[${i}]`);
-      if (closing.signal.aborted) throw stopped();
-      if (outage) throw outage;
+      if (closed) throw stopped();
+      if (processes.outage) throw processes.outage;
       return queue.submit(request);
     },
-    stats: () => ({ ...queue.stats(), ...counts, processes: { wanted: processes, live: live.size } }),
+    stats: () => ({ ...queue.stats(), ...processes.stats() }),
     close,
   };
-}
-
-/** A lower priority is a wish: some systems refuse it. */
-function giveWay(pid: number): void {
-  try {
-    setPriority(pid, NICENESS);
-  } catch {}
 }
 
 function checkImage(image: EmbedImage, field: string): void {

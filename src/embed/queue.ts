@@ -1,34 +1,15 @@
 // Which image is embedded next: two priorities, batches across requests, bounds on what may wait, cancellation, and a
-// second try for images whose process died. Pure bookkeeping: knows nothing of processes.
+// second try for images whose process died. Pure bookkeeping: knows nothing of processes; what waits is kept by waiting.ts.
 
-import { AttractorError } from '../errors/error.ts';
-import type { EmbedImage, EmbedPriority, EmbedRequest, EmbedResult } from './embedder.ts';
+import { AttractorError, refuseAborted, whyAborted } from '../errors/error.ts';
+import type { EmbedImage, EmbedRequest, EmbedResult } from './embedder.ts';
 import { Meter, type QueueStats } from './meter.ts';
+import { Job, type Ticket, Waiting } from './waiting.ts';
 
 /** For so long after the last query a kept process waits for the next one. Milliseconds. */
 const QUIET = 10_000;
 /** So many batches of queries in a row, then one of an import that waits: it must not starve. */
 const TURNS = 8;
-
-interface Job {
-  readonly images: readonly EmbedImage[];
-  readonly priority: EmbedPriority;
-  readonly since: number;
-  readonly results: EmbedResult[];
-  /** First image that was not handed out yet. */
-  next: number;
-  /** Images without a result yet. */
-  left: number;
-  closed: boolean;
-  readonly resolve: (results: EmbedResult[]) => void;
-  readonly reject: (error: AttractorError) => void;
-}
-
-/** One image that was handed out. */
-interface Ticket {
-  readonly job: Job;
-  readonly index: number;
-}
 
 export interface Batch {
   readonly images: readonly EmbedImage[];
@@ -75,9 +56,7 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
   const { clock = () => performance.now() } = options;
   const bounds = { online: options.maxOnline, bulk: options.maxBulk ?? Number.POSITIVE_INFINITY };
   const meter = new Meter();
-  const retries: Ticket[] = [];
-  const waiting: Record<EmbedPriority, Job[]> = { online: [], bulk: [] };
-  const images: Record<EmbedPriority, number> = { online: 0, bulk: 0 };
+  const waiting = new Waiting();
   /** Who waits for work, in the order they came; true: kept for queries. */
   const takers = new Map<() => void, boolean>();
   let lastOnline = Number.NEGATIVE_INFINITY;
@@ -86,57 +65,27 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
   /** Images in the last batch of queries: how much company the next one can expect. */
   let company = 0;
 
-  function close(job: Job): void {
-    images[job.priority] -= job.images.length - job.next;
-    job.closed = true;
-    const list = waiting[job.priority];
-    const at = list.indexOf(job);
-    if (at >= 0) list.splice(at, 1);
-  }
-
-  function finish({ job, index }: Ticket, result: EmbedResult): void {
-    if (job.closed) return;
-    job.results[index] = result;
-    job.left -= 1;
-    if (job.left > 0) return;
-    job.closed = true;
-    job.resolve(job.results);
-  }
-
   /**
    * The next images in order: a retry alone, else online, else bulk. A batch never mixes priorities, so that no
    * query waits for an import's images beside it. A number: milliseconds after which to look again.
    */
   function next({ max, maxBulk, maxDelay, kept = false }: TakeOptions): Batch | number | undefined {
-    for (let retry = retries.shift(); retry !== undefined; retry = retries.shift()) {
-      if (!retry.job.closed) return batchOf([retry], true);
-    }
-    const bulk = waiting.bulk.length > 0 && !(kept && clock() - lastOnline < QUIET);
-    if (waiting.online.length === 0 || (bulk && turns >= TURNS)) {
+    const again = waiting.again();
+    if (again) return batchOf([again], true);
+    const bulk = waiting.images.bulk > 0 && !(kept && clock() - lastOnline < QUIET);
+    if (waiting.images.online === 0 || (bulk && turns >= TURNS)) {
       if (!bulk) return undefined;
       turns = 0;
-      return batchOf(cut('bulk', maxBulk), false);
+      return batchOf(waiting.cut('bulk', maxBulk), false);
     }
-    if (images.online < Math.min(max, company) && idle === 1) {
-      const left = maxDelay - (clock() - waiting.online[0]!.since);
+    if (waiting.images.online < Math.min(max, company) && idle === 1) {
+      const left = maxDelay - (clock() - waiting.first('online')!.since);
       if (left > 0) return left;
     }
-    turns = waiting.bulk.length > 0 ? turns + 1 : 0;
-    const tickets = cut('online', max);
+    turns = waiting.images.bulk > 0 ? turns + 1 : 0;
+    const tickets = waiting.cut('online', max);
     company = tickets.length;
     return batchOf(tickets, false);
-  }
-
-  function cut(priority: EmbedPriority, max: number): Ticket[] {
-    const list = waiting[priority];
-    const tickets: Ticket[] = [];
-    while (tickets.length < max && list.length > 0) {
-      const job = list[0]!;
-      tickets.push({ job, index: job.next++ });
-      if (job.next === job.images.length) list.shift();
-    }
-    images[priority] -= tickets.length;
-    return tickets;
   }
 
   function batchOf(tickets: readonly Ticket[], retried: boolean): Batch {
@@ -150,14 +99,14 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
       images: tickets.map(({ job, index }) => job.images[index]!),
       done: (results) => {
         back(true);
-        for (const [i, ticket] of tickets.entries()) finish(ticket, results[i]!);
+        for (const [i, { job, index }] of tickets.entries()) job.finish(index, results[i]!);
         // A kept taker may have waited long enough.
         if (priority === 'bulk') wake();
       },
       crashed: (error) => {
         back(false);
-        if (retried) for (const ticket of tickets) finish(ticket, { error });
-        else retries.push(...tickets);
+        if (retried) for (const { job, index } of tickets) job.finish(index, { error });
+        else waiting.tryAgain(tickets);
         wake();
       },
     };
@@ -170,43 +119,28 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
   }
 
   return {
-    submit({ images: given, priority = 'online', signal }) {
-      return new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(reasonOf(signal));
-        if (given.length === 0) return resolve([]);
-        const before = images[priority];
-        if (before > 0 && before + given.length > bounds[priority]) {
-          meter.refused[priority] += given.length;
-          return reject(overloaded(given.length, before, bounds[priority], meter));
-        }
-        const onAbort = (): void => {
-          meter.dropped[priority] += job.images.length - job.next;
-          close(job);
-          job.reject(reasonOf(signal!));
-        };
-        const settled =
-          <T>(settle: (value: T) => void) =>
-          (value: T): void => {
-            signal?.removeEventListener('abort', onAbort);
-            settle(value);
-          };
-        const job: Job = {
-          images: given,
-          priority,
-          since: clock(),
-          results: new Array(given.length),
-          next: 0,
-          left: given.length,
-          closed: false,
-          resolve: settled(resolve),
-          reject: settled(reject),
-        };
-        signal?.addEventListener('abort', onAbort);
-        if (priority === 'online') lastOnline = job.since;
-        images[priority] += given.length;
-        waiting[priority].push(job);
-        wake();
-      });
+    async submit({ images, priority = 'online', signal }) {
+      refuseAborted(signal);
+      if (images.length === 0) return [];
+      const before = waiting.images[priority];
+      if (before > 0 && before + images.length > bounds[priority]) {
+        meter.refused[priority] += images.length;
+        throw overloaded(images.length, before, bounds[priority], meter);
+      }
+      const since = clock();
+      const job = new Job({ images, priority, since });
+      const onAbort = (): void => {
+        meter.dropped[priority] += waiting.end(job, whyAborted(signal!));
+      };
+      signal?.addEventListener('abort', onAbort);
+      if (priority === 'online') lastOnline = since;
+      waiting.add(job);
+      wake();
+      try {
+        return await job.results;
+      } finally {
+        signal?.removeEventListener('abort', onAbort);
+      }
     },
 
     async take(options) {
@@ -234,35 +168,10 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
       return undefined;
     },
 
-    fail(error) {
-      const jobs = [...waiting.online, ...waiting.bulk, ...retries.map(({ job }) => job)];
-      for (const job of new Set(jobs)) {
-        if (job.closed) continue;
-        close(job);
-        job.reject(error);
-      }
-      retries.length = 0;
-    },
+    fail: (error) => waiting.endAll(error),
 
-    stats: () => ({
-      waiting: { ...images },
-      underWay: meter.underWay,
-      images: { ...meter.images },
-      batches: new Map(meter.batches),
-      waited: { ...meter.waited },
-      worked: { ...meter.worked },
-      refused: { ...meter.refused },
-      dropped: { ...meter.dropped },
-      pace: meter.pace,
-    }),
+    stats: () => ({ waiting: { ...waiting.images }, ...meter.stats() }),
   };
-}
-
-/** A signal may say itself why: a deadline does. */
-function reasonOf({ reason }: AbortSignal): AttractorError {
-  return reason instanceof AttractorError
-    ? reason
-    : new AttractorError('aborted', 'The request was cancelled.');
 }
 
 function overloaded(images: number, queued: number, limit: number, meter: Meter): AttractorError {

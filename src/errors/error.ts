@@ -109,11 +109,14 @@ export function asAttractorError(error: unknown): AttractorError {
   return new AttractorError('internal', 'Internal error.', { cause: error });
 }
 
-/** Throws where the caller has gone already: the signal's reason where that is an error of ours, else `aborted`. */
-export function refuseAborted(signal: AbortSignal | undefined): void {
-  if (!signal?.aborted) return;
-  const reason: unknown = signal.reason;
-  throw reason instanceof AttractorError
+/** Why a signal fired: its reason where that is an error of ours, as that of a deadline is, else `aborted`. */
+export function whyAborted({ reason }: AbortSignal): AttractorError {
+  return reason instanceof AttractorError
     ? reason
     : new AttractorError('aborted', 'The operation was aborted.');
+}
+
+/** Throws `whyAborted` where the caller has gone already. */
+export function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw whyAborted(signal);
 }

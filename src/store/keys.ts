@@ -1,13 +1,14 @@
 // API keys: who may do what. A file of its own beside the store, so that a key can be made and revoked while a server runs, and
-// so that a snapshot of the catalogue gives nobody access. Holds hashes only. Drawn in docs/formats.md.
+// so that a snapshot of the catalogue gives nobody access. Holds hashes only. Its table is keys-schema.ts.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { AttractorError, invalid } from '../errors/error.ts';
+import { invalid } from '../errors/error.ts';
+import { prepareKeys } from './keys-schema.ts';
 import { makeFolder } from './lock.ts';
-import { corrupt, guarded } from './sqlite-error.ts';
+import { guarded } from './sqlite-error.ts';
 
 /** Each includes those before it: read and search; change items; everything else. */
 export const SCOPES = ['search', 'write', 'admin'] as const;
@@ -38,19 +39,6 @@ export interface NewKey {
 
 /** In the data folder. */
 export const KEYS_FILE = 'keys.db';
-/** "ATRK". */
-const APPLICATION_ID = 0x4154524b;
-const VERSION = 1;
-const SCHEMA = `
-  CREATE TABLE api_key (
-    id          TEXT PRIMARY KEY,
-    hash        BLOB NOT NULL UNIQUE,
-    scope       TEXT NOT NULL CHECK (scope IN ('search', 'write', 'admin')),
-    collections TEXT,
-    note        TEXT NOT NULL,
-    rate        INTEGER,
-    created     TEXT NOT NULL
-  ) STRICT`;
 
 interface Row extends Omit<ApiKey, 'collections' | 'rate'> {
   readonly hash: Buffer;
@@ -79,7 +67,7 @@ export function openKeys(options: { directory: string; late?: Late }): KeyStore 
       chmodSync(path, 0o600);
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = FULL');
-      db.transaction(() => prepare(db, path)).immediate();
+      db.transaction(() => prepareKeys(db, path)).immediate();
       return new KeyStore(db, path, options.late);
     } catch (error) {
       db.close();
@@ -192,23 +180,4 @@ export class KeyStore {
       return this.#rows;
     });
   }
-}
-
-function prepare(db: Database.Database, path: string): void {
-  const application = db.pragma('application_id', { simple: true });
-  const version = db.pragma('user_version', { simple: true }) as number;
-  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
-  if (application === 0 && version === 0 && tables === 0) {
-    db.exec(SCHEMA);
-    db.pragma(`application_id = ${APPLICATION_ID}`);
-    db.pragma(`user_version = ${VERSION}`);
-    return;
-  }
-  if (application !== APPLICATION_ID) throw corrupt(path, 'this SQLite file does not hold API keys');
-  if (version > VERSION) {
-    const message = `${path}: expected version ${VERSION}, received ${version}. Open it with the newer Attractor that wrote it.`;
-    throw new AttractorError('store_newer', message);
-  }
-  const result = db.pragma('quick_check', { simple: true });
-  if (result !== 'ok') throw corrupt(path, `the file is damaged: ${result}`);
 }

@@ -1,11 +1,11 @@
 // Rows of an import, a batch at a time: one transaction each, ahead of no query, and what may succeed alone is tried alone.
 
 import type { Collection, ItemInput } from '../catalogue/types.ts';
-import { AttractorError, asAttractorError, withoutPrefix } from '../errors/error.ts';
+import { AttractorError, asAttractorError, refuseAborted, withoutPrefix } from '../errors/error.ts';
 
 export type Outcome = 'created' | 'updated' | 'unchanged' | AttractorError;
 
-/** One per input, in order; an input that is an error is its own outcome. Durable when it returns. Throws `aborted`. */
+/** One per input, in order; an input that is an error is its own outcome. Durable when it returns. Throws as `refuseAborted`. */
 export async function upsertBatch(options: {
   collection: Collection;
   inputs: readonly (ItemInput | AttractorError)[];
@@ -27,10 +27,10 @@ async function upsert(
   { collection, signal }: { collection: Collection; signal?: AbortSignal },
   items: readonly ItemInput[],
 ): Promise<Outcome[]> {
-  if (signal?.aborted) throw new AttractorError('aborted', 'The import was aborted.');
+  refuseAborted(signal);
   const results = await collection.upsert({ items, priority: 'bulk', signal });
   // What an abort cut short is no dead letter.
-  if (signal?.aborted) throw new AttractorError('aborted', 'The import was aborted.');
+  refuseAborted(signal);
   // Its place in the batch means nothing to whoever sent the row.
   return results.map(({ status, error }, i) =>
     status === 'failed' ? withoutPrefix(asAttractorError(error), `items[${i}].`) : status,

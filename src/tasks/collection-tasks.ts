@@ -1,7 +1,7 @@
 // The tasks that read one collection: near-duplicates, and the graph built anew.
 
 import type { Catalogue, Collection } from '../catalogue/types.ts';
-import { AttractorError } from '../errors/error.ts';
+import { whyAborted } from '../errors/error.ts';
 import type { TaskKind } from './task.ts';
 
 export interface DuplicatesParams {
@@ -44,7 +44,7 @@ export function compactTask({ catalogue }: { catalogue: Catalogue }): TaskKind {
 /** A build cannot be called back; who aborts no longer waits for it, and it ends with the catalogue at the latest. */
 function compacted(collection: Collection, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const abort = () => reject(new AttractorError('aborted', 'The operation was aborted.'));
+    const abort = () => reject(whyAborted(signal));
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     collection.compact().then(resolve, reject);

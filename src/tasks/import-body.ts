@@ -1,7 +1,7 @@
 // Imports the body of a call: the one loop behind an import that answers line by line and one that runs as a task.
 
 import type { Collection, ItemInput } from '../catalogue/types.ts';
-import { AttractorError, asAttractorError } from '../errors/error.ts';
+import { AttractorError, asAttractorError, refuseAborted } from '../errors/error.ts';
 import { type Outcome, upsertBatch } from './batch.ts';
 import { type BadRow, type Body, type BodyRow, rowsOf, type Survey } from './body.ts';
 
@@ -40,7 +40,7 @@ export interface ImportBodyOptions {
   readonly signal: AbortSignal;
 }
 
-/** A batch at a time; each is durable when it is yielded. Throws what concerns the import as a whole, and `aborted`. */
+/** A batch at a time; each is durable when it is yielded. Throws what concerns the import as a whole, and as `refuseAborted`. */
 export async function* importBody(options: ImportBodyOptions): AsyncGenerator<RowResult[]> {
   const { collection, body, survey, reading, skip = 0, only, signal } = options;
   let batch: Read[] = [];
@@ -103,7 +103,7 @@ async function fetched(
   try {
     return { ...item, image: await fetchImage({ url, signal }) };
   } catch (error) {
-    if (signal.aborted) throw new AttractorError('aborted', 'The import was aborted.');
+    refuseAborted(signal);
     return asAttractorError(error);
   }
 }

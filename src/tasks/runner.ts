@@ -1,37 +1,22 @@
 // Runs the tasks of a catalogue: of each type one at a time, oldest first. The list is in the store, so a task that was cut
-// off goes on with the next start. Knows nothing of what tasks do (kinds), nor of HTTP.
+// off goes on with the next start. One run of one task is run.ts, what tasks do their kinds.
 
-import { AttractorError, asAttractorError, refuseAborted } from '../errors/error.ts';
-import type { Logger } from '../errors/log.ts';
-import type { DeadLetterRow, TaskRow, TaskStatus, TaskTable } from '../store/tasks.ts';
-import { startOver, type Task, type TaskKind, type TaskObserver, type TaskType } from './task.ts';
+import { AttractorError } from '../errors/error.ts';
+import type { DeadLetterRow, TaskRow, TaskStatus } from '../store/tasks.ts';
+import { Run, type RunTools } from './run.ts';
+import { showTask, startOver, type Task, type TaskType } from './task.ts';
 
 /** Tasks that are over and still listed. */
 const KEPT = 1000;
 
-export interface RunnerOptions {
-  readonly table: TaskTable;
-  readonly kinds: Readonly<Record<TaskType, TaskKind>>;
-  /** Milliseconds since 1970. */
-  readonly clock: () => number;
-  readonly logger: Logger;
-  readonly observer?: TaskObserver;
+export interface RunnerOptions extends RunTools {
   /** To be told whom the list forgot. */
   readonly onForgotten?: (uids: readonly number[]) => void;
 }
 
-interface Running {
-  readonly stop: AbortController;
-  readonly ended: Promise<void>;
-  progress: { done: number; total: number };
-  /** When this run began, and at what. */
-  readonly since: number;
-  readonly from: number;
-}
-
 export class TaskRunner {
   readonly #options: RunnerOptions;
-  readonly #running = new Map<number, Running & { type: string }>();
+  readonly #running = new Map<number, { run: Run; ended: Promise<void> }>();
   #closed = false;
 
   /** Takes up what was cut off; nothing runs before `start`. */
@@ -98,7 +83,7 @@ export class TaskRunner {
     const row = this.#row(uid);
     const running = this.#running.get(uid);
     if (running) {
-      running.stop.abort();
+      running.run.stop();
       await running.ended;
     } else if (row.status === 'enqueued') {
       table.update({ ...row, status: 'canceled', finishedAt: clock() });
@@ -128,84 +113,28 @@ export class TaskRunner {
   /** Stops what runs; the next start goes on with it. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { stop } of this.#running.values()) stop.abort();
+    for (const { run } of this.#running.values()) run.stop({ later: true });
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
   #startNext(): void {
     while (!this.#closed) {
-      const row = this.#options.table.next([...this.#running.values()].map(({ type }) => type));
+      const row = this.#options.table.next([...this.#running.values()].map(({ run }) => run.type));
       if (!row) return;
       this.#start(row);
     }
   }
 
   #start(row: TaskRow): void {
-    const { table, clock } = this.#options;
-    const since = clock();
-    const started: TaskRow = { ...row, status: 'processing', startedAt: row.startedAt ?? since };
-    table.update(started);
-    const stop = new AbortController();
+    const run = new Run(this.#options, row);
     // In a turn of its own: the map knows it before it can end.
-    const ended = Promise.resolve().then(() => this.#run(started, stop.signal));
-    const { done, total } = row;
-    this.#running.set(row.uid, { type: row.type, stop, ended, progress: { done, total }, since, from: done });
-  }
-
-  async #run(started: TaskRow, signal: AbortSignal): Promise<void> {
-    const { table, kinds, logger, clock, observer } = this.#options;
-    const { uid } = started;
-    const type = started.type as TaskType;
-    const kind = kinds[type];
-    let row = started;
-    const running = this.#running.get(uid)!;
-    const moved = (progress: Running['progress']) => {
-      observer?.done({ type, count: Math.max(0, progress.done - running.progress.done) });
-      running.progress = progress;
-    };
-    try {
-      let error: AttractorError | undefined;
-      try {
-        // Told to stop in the very turn that it was started in.
-        refuseAborted(signal);
-        const details = await kind.run({
-          row,
-          signal,
-          table,
-          logger,
-          progress: moved,
-          checkpoint: ({ done, total, details }, also) => {
-            const next = { ...row, done, total, details: JSON.stringify(details) };
-            table.transaction(() => {
-              also?.();
-              table.update(next);
-            });
-            row = next;
-            moved({ done, total });
-          },
-        });
-        row = { ...row, ...running.progress, details: JSON.stringify(details) };
-      } catch (thrown) {
-        error = asAttractorError(thrown);
-        // It is not over: the next start goes on with it.
-        if (this.#closed) return;
-      }
-      const canceled = error !== undefined && signal.aborted;
-      const status = canceled ? 'canceled' : error ? 'failed' : 'succeeded';
-      const told = error && !canceled ? shownError(error) : null;
-      if (error) kind.undo?.(row);
-      table.update({ ...row, status, error: told && JSON.stringify(told), finishedAt: clock() });
-      observer?.ended({ type, status });
-      const fields = { task: uid, type, collection: row.collection, status };
-      if (told) logger.error({ ...fields, code: error!.code, err: error!.cause ?? error }, 'task failed');
-      else logger.info(fields, 'task ended');
-    } catch (err) {
-      // The store itself does not answer: the task stays as it is there.
-      logger.error({ task: uid, err }, 'the end of a task could not be noted');
-    } finally {
-      this.#running.delete(uid);
-      this.#startNextSafely();
-    }
+    const ended = Promise.resolve()
+      .then(() => run.untilEnded())
+      .finally(() => {
+        this.#running.delete(row.uid);
+        this.#startNextSafely();
+      });
+    this.#running.set(row.uid, { run, ended });
   }
 
   #startNextSafely(): void {
@@ -226,36 +155,12 @@ export class TaskRunner {
   }
 
   #shown(row: TaskRow): Task {
-    const running = this.#running.get(row.uid);
-    const { done, total } = running?.progress ?? row;
-    const gone = running && this.#options.clock() - running.since;
-    const eta =
-      running && done > running.from
-        ? Math.round((gone! * (total - done)) / (done - running.from))
-        : undefined;
-    return {
-      uid: row.uid,
-      type: row.type as TaskType,
-      collection: row.collection ?? undefined,
-      status: row.status,
-      progress: { done, total },
-      eta,
-      details: JSON.parse(row.details),
-      error: row.error === null ? undefined : JSON.parse(row.error),
-      enqueuedAt: row.enqueuedAt,
-      startedAt: row.startedAt ?? undefined,
-      finishedAt: row.finishedAt ?? undefined,
-    };
+    return showTask(row, this.#running.get(row.uid)?.run);
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new AttractorError('not_ready', 'Tasks are not taken any more.');
   }
-}
-
-/** What went wrong inside is for the log. */
-function shownError({ code, status, message }: AttractorError) {
-  return { code, message: status === 500 ? 'Internal error.' : message };
 }
 
 function conflict(row: TaskRow, what: string, expected: string): AttractorError {

@@ -24,6 +24,24 @@ export interface Task {
   readonly finishedAt: number | undefined;
 }
 
+/** `run`: while it runs. */
+export function showTask(row: TaskRow, run?: Pick<Task, 'progress' | 'eta'>): Task {
+  const { done, total } = run?.progress ?? row;
+  return {
+    uid: row.uid,
+    type: row.type as TaskType,
+    collection: row.collection ?? undefined,
+    status: row.status,
+    progress: { done, total },
+    eta: run?.eta,
+    details: JSON.parse(row.details),
+    error: row.error === null ? undefined : JSON.parse(row.error),
+    enqueuedAt: row.enqueuedAt,
+    startedAt: row.startedAt ?? undefined,
+    finishedAt: row.finishedAt ?? undefined,
+  };
+}
+
 /** Is told of the work of tasks while it is done. Must be quick and must not throw. */
 export interface TaskObserver {
   ended(task: { type: TaskType; status: 'succeeded' | 'failed' | 'canceled' }): void;

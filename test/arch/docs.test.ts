@@ -1,5 +1,5 @@
 // Documents that must say what the code does: the error table and docs/errors.md, the routes and docs/api.md, the
-// settings of server/config.ts. Held together in both directions.
+// settings of server/environment.ts. Held together in both directions.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -112,7 +112,7 @@ test('links lead somewhere on disk too', () => {
 });
 
 test('docs/api.md has every setting of the server, and no other', () => {
-  const settings = [...read('server/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(
+  const settings = [...read('server/environment.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(
     (match) => match[1]!,
   );
   const rows = [...read('docs/api.md').matchAll(/^\| `([A-Z][A-Z_]+)` \|/gm)].map((match) => match[1]!);

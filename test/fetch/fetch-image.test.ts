@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { AttractorError } from '../../src/errors/error.ts';
 import { createImageFetcher, type FetchOptions, type ImageFetcher } from '../../src/fetch/fetch-image.ts';
 
 const PUBLIC = '127.0.0.2';
@@ -289,6 +290,18 @@ describe('how much and how long', () => {
       code('aborted'),
     );
     expect(asked).toHaveLength(1);
+  });
+
+  test('a deadline of the caller says so itself, not that the caller left', async () => {
+    answers['/silent'] = () => {};
+    const deadline = new AbortController();
+    const late = new AttractorError('deadline_exceeded', 'Too late.', { field: 'x-timeout-ms' });
+    const { signal } = deadline;
+    const going = fetcher().fetchImage({ url: at(PUBLIC, '/silent'), field: 'image.url', signal });
+    await expect.poll(() => asked.length).toBe(1);
+    deadline.abort(late);
+    await expect(going).rejects.toBe(late);
+    await expect(fetcher().fetchImage({ url: at(PUBLIC), signal })).rejects.toBe(late);
   });
 
   test('no more than so many at once, from one host and in all; the others come after', async () => {

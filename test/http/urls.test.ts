@@ -20,7 +20,7 @@ beforeAll(async () => {
     if (kind === 'text') response.end('hello');
     else if (kind === 'away') response.writeHead(302, { location: 'http://169.254.169.254/' }).end();
     else if (kind === 'item') response.end(it.images.get(id!));
-    else response.writeHead(404).end();
+    else if (kind !== 'silent') response.writeHead(404).end();
   });
   await new Promise<void>((resolve) => pictures.listen(0, '127.0.0.1', resolve));
   port = (pictures.address() as AddressInfo).port;
@@ -129,4 +129,20 @@ describe('items', () => {
     expect(codes).toContain('url_too_large');
     expect(codes).toContain(undefined);
   });
+});
+
+test('a deadline that passes during a fetch is the answer, of a query, a write and an import', async () => {
+  const image = url('silent');
+  const calls = [
+    it.http.post(`${SHOP}/query`).send({ image: { url: image } }),
+    it.http.put(`${SHOP}/items`).send({ items: [{ id: 'late', image: { url: image } }] }),
+    it.http
+      .post(`${SHOP}/import`)
+      .type('application/x-ndjson')
+      .send(JSON.stringify({ id: 'late', image })),
+  ];
+  for (const call of calls) {
+    const { status, body } = await call.set('x-timeout-ms', '200');
+    expect([status, body.error.code]).toEqual([408, 'deadline_exceeded']);
+  }
 });

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { isSecret } from '../../server/config.ts';
+import { isSecret } from '../../server/environment.ts';
 import { readSettings } from '../../server/settings.ts';
 
 let cwd: string;

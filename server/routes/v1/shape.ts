@@ -1,6 +1,7 @@
-// Items and hits as the API shows them.
+// Items, hits and what came of writes as the API shows them.
 
-import type { Hit, Item } from '../../../src/catalogue/types.ts';
+import type { Hit, Item, UpsertResult } from '../../../src/catalogue/types.ts';
+import { errorBody } from '../../http/error-handler.ts';
 import { Written } from '../../http/json.ts';
 
 export function imageUrl(collection: string, id: string): string {
@@ -59,4 +60,8 @@ export function writeHit(options: { collection: string; hit: Hit; withPayload: b
   const { id, payload } = writtenOf(collection, item);
   const vector = item.vector ? `,"vector":[${item.vector.join()}]` : '';
   return new Written(`{"id":${id},"score":${score}${withPayload ? payload : ''}${vector}}`);
+}
+
+export function showUpsert({ id, status, error }: UpsertResult): object {
+  return { id, status, ...(error && { error: errorBody(error) }) };
 }

@@ -2,12 +2,12 @@
 // what is malformed has been refused before as a whole.
 
 import type { Collection, ItemInput, UpsertResult } from '../../../../src/catalogue/types.ts';
-import { AttractorError, withoutPrefix } from '../../../../src/errors/error.ts';
+import { AttractorError, refuseAborted, withoutPrefix } from '../../../../src/errors/error.ts';
 import { createImageReader, type ImageReading, type ImageSource } from '../../../http/image.ts';
 
 export type ItemSource = Omit<ItemInput, 'image'> & { readonly image?: ImageSource };
 
-/** Tells one result per item, in order. Throws what the images' text makes it throw, and `aborted`. */
+/** Tells one result per item, in order. Throws what the images' text makes it throw, and as `refuseAborted` does. */
 export async function upsertRead(options: {
   collection: Collection;
   items: readonly ItemSource[];
@@ -24,7 +24,8 @@ export async function upsertRead(options: {
     try {
       return { ...rest, image: await reader.read({ source, field: `items[${i}].image`, signal }) };
     } catch (error) {
-      if (!('url' in source) || !(error instanceof AttractorError) || error.code === 'aborted') throw error;
+      refuseAborted(signal);
+      if (!('url' in source) || !(error instanceof AttractorError)) throw error;
       return error;
     }
   };
