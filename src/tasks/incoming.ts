@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { AttractorError } from '../errors/error.ts';
+import { AttractorError, refuseAborted } from '../errors/error.ts';
 import { type Disk, disk as realDisk } from '../store/disk.ts';
 import type { Body, BodyFormat } from './body.ts';
 
@@ -27,7 +27,7 @@ export class Incoming {
     }
   }
 
-  /** Throws `body_too_large`, `aborted` or `store_full`, and leaves nothing then. */
+  /** Throws `body_too_large`, `store_full` or what the signal says, and leaves nothing then. */
   async receive(options: {
     chunks: AsyncIterable<Uint8Array>;
     format: BodyFormat;
@@ -41,7 +41,7 @@ export class Incoming {
       const hash = createHash('sha256');
       let bytes = 0;
       for await (const chunk of chunks) {
-        if (signal.aborted) throw new AttractorError('aborted', 'The client went away while sending.');
+        refuseAborted(signal);
         bytes += chunk.length;
         if (bytes > maxBytes) {
           const expected = `at most ${maxBytes} bytes`;
