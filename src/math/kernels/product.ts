@@ -2,7 +2,7 @@
 // said in quantise.ts.
 
 /** Codes whose products 32 bits are enough for. */
-export const BLOCK: usize = 128;
+const BLOCK: usize = 128;
 
 /** Of `codes` bytes, a multiple of 16. */
 export function product(row: usize, query: usize, codes: usize): f32 {
