@@ -277,7 +277,7 @@ function layout(dimension: number, { m, nodes, bytes }: LinkSize) {
   const room = Math.min(MOST_OPEN, nodes);
   const openAt = hitsAt + 8 * room;
   const freshAt = openAt + 8 * room;
-  const seenAt = freshAt + 4 * (2 * m + 1);
+  const seenAt = freshAt + 8 * (2 * m + 3);
   const linksAt = LINE * Math.ceil((seenAt + nodes) / LINE);
   // The kernel reads a link as a word, whose last byte may be of the next part.
   const copiesAt = LINE * Math.ceil((linksAt + bytes) / LINE);

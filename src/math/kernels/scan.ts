@@ -1,7 +1,7 @@
 // Which rows of codes may score at least `floor` with a query, in AssemblyScript; assembled by scripts/wasm.ts. What the numbers
 // mean, and why the bound holds, is said in quantise.ts and vector-rows.ts.
 
-import { BLOCK } from './product';
+import { products } from './product';
 
 /** Before a row's codes: scale, error and norm, f32 each, and four bytes that are walk.ts's. */
 const HEAD: usize = 16;
@@ -30,56 +30,18 @@ export function sift(
   const bounds = out - 16;
   let found: usize = 0;
   for (let from = kept; from < end; from += 16) {
-    let a = rows + <usize>load<u32>(from) * (HEAD + codes);
-    let b = rows + <usize>load<u32>(from, 4) * (HEAD + codes);
-    let c = rows + <usize>load<u32>(from, 8) * (HEAD + codes);
-    let d = rows + <usize>load<u32>(from, 12) * (HEAD + codes);
+    const a = rows + <usize>load<u32>(from) * (HEAD + codes);
+    const b = rows + <usize>load<u32>(from, 4) * (HEAD + codes);
+    const c = rows + <usize>load<u32>(from, 8) * (HEAD + codes);
+    const d = rows + <usize>load<u32>(from, 12) * (HEAD + codes);
     // Of two rows scale, scale, error, error, and norm, norm and what is not wanted.
     const ab = v128.shuffle<i32>(v128.load(a), v128.load(b), 0, 4, 1, 5);
     const cd = v128.shuffle<i32>(v128.load(c), v128.load(d), 0, 4, 1, 5);
     const abNorms = v128.shuffle<i32>(v128.load(a), v128.load(b), 2, 6, 3, 7);
     const cdNorms = v128.shuffle<i32>(v128.load(c), v128.load(d), 2, 6, 3, 7);
 
-    let sumA = f32x4.splat(0);
-    let sumB = sumA;
-    let sumC = sumA;
-    let sumD = sumA;
-    let q = query;
-    const rowEnd = a + codes;
-    while (a < rowEnd) {
-      const blockEnd = min(rowEnd, a + BLOCK);
-      let s = i32x4.splat(0);
-      let t = s;
-      let u = s;
-      let v = s;
-      while (a < blockEnd) {
-        const highs = v128.load(q);
-        const lows = v128.load(q, 16);
-        const w = v128.load(a, HEAD);
-        const x = v128.load(b, HEAD);
-        const y = v128.load(c, HEAD);
-        const z = v128.load(d, HEAD);
-        s = i32x4.add(s, i32x4.dot_i16x8_s(w, highs));
-        t = i32x4.add(t, i32x4.dot_i16x8_s(x, highs));
-        u = i32x4.add(u, i32x4.dot_i16x8_s(y, highs));
-        v = i32x4.add(v, i32x4.dot_i16x8_s(z, highs));
-        s = i32x4.add(s, i32x4.dot_i16x8_s(i16x8.shl(w, 8), lows));
-        t = i32x4.add(t, i32x4.dot_i16x8_s(i16x8.shl(x, 8), lows));
-        u = i32x4.add(u, i32x4.dot_i16x8_s(i16x8.shl(y, 8), lows));
-        v = i32x4.add(v, i32x4.dot_i16x8_s(i16x8.shl(z, 8), lows));
-        a += 16;
-        b += 16;
-        c += 16;
-        d += 16;
-        q += 32;
-      }
-      sumA = f32x4.add(sumA, f32x4.convert_i32x4_s(s));
-      sumB = f32x4.add(sumB, f32x4.convert_i32x4_s(t));
-      sumC = f32x4.add(sumC, f32x4.convert_i32x4_s(u));
-      sumD = f32x4.add(sumD, f32x4.convert_i32x4_s(v));
-    }
-    const products = sums(sums2(sumA, sumB), sums2(sumC, sumD));
-    const scores = f32x4.mul(f32x4.mul(f32x4.splat(scale), firsts(ab, cd)), products);
+    const sums = products(a + HEAD, b + HEAD, c + HEAD, d + HEAD, query, codes);
+    const scores = f32x4.mul(f32x4.mul(f32x4.splat(scale), firsts(ab, cd)), sums);
     const errors = f32x4.mul(f32x4.splat(perError), seconds(ab, cd));
     const norms = f32x4.mul(f32x4.splat(perNorm), firsts(abNorms, cdNorms));
     const bound = f32x4.add(scores, f32x4.add(errors, norms));
@@ -119,14 +81,4 @@ function firsts(a: v128, b: v128): v128 {
 
 function seconds(a: v128, b: v128): v128 {
   return v128.shuffle<i64>(a, b, 1, 3);
-}
-
-/** Half sums of two: a, b, a, b. */
-function sums2(a: v128, b: v128): v128 {
-  return f32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
-}
-
-/** The whole ones. */
-function sums(ab: v128, cd: v128): v128 {
-  return f32x4.add(firsts(ab, cd), seconds(ab, cd));
 }
