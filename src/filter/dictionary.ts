@@ -2,7 +2,7 @@
 // pass a test. The rows are column.ts's.
 
 import { boundsOf } from './bounds.ts';
-import { passes, type Scalar, type Test, type Turns, type Value } from './filter.ts';
+import { passes, type Scalar, type Test, type Turns, typeOf, type Value } from './filter.ts';
 import { SortedTexts } from './sorted-texts.ts';
 import { Words } from './words.ts';
 
@@ -110,8 +110,9 @@ export class Dictionary {
   prepare(test: Test, turns: Turns): Promise<void> | undefined {
     if (typeof this.#values[1] === 'object') return undefined;
     if (test.op === 'text') return this.#words.prepare(this.#values, turns);
-    const ofTexts = test.op === 'range' && typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) === 'string';
-    return ofTexts ? this.#texts.prepare(this.#values, turns) : undefined;
+    return test.op === 'range' && typeOf(test) === 'string'
+      ? this.#texts.prepare(this.#values, turns)
+      : undefined;
   }
 
   /** Of one value. */
