@@ -137,7 +137,7 @@ type Bound = Range[keyof Range];
 const higher = (a: Bound, b: Bound): Bound => (a === undefined || (b !== undefined && b > a) ? b : a);
 const lower = (a: Bound, b: Bound): Bound => (a === undefined || (b !== undefined && b < a) ? b : a);
 
-function inRange(value: Scalar, range: Range): boolean {
+export function inRange(value: Scalar, range: Range): boolean {
   const { gt, gte, lt, lte } = range;
   if (typeof value !== typeOf(range)) return false;
   return !(
