@@ -1,11 +1,10 @@
 // Ranges of numbers as two bounds that are both within: what loops over many numbers compare with.
 
-import type { Range, Test } from './filter.ts';
+import { type Range, type Test, typeOf } from './filter.ts';
 
 /** The least and the greatest number in a range of numbers; undefined for other tests. */
 export function boundsOf(test: Test): readonly [low: number, high: number] | undefined {
-  if (test.op !== 'range' || typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) !== 'number')
-    return undefined;
+  if (test.op !== 'range' || typeOf(test) !== 'number') return undefined;
   const { gt = -Infinity, gte = gt, lt = Infinity, lte = lt } = test as Record<keyof Range, number>;
   // Attributes are finite, so an infinite bound is none.
   return [Math.max(gte, nextUp(gt)), Math.min(lte, -nextUp(-lt))];

@@ -5,7 +5,7 @@ import type { Bits } from '../math/bits.ts';
 import { boundsOf } from './bounds.ts';
 import { Codes } from './codes.ts';
 import { Dictionary } from './dictionary.ts';
-import type { Scalar, Test, Turns, Value } from './filter.ts';
+import type { Kept, Scalar, Test, Turns, Value } from './filter.ts';
 
 export class Column {
   readonly #codes = new Codes();
@@ -67,17 +67,21 @@ export class Column {
     return this.#dictionary.prepare(test, turns);
   }
 
-  /** Removes the rows from `mask` that do not pass, or those that do where `keep` is false. `table`: a byte per code, to be written to. */
-  narrow(options: { mask: Bits; test: Test; keep: boolean; table: Buffer; rows: number }): void {
-    const { mask, test, keep, table, rows } = options;
-    const bounds = boundsOf(test);
-    // Where about every row has its own number, a table of them would only be one step more.
-    if (bounds && 2 * this.codes > rows && this.#codes.dense) {
-      this.#codes.narrowWithin(mask, this.#dictionary.numbers, bounds, keep);
-      return;
+  /** Removes the rows from `mask` that some test does not keep. `table`, `other`: a byte per code, to be written to. */
+  narrow(options: { mask: Bits; tests: readonly Kept[]; table: Buffer; other: Buffer; rows: number }): void {
+    const { mask, tests, table, other, rows } = options;
+    let tables = 0;
+    for (const { test, keep } of tests) {
+      const bounds = boundsOf(test);
+      // Where about every row has its own number, a table of them would only be one step more.
+      if (bounds && 2 * this.codes > rows && this.#codes.dense) {
+        this.#codes.narrowWithin(mask, this.#dictionary.numbers, bounds, keep);
+      } else {
+        this.#dictionary.passing(test, keep, tables === 0 ? table : other);
+        if (tables++ > 0) retain(table, other);
+      }
     }
-    this.#dictionary.passing(test, keep, table);
-    if (!table.includes(0)) return;
+    if (tables === 0 || !table.includes(0)) return;
     if (table.includes(1)) this.#codes.narrow(mask, table);
     else mask.clear();
   }
@@ -85,4 +89,9 @@ export class Column {
   squeeze(live: Bits, rows: number): void {
     this.#codes.squeeze(live, rows);
   }
+}
+
+/** A 0 wherever either has one. */
+function retain(table: Uint8Array, other: Uint8Array): void {
+  for (let code = 0; code < table.length; code++) table[code]! &= other[code]!;
 }

@@ -2,7 +2,16 @@
 
 import type { Bits } from '../math/bits.ts';
 import { Column } from './column.ts';
-import { type Filter, passes, type Scalar, type Test, type Turns, testsOf, type Value } from './filter.ts';
+import {
+  type Filter,
+  type Kept,
+  passes,
+  type Scalar,
+  type Test,
+  type Turns,
+  testsOf,
+  type Value,
+} from './filter.ts';
 
 /** Distinct values that are tested, or rows that are looked up, in the time in which one row is tested by itself, and to spare. */
 const STEPS_PER_ROW = 64;
@@ -17,7 +26,7 @@ export class Columns {
   readonly #attributes = new Map<string, Column>();
   #rows = 0;
   /** What every test writes to: fresh ones would be most of what is collected. */
-  #table = Buffer.alloc(0);
+  #tables = Buffer.alloc(0);
 
   get rows(): number {
     return this.#rows;
@@ -94,17 +103,21 @@ export class Columns {
     for (const { key, test } of testsOf(filter)) await this.#column(key)?.prepare(test, turns);
   }
 
-  /** Removes the rows from `mask` that do not pass, or those that do where `keep` is false. Some row has a value of `key`. */
-  narrow(mask: Bits, key: string, test: Test, keep: boolean): void {
-    const column = this.#column(key)!;
-    if (STEPS_PER_ROW * mask.count() < column.codes + this.#rows) {
+  /** Removes the rows from `mask` that some test does not keep. */
+  narrow(mask: Bits, key: string, tests: readonly Kept[]): void {
+    const column = this.#column(key);
+    if (!column) {
+      if (tests.some(({ test, keep }) => passes(test, undefined) !== keep)) mask.clear();
+    } else if (STEPS_PER_ROW * mask.count() < column.codes + this.#rows) {
       for (let row = mask.next(0); row >= 0; row = mask.next(row + 1)) {
-        if (column.passes(test, row) !== keep) mask.delete(row);
+        if (tests.some(({ test, keep }) => column.passes(test, row) !== keep)) mask.delete(row);
       }
-      return;
+    } else {
+      const { codes } = column;
+      if (this.#tables.length < 2 * codes) this.#tables = Buffer.alloc(3 * codes);
+      const [table, other] = [this.#tables.subarray(0, codes), this.#tables.subarray(codes, 2 * codes)];
+      column.narrow({ mask, tests, table, other, rows: this.#rows });
     }
-    if (this.#table.length < column.codes) this.#table = Buffer.alloc(2 * column.codes);
-    column.narrow({ mask, test, keep, table: this.#table.subarray(0, column.codes), rows: this.#rows });
   }
 
   #column(key: string): Column | undefined {

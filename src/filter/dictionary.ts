@@ -2,7 +2,7 @@
 // pass a test. The rows are column.ts's.
 
 import { boundsOf } from './bounds.ts';
-import { passes, type Scalar, type Test, type Turns, type Value } from './filter.ts';
+import { inRange, passes, type Scalar, type Test, type Turns, typeOf, type Value } from './filter.ts';
 import { SortedTexts } from './sorted-texts.ts';
 import { Words } from './words.ts';
 
@@ -110,12 +110,15 @@ export class Dictionary {
   prepare(test: Test, turns: Turns): Promise<void> | undefined {
     if (typeof this.#values[1] === 'object') return undefined;
     if (test.op === 'text') return this.#words.prepare(this.#values, turns);
-    const ofTexts = test.op === 'range' && typeof (test.gt ?? test.gte ?? test.lt ?? test.lte) === 'string';
-    return ofTexts ? this.#texts.prepare(this.#values, turns) : undefined;
+    return test.op === 'range' && typeOf(test) === 'string'
+      ? this.#texts.prepare(this.#values, turns)
+      : undefined;
   }
 
   /** Of one value. */
   passes(test: Test, code: number): boolean {
+    // Where numbers lie side by side; what is no number there is in no range.
+    if (test.op === 'range' && typeOf(test) === 'number') return inRange(this.#numbers[code]!, test);
     const value = this.#values[code];
     // Taking a text apart is dear.
     if (test.op === 'text' && typeof value === 'string')

@@ -35,6 +35,12 @@ export type Condition =
   /** Items by id, or of groups by id: the store knows which those are. */
   | { readonly kind: 'id' | 'group'; readonly values: ReadonlySet<string> };
 
+/** Whether what passes the test is kept, or what does not. */
+export interface Kept {
+  readonly test: Test;
+  readonly keep: boolean;
+}
+
 export type AttributeTest = Condition & { kind: 'test' };
 
 /** All of them, however deep. */
@@ -65,18 +71,22 @@ export function combined(filter: Filter, met: (condition: Condition) => boolean)
 }
 
 export function passes(test: Test, value: Value | undefined): boolean {
-  const values: readonly Scalar[] = value === undefined ? [] : typeof value === 'object' ? value : [value];
+  if (typeof value !== 'object') return value === undefined ? test.op === 'empty' : met(test, value);
+  return value.length === 0 ? test.op === 'empty' : value.some((one) => met(test, one));
+}
+
+function met(test: Test, value: Scalar): boolean {
   switch (test.op) {
     case 'in':
-      return values.some((one) => test.values.has(one));
+      return test.values.has(value);
     case 'outside':
-      return values.some((one) => !test.values.has(one));
+      return !test.values.has(value);
     case 'text':
-      return values.some((one) => typeof one === 'string' && hasWords(one, test.words));
+      return typeof value === 'string' && hasWords(value, test.words);
     case 'range':
-      return values.some((one) => inRange(one, test));
+      return inRange(value, test);
     case 'empty':
-      return values.length === 0;
+      return false;
   }
 }
 
@@ -89,7 +99,7 @@ export function typesOf(test: Test): ReadonlySet<string> {
     case 'text':
       return new Set(['string']);
     case 'range':
-      return new Set([typeof (test.gt ?? test.gte ?? test.lt ?? test.lte)]);
+      return new Set([typeOf(test)]);
     case 'empty':
       return new Set();
   }
@@ -110,8 +120,26 @@ function hasWords(text: string, words: readonly string[]): boolean {
   return words.every((word) => present.has(word));
 }
 
-function inRange(value: Scalar, { gt, gte, lt, lte }: Range): boolean {
-  if (typeof value !== typeof (gt ?? gte ?? lt ?? lte)) return false;
+/** Of a range's bounds. */
+export function typeOf({ gt, gte, lt, lte }: Range): string {
+  return typeof (gt ?? gte ?? lt ?? lte);
+}
+
+/** The range of what is in both; undefined where two tests are not that, or of different types. */
+export function overlap(a: Test, b: Test): Test | undefined {
+  if (a.op !== 'range' || b.op !== 'range' || typeOf(a) !== typeOf(b)) return undefined;
+  const [gt, gte] = [higher(a.gt, b.gt), higher(a.gte, b.gte)];
+  const [lt, lte] = [lower(a.lt, b.lt), lower(a.lte, b.lte)];
+  return { op: 'range', gt, gte, lt, lte };
+}
+
+type Bound = Range[keyof Range];
+const higher = (a: Bound, b: Bound): Bound => (a === undefined || (b !== undefined && b > a) ? b : a);
+const lower = (a: Bound, b: Bound): Bound => (a === undefined || (b !== undefined && b < a) ? b : a);
+
+export function inRange(value: Scalar, range: Range): boolean {
+  const { gt, gte, lt, lte } = range;
+  if (typeof value !== typeOf(range)) return false;
   return !(
     (gt !== undefined && !(value > gt)) ||
     (gte !== undefined && !(value >= gte)) ||

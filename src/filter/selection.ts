@@ -3,7 +3,7 @@
 
 import type { Bits } from '../math/bits.ts';
 import type { Columns } from './columns.ts';
-import { type Condition, combined, type Filter, passes, testsOf, typesOf } from './filter.ts';
+import { type Condition, combined, type Filter, type Kept, overlap, testsOf, typesOf } from './filter.ts';
 
 /** Rows of items or groups by their ids, in any order; the same row never twice. */
 export type RowsOf = (kind: 'id' | 'group', values: ReadonlySet<string>) => Iterable<number>;
@@ -101,25 +101,22 @@ export class Selection {
 
   /** Removes the rows from `mask` that do not pass, or those that do where `keep` is false. */
   #narrow(mask: Bits, filter: Filter, keep: boolean): void {
-    if (filter.kind === 'not') {
-      // It moves down to the conditions (De Morgan), where it costs nothing.
-      this.#narrow(mask, filter.of, !keep);
-    } else if (filter.kind === 'test') {
-      const { key, test } = filter;
-      if (this.#columns.has(key)) this.#columns.narrow(mask, key, test, keep);
-      else if (passes(test, undefined) !== keep) mask.clear();
-    } else if ('values' in filter) {
-      const named = this.#named(filter);
-      if (keep) mask.retain(named);
-      else for (const row of named) mask.delete(row);
-    } else {
-      // What is looked up fast first: the fewer rows are left, the less there is to do.
-      const parts = [...filter.of].sort((a, b) => this.#costOf(a) - this.#costOf(b));
-      if ((filter.kind === 'all') === keep) {
-        for (const one of parts) this.#narrow(mask, one, keep);
+    const parts = partsOf(filter, keep);
+    // What is looked up fast first: the fewer rows are left, the less there is to do.
+    parts.sort((a, b) => this.#costOf(a.filter) - this.#costOf(b.filter));
+    const keys = new Set<string>();
+    for (const { filter: one, keep: kept } of parts) {
+      if (one.kind === 'test') {
+        // Those on one key together: the rows are gone through once.
+        if (!keys.has(one.key)) this.#columns.narrow(mask, one.key, testsOn(one.key, parts));
+        keys.add(one.key);
+      } else if ('values' in one) {
+        const named = this.#named(one);
+        if (kept) mask.retain(named);
+        else for (const row of named) mask.delete(row);
       } else {
         const none = mask.copy();
-        for (const one of parts) this.#narrow(none, one, !keep);
+        this.#narrow(none, one, !kept);
         mask.exclude(none);
       }
     }
@@ -138,4 +135,32 @@ export class Selection {
     this.#rows.set(filter, rows);
     return rows;
   }
+}
+
+/** A condition or a choice. */
+interface Part {
+  readonly filter: Filter;
+  readonly keep: boolean;
+}
+
+/** What a row has to pass all of, or none where `keep` is false, so that it passes the filter, or does not: a `not` moves down (De Morgan). */
+function partsOf(filter: Filter, keep: boolean): Part[] {
+  if (filter.kind === 'not') return partsOf(filter.of, !keep);
+  if ('of' in filter && (filter.of.length === 1 || (filter.kind === 'all') === keep)) {
+    return filter.of.flatMap((one) => partsOf(one, keep));
+  }
+  return [{ filter, keep }];
+}
+
+/** Several ranges become one; not those of tags, each of which another tag may be in. */
+function testsOn(key: string, parts: readonly Part[]): Kept[] {
+  const tests: Kept[] = [];
+  for (const { filter, keep } of parts) {
+    if (filter.kind !== 'test' || filter.key !== key) continue;
+    const { test } = filter;
+    const other = tests.findIndex((one) => keep && one.keep && overlap(one.test, test));
+    if (key === 'tags' || other < 0) tests.push({ test, keep });
+    else tests[other] = { test: overlap(tests[other]!.test, test)!, keep };
+  }
+  return tests;
 }

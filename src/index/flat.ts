@@ -207,9 +207,12 @@ export class FlatIndex implements VectorIndex {
   }
 
   #firstRowAfter(slot: number): number {
-    if (slot >= this.#highest) return this.#vectors.rows;
-    let low = 0;
-    let high = this.#vectors.rows;
+    const { rows } = this.#vectors;
+    if (slot >= this.#highest) return rows;
+    // Slots ascend from 0 on: a row lies before its slot by no more than are missing in all.
+    const missing = this.#highest + 1 - rows;
+    let low = Math.max(0, slot + 1 - missing);
+    let high = Math.min(rows, slot + 1);
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#slots[middle]! > slot) high = middle;

@@ -135,6 +135,50 @@ describe('Columns', () => {
       { must: { key: 'sku', range: { gte: 's35', lt: 's4' } } },
       { must_not: { key: 'sku', range: { lte: 's1999' } } },
       { must: { key: 'sku', range: { gt: 's9', lt: 's1' } } },
+      // Several conditions on one key: of an attribute's ranges one is made, of tags each may be met by another.
+      {
+        must: [
+          { key: 'price', range: { gte: 100.25 } },
+          { key: 'price', range: { gt: 50, lt: 500 } },
+        ],
+        must_not: { key: 'price', range: { gte: 200, lte: 300 } },
+      },
+      {
+        must: [
+          { key: 'sku', range: { gte: 's1' } },
+          { key: 'sku', range: { gt: 's10', lt: 's25' } },
+        ],
+        must_not: [
+          { key: 'sku', match: { text: 'S15' } },
+          { key: 'sku', range: { gte: 's2', lt: 's21' } },
+        ],
+      },
+      {
+        must: [
+          { key: 'price', range: { gte: 100 } },
+          { key: 'price', range: { lt: 's25' } },
+        ],
+      },
+      {
+        must: [
+          { key: 'tags', range: { gte: 't4', lt: 't41' } },
+          { key: 'tags', range: { gt: 'u0' } },
+          { key: 'tags', match: { except: ['t40'] } },
+        ],
+      },
+      {
+        should: [
+          { key: 'tags', match: { value: 't7' } },
+          { key: 'tags', match: { value: 'u1' } },
+          { must_not: { key: 'tags', match: { text: 'u2' } } },
+        ],
+      },
+      {
+        should: [
+          { key: 'price', range: { lt: 100 } },
+          { key: 'price', range: { gte: 600 } },
+        ],
+      },
       { must: { key: 'name', match: { text: 'model, Chair 17' } } },
       { must: { key: 'name', match: { text: 'chair nothing' } } },
       { must: { key: 'tags', range: { gte: 't4', lt: 't41' } } },
