@@ -5,7 +5,7 @@ import { compile, type TopLevelSpec } from 'vega-lite';
 import type { MethodResult } from './cell.ts';
 import type { Look } from './look.ts';
 import type { Line } from './run.ts';
-import { interval } from './statistics.ts';
+import { interval, mean } from './statistics.ts';
 
 /** Reads on white and on black. */
 const CONFIG = {
@@ -30,8 +30,7 @@ export async function curves(results: readonly Line[]): Promise<string> {
   const rates = new Set(results.map(({ noise }) => noise.rate));
   const lengths = new Set(results.map(({ dimension }) => dimension));
   const by = rates.size > 1 ? 'noise' : lengths.size > 1 ? 'length' : undefined;
-  const score = ({ runs }: MethodResult) =>
-    (100 * runs.reduce((sum, run) => sum + run.mapAtR, 0)) / runs.length;
+  const score = ({ runs }: MethodResult) => 100 * mean(runs.map(({ mapAtR }) => mapAtR));
   const values = results.flatMap(({ split, noise, dimension, results: methods }) =>
     methods.map((one) => ({
       name: one.method,
@@ -78,12 +77,12 @@ function means(values: readonly Value[]) {
   }
   const names = [...new Set(values.map(({ name }) => name))];
   return [...groups.values()].map((some) => {
-    const { mean } = interval(some.map(({ y }) => y));
+    const middle = mean(some.map(({ y }) => y));
     const { half } = interval(some.map(({ y, base = 0 }) => y - base));
     // A bar down to 0 has no place on an axis of logarithms.
-    const bounds = half > 0 && half < mean ? { low: mean - half, high: mean + half } : {};
+    const bounds = half > 0 && half < middle ? { low: middle - half, high: middle + half } : {};
     const { name, x } = some[0]!;
-    return { name, x, y: mean, ...bounds, shift: 3 * (names.indexOf(name) - (names.length - 1) / 2) };
+    return { name, x, y: middle, ...bounds, shift: 3 * (names.indexOf(name) - (names.length - 1) / 2) };
   });
 }
 

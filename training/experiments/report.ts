@@ -12,6 +12,7 @@ import { pageOf, type Section } from './page.ts';
 import { curves, mapOf } from './plots.ts';
 import { type Line, readResults } from './run.ts';
 import { type Experiment, parseExperiment } from './schema.ts';
+import { mean } from './statistics.ts';
 import { type Table, tablesOf } from './summary.ts';
 
 /** Of a thumbnail, twice what the page shows. */
@@ -65,7 +66,6 @@ function auditOf(lines: readonly Line[]): string | undefined {
   const audited = lines.filter((line) => line.audited !== undefined);
   if (audited.length === 0) return undefined;
   const rates = [...new Set(audited.map(({ noise }) => noise.rate))];
-  const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
   return rates
     .map((rate) => {
       const some = audited.filter(({ noise }) => noise.rate === rate).map((line) => line.audited!);

@@ -6,6 +6,8 @@ const T = [
   2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
 ];
 
+export const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
+
 export interface Interval {
   readonly mean: number;
   /** Half the 95 % interval; NaN under three values, of which an interval says too little. */
@@ -16,8 +18,8 @@ export interface Interval {
 /** Student's 95 % interval of the mean of independent values. */
 export function interval(values: readonly number[]): Interval {
   const count = values.length;
-  const mean = values.reduce((sum, x) => sum + x, 0) / count;
-  if (count < 3) return { mean, half: Number.NaN, count };
-  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (count - 1);
-  return { mean, half: (T[count - 3] ?? 1.96) * Math.sqrt(variance / count), count };
+  const middle = mean(values);
+  if (count < 3) return { mean: middle, half: Number.NaN, count };
+  const variance = values.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (count - 1);
+  return { mean: middle, half: (T[count - 3] ?? 1.96) * Math.sqrt(variance / count), count };
 }

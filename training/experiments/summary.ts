@@ -4,7 +4,7 @@
 import { alignedTable } from '../report/scores.ts';
 import type { MethodResult, Quality } from './cell.ts';
 import type { Line } from './run.ts';
-import { type Interval, interval } from './statistics.ts';
+import { type Interval, interval, mean } from './statistics.ts';
 
 export interface Column {
   /** `right labels`, `20 % symmetric noise`, `length 64`, `right labels, length 64`. */
@@ -82,10 +82,12 @@ function columnName({ noise, dimension }: Line, severalLengths: boolean, several
   return severalNoises ? `${text}, length ${dimension}` : `length ${dimension}`;
 }
 
+const resultOf = (line: Line, method: string) => withAuto(line).find((one) => one.method === method);
+
 /** Mean over the seeds of one line. */
 const ofSplit = (line: Line, method: string, measure: keyof Quality): number | undefined => {
-  const runs = withAuto(line).find((one) => one.method === method)?.runs;
-  return runs && runs.reduce((sum, run) => sum + run[measure], 0) / runs.length;
+  const runs = resultOf(line, method)?.runs;
+  return runs && mean(runs.map((run) => run[measure]));
 };
 
 const valuesOf = (column: Column, method: string, measure: keyof Quality) =>
@@ -115,10 +117,9 @@ function table(title: string, data: string, columns: readonly Column[]): Table {
         return { recallAt1: recallAt1!, rPrecision: rPrecision!, mapAtR: mapAtR! };
       }),
       level: columns.map((column, i) => level(column, method, best[i]!)),
-      starts: columns.map(({ lines }) => {
-        const own = lines.map((line) => withAuto(line).find((one) => one.method === method));
-        return own.filter((one) => one?.chosen.epoch === 0).length;
-      }),
+      starts: columns.map(
+        ({ lines }) => lines.filter((line) => resultOf(line, method)?.chosen.epoch === 0).length,
+      ),
     }),
   );
   const aligned = alignedTable([
@@ -190,8 +191,6 @@ function chosenBy(lines: readonly Line[]): string {
   });
   return `${splits.join(', ')},`;
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 export const percent = ({ mean: value, half }: Interval): string =>
   Number.isNaN(half) ? (100 * value).toFixed(1) : `${(100 * value).toFixed(1)} ± ${(100 * half).toFixed(1)}`;
