@@ -61,6 +61,8 @@ export interface Config {
   readonly embed: EmbedSettings;
   /** Search width of the graph where a query names none. */
   readonly ef: number;
+  /** That scan what a graph does not answer; undefined: one per core, at most 4. */
+  readonly scanThreads: number | undefined;
   /** One of so many answers of the graph is checked; 0: none. */
   readonly auditEvery: number;
   readonly limits: Limits;
@@ -105,6 +107,7 @@ export function parseConfig(options: { env: NodeJS.ProcessEnv; cwd: string }): C
       recycleAfter: env.ATTRACTOR_EMBED_RECYCLE,
     },
     ef: env.ATTRACTOR_HNSW_EF,
+    scanThreads: env.ATTRACTOR_SCAN_THREADS,
     auditEvery: env.ATTRACTOR_AUDIT_EVERY,
     limits: {
       bodyBytes: env.ATTRACTOR_MAX_BODY_BYTES,

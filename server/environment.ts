@@ -61,6 +61,7 @@ const environment = z.object({
   ATTRACTOR_EMBED_TIMEOUT_MS: integer(100, 600_000).default(60_000),
   ATTRACTOR_EMBED_RECYCLE: integer(1, 1_000_000_000).default(100_000),
   ATTRACTOR_HNSW_EF: integer(1, 10_000).default(100),
+  ATTRACTOR_SCAN_THREADS: integer(1, 64).optional(),
   ATTRACTOR_AUDIT_EVERY: integer(0, 1_000_000_000).default(100),
   ATTRACTOR_MAX_BODY_BYTES: integer(1024, 1024 * MiB).default(32 * MiB),
   ATTRACTOR_MAX_IMAGE_BYTES: integer(1024, 256 * MiB).default(20 * MiB),

@@ -1,12 +1,14 @@
 // One service on its data folder: opens what it needs, listens, and ends in order when it is told to. What is served is app.ts,
 // the process around it server.ts.
 
+import { availableParallelism } from 'node:os';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { observers } from '../src/catalogue/observer.ts';
 import type { PooledEmbedder } from '../src/embed/pool.ts';
 import { AttractorError } from '../src/errors/error.ts';
 import { createImageFetcher } from '../src/fetch/fetch-image.ts';
+import { ScanThreads } from '../src/math/scan-threads.ts';
 import { findModel, listModels } from '../src/model/list.ts';
 import { openKeys } from '../src/store/keys.ts';
 import { openTasks } from '../src/tasks/tasks.ts';
@@ -55,6 +57,7 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
   const embedder = embedderFor(config.model);
   embedder.catch(() => {});
   const metrics = createMetrics();
+  const threads = new ScanThreads({ count: config.scanThreads ?? Math.min(4, availableParallelism()) });
   const catalogue = await openCatalogue({
     directory: config.data,
     // The embedder has read its model already; reading it again here would stall the event loop.
@@ -66,7 +69,7 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
     embedderFor: (model) => (model === config.model ? embedder : embedderFor(model)),
     defaultModel: config.model,
     logger: log,
-    hnsw: { ef: config.ef },
+    hnsw: { ef: config.ef, threads },
     auditEvery: config.auditEvery,
     memory: () => process.availableMemory(),
     observer: observers([metrics.observer, tracingObserver]),
@@ -122,6 +125,7 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
   } finally {
     await tasks.close();
     await catalogue.close();
+    threads.close();
     keys.close();
     await fetcher?.close();
     await (await embedder.catch(() => undefined))?.close();

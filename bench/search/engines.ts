@@ -4,12 +4,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Collection } from '../../src/catalogue/types.ts';
+import { ScanThreads } from '../../src/math/scan-threads.ts';
 import { openVectors } from '../vectors.ts';
 import { type Data, itemOf } from './data.ts';
 
@@ -33,6 +34,8 @@ export interface Engine {
 const EFFORTS = [10, 20, 30, 40, 60, 80, 120, 160, 240, 320];
 const M = 16;
 const EF_CONSTRUCTION = 200;
+/** As the server has by default. */
+export const SCAN_THREADS = Math.min(4, availableParallelism());
 const PEERS = fileURLToPath(new URL('./peers/', import.meta.url));
 
 /** Each throws where it is not installed. */
@@ -148,9 +151,10 @@ export const ENGINES: Record<string, (data: Data) => Promise<Engine>> = {
 async function attractorShop(data: Data): Promise<{ collection: Collection; close(): Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'attractor-bench-'));
   const { dimension } = data;
+  const threads = new ScanThreads({ count: SCAN_THREADS });
   const catalogue = await openVectors({
     directory,
-    hnsw: { m: M, efConstruction: EF_CONSTRUCTION },
+    hnsw: { m: M, efConstruction: EF_CONSTRUCTION, threads },
   });
   const collection = await catalogue.createCollection({ name: 'bench', dimension });
   const BATCH = 1000;
@@ -161,6 +165,7 @@ async function attractorShop(data: Data): Promise<{ collection: Collection; clos
   while (collection.info.status !== 'green') await pause(200);
   const close = async () => {
     await catalogue.close();
+    threads.close();
     rmSync(directory, { recursive: true });
   };
   return { collection, close };

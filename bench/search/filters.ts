@@ -1,7 +1,8 @@
 // Attractor under filters of every share, drawn at random and following nearness: recall, and time with all that a query
 // takes after its picture was embedded. Once with filters that were never seen before, once with the same over again, whose rows
-// are kept, and once right after an upsert. CPU time of the one thread: neither a busy machine counts (but for its caches and shared
-// cores: so all of it stands beside a scan of everything) nor what other threads compile and collect, which comes in ticks.
+// are kept, and once right after an upsert. CPU time of the thread that the query is on, which looks for the last of its helpers where
+// a scan has some: neither a busy machine counts (but for its caches and shared cores: so all of it stands beside a scan of everything)
+// nor what other threads compile and collect, which comes in ticks. What all threads take is said of new filters, in the mean.
 
 import { openSync, readSync } from 'node:fs';
 import type { Collection } from '../../src/catalogue/types.ts';
@@ -23,6 +24,8 @@ export interface FilterPoint {
 export interface Times {
   readonly p50: number;
   readonly p95: number;
+  /** Of all threads, in the mean. */
+  readonly all: number;
 }
 
 /** Given a number near 0, another every time, as in a shop: it changes a row or two; and the category that the query is in. */
@@ -54,15 +57,19 @@ export async function measureFilters(options: {
   }
   const time = async (rule: Rule, before?: (i: number) => Promise<unknown>, exact?: boolean) => {
     const times: number[] = [];
+    let all = 0;
     for (const [i, vector] of queries.entries()) {
       await before?.(i);
       const filter = rule(1e-9 * asked++, own[i]!);
       const start = cpu();
+      const used = process.cpuUsage();
       await collection.query({ by: { vector }, limit: k, filter, exact });
       times.push(cpu() - start);
+      const { user, system } = process.cpuUsage(used);
+      all += (user + system) / 1000 / QUERIES;
     }
     times.sort((a, b) => a - b);
-    return { p50: times[Math.floor(0.5 * QUERIES)]!, p95: times[Math.floor(0.95 * QUERIES)]! };
+    return { p50: times[Math.floor(0.5 * QUERIES)]!, p95: times[Math.floor(0.95 * QUERIES)]!, all };
   };
 
   const measure = async (name: string, rule: Rule) => {
@@ -91,15 +98,14 @@ export async function measureFilters(options: {
       .map((ms) => ms.toFixed(2).padStart(9))
       .join('');
     const kept = (100 * share).toPrecision(3).padStart(9);
-    console.log(
-      `${name.padEnd(22)}${kept}${recall.toFixed(4).padStart(9)}${times}   ${JSON.stringify(plans)}`,
-    );
+    const cells = [kept, recall.toFixed(4).padStart(9), times, fresh.all.toFixed(2).padStart(9)].join('');
+    console.log(`${name.padEnd(22)}${cells}   ${JSON.stringify(plans)}`);
   };
 
   console.log(
     '\nCPU time                                      new filter       seen before      after an upsert',
   );
-  console.log(`filter                  % kept   recall${'   p50 ms   p95 ms'.repeat(3)}   plans`);
+  console.log(`filter                  % kept   recall${'   p50 ms   p95 ms'.repeat(3)}  all, new   plans`);
   await measure('none, to warm up', () => undefined);
   await measure('none', () => undefined);
   const { p50, p95 } = await time(() => undefined, undefined, true);

@@ -4,6 +4,7 @@
 import { invalid } from '../errors/error.ts';
 import { Bits } from '../math/bits.ts';
 import type { Copies } from '../math/copies.ts';
+import type { ScanThreads } from '../math/scan-threads.ts';
 import { TopK } from '../math/top-k.ts';
 import { VectorRows } from '../math/vector-rows.ts';
 import { checkSearch, checkSlot, checkVector } from './guard.ts';
@@ -24,6 +25,8 @@ export interface Selected {
  */
 export class FlatIndex implements VectorIndex {
   readonly dimension: number;
+  /** That scan; undefined: the caller's alone. */
+  readonly threads: ScanThreads | undefined;
   #slots = new Uint32Array(FIRST_ROWS);
   readonly #live = new Bits(FIRST_ROWS);
   readonly #vectors: VectorRows;
@@ -37,12 +40,17 @@ export class FlatIndex implements VectorIndex {
   #squeezes = 0;
 
   /** `onSqueeze` is told which rows stay, just before the others go and these move together. */
-  constructor(options: { dimension: number; onSqueeze?: (stays: Bits) => void }) {
+  constructor(options: {
+    dimension: number;
+    threads?: ScanThreads;
+    onSqueeze?: (stays: Bits) => void;
+  }) {
     if (!Number.isInteger(options.dimension) || options.dimension < 1) {
       throw invalid('dimension', 'an integer of 1 or more', options.dimension);
     }
     this.dimension = options.dimension;
-    this.#vectors = new VectorRows({ dimension: this.dimension });
+    this.threads = options.threads;
+    this.#vectors = new VectorRows({ dimension: this.dimension, threads: this.threads });
     this.#onSqueeze = options.onSqueeze;
   }
 

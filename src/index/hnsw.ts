@@ -5,6 +5,7 @@
 import { invalid } from '../errors/error.ts';
 import type { Bits } from '../math/bits.ts';
 import { Copies } from '../math/copies.ts';
+import type { ScanThreads } from '../math/scan-threads.ts';
 import { TopK } from '../math/top-k.ts';
 import { FlatIndex } from './flat.ts';
 import { type BuiltGraph, Graph, type GraphShape } from './graph.ts';
@@ -20,6 +21,8 @@ export interface HnswOptions {
   readonly ef?: number;
   /** Vectors from which on a graph is worth its price; default: as many as a scan takes longer than a walk. */
   readonly from?: number;
+  /** That scan; default the caller's alone. */
+  readonly threads?: ScanThreads;
 }
 
 /** Components of the rows to choose from up to which a scan costs about what a walk does: 16,384 rows of 128. */
@@ -37,14 +40,14 @@ export class HnswIndex implements VectorIndex {
 
   /** `onSqueeze`: see FlatIndex. */
   constructor(options: HnswOptions & { dimension: number; onSqueeze?: (stays: Bits) => void }) {
-    const { dimension, onSqueeze, m = 16, efConstruction = 200, ef = 100 } = options;
+    const { dimension, threads, onSqueeze, m = 16, efConstruction = 200, ef = 100 } = options;
     const { from = Math.ceil(SCAN_COMPONENTS / dimension) } = options;
     for (const [name, value] of Object.entries({ ef, from })) {
       if (!Number.isInteger(value) || value < 1) throw invalid(name, 'an integer of 1 or more', value);
     }
     this.dimension = dimension;
     this.shape = { dimension, m, efConstruction };
-    this.flat = new FlatIndex({ dimension, onSqueeze });
+    this.flat = new FlatIndex({ dimension, threads, onSqueeze });
     this.#ef = ef;
     this.from = from;
     this.#graph = Graph.empty(this.shape);
@@ -108,6 +111,7 @@ export class HnswIndex implements VectorIndex {
       flat.pin(this.#graph.through);
     }
     // Copies alone, without the links that were among them.
-    if (!built && before.nodes > 0) flat.adopt(new Copies({ dimension: this.dimension }), 0);
+    if (!built && before.nodes > 0)
+      flat.adopt(new Copies({ dimension: this.dimension, threads: flat.threads }), 0);
   }
 }

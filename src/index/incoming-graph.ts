@@ -67,7 +67,7 @@ export class IncomingGraph implements GraphVisitor {
       links.bytes += linkBytes(lists, nodes);
       if (node % STEP === 0) await nextTurn();
     }
-    const copies = new Copies({ dimension, links });
+    const copies = new Copies({ dimension, links, threads: this.#flat.threads });
     if (copies.capacity < nodes) {
       throw new AttractorError('index_invalid', `${nodes} nodes do not fit into a memory`);
     }

@@ -2,19 +2,18 @@
 // graph (kernels/*.ts). The links are fixed when the memory is made; copies come and go at its end. What a number stands for
 // is its user's.
 //
-// From 0 on: the query; of a chunk the bounds, copies kept, and a bit for each that is wanted; of the graph new neighbours, hits,
-// nodes to be looked at, a byte per node for the walk that saw it last, and the links; then the copies. A copy:
+// From 0 on: the query; what the scan takes (sieve.ts); of the graph new neighbours, hits, nodes to be looked at, a byte per node for the walk that saw it last, and the links; then the copies. A copy:
 // scale, error, norm (f32); where its links are, in units of two bytes, 0 where it is no node, the highest bit set while no live
 // slot uses it (u32); codes. Links of a node: layer by layer from the lowest up a count (u8) and so many numbers of 3 or 4 bytes.
 
 import type { Bits } from './bits.ts';
-import { KERNELS_WASM } from './kernels-wasm.ts';
+import { COPIES_WASM } from './kernels-wasm.ts';
 import { quantise, quantiseQuery } from './quantise.ts';
+import type { ScanThreads } from './scan-threads.ts';
+import { type Lowest, Sieve, type SieveKernels } from './sieve.ts';
 import { TopK } from './top-k.ts';
 import { MOST_WASM_BYTES, WasmMemory } from './wasm-memory.ts';
 
-/** Copies per call of the scan: their bounds stay in the first-level cache. */
-export const CHUNK = 1024;
 const HEAD = 16;
 const LINKS_AT = 12;
 const LINE = 64;
@@ -24,8 +23,7 @@ const DEAD = 2 ** 31;
 /** Where the byte that has seen a node begins anew. */
 const WALKS = 255;
 
-interface Kernels {
-  sift(...numbers: number[]): number;
+interface Kernels extends SieveKernels {
   lay(...addresses: number[]): void;
   near(entry: number, layers: number, width: number, walk: number): number;
 }
@@ -53,6 +51,7 @@ export class Copies {
   readonly #links: LinkSize;
   readonly #layout: ReturnType<typeof layout>;
   readonly #memory: WasmMemory<Kernels>;
+  readonly #sieve: Sieve;
   #count = 0;
   #linksEnd: number;
   #walk = 0;
@@ -63,17 +62,24 @@ export class Copies {
     return layout(dimension, links).copiesAt + count * strideOf(dimension);
   }
 
-  constructor(options: { dimension: number; links?: LinkSize; mostBytes?: number }) {
-    const { dimension, links = NO_LINKS, mostBytes = MOST_WASM_BYTES } = options;
+  /** `threads`: that scan; default the caller's. */
+  constructor(options: {
+    dimension: number;
+    links?: LinkSize;
+    mostBytes?: number;
+    threads?: ScanThreads;
+  }) {
+    const { dimension, links = NO_LINKS, mostBytes = MOST_WASM_BYTES, threads } = options;
     this.#codes = codesOf(dimension);
     this.#stride = strideOf(dimension);
     this.#links = links;
-    this.#layout = layout(dimension, links);
-    const { freshAt, hitsAt, openAt, room, seenAt, linksAt, copiesAt } = this.#layout;
+    this.#layout = layout(dimension, links, threads);
+    const { sieveAt, freshAt, hitsAt, openAt, room, seenAt, linksAt, copiesAt } = this.#layout;
     this.#linksEnd = linksAt;
     this.capacity = Math.max(1, Math.floor((mostBytes - copiesAt - 2 * LINE) / this.#stride));
-    this.#memory = new WasmMemory({ wasm: KERNELS_WASM, mostBytes: MOST_WASM_BYTES });
+    this.#memory = new WasmMemory({ wasm: COPIES_WASM, mostBytes: MOST_WASM_BYTES, shared: true });
     this.#memory.reserve(copiesAt, 0);
+    this.#sieve = new Sieve({ memory: this.#memory, at: sieveAt, threads });
     const width = widthOf(links.nodes);
     this.#memory.kernel.lay(0, freshAt, hitsAt, openAt, room, seenAt, copiesAt, this.#codes, width);
   }
@@ -151,8 +157,8 @@ export class Copies {
   }
 
   /**
-   * Rows from `first` up to `end` that may be among the best, as far as `lowest` has seen yet, to `found`; a row's copy has the
-   * number row - `shift`. The other options are those of `VectorRows.candidates`.
+   * Rows from `first` up to `end` that may be among the best, as far as `lowest` has seen yet, to `found`, in no order; a row's copy
+   * has the number row - `shift`. The other options are those of `VectorRows.candidates`.
    */
   sift(options: {
     vector: Float32Array;
@@ -160,48 +166,12 @@ export class Copies {
     end: number;
     shift: number;
     wanted: Bits;
-    lowest: { readonly floor: number; push(row: number, lower: number): void };
+    lowest: Lowest;
     found: { readonly rows: number[]; readonly uppers: number[] };
   }): void {
-    const { vector, first, end, shift, lowest, found } = options;
-    const { outAt, keptAt, wantedAt } = this.#layout;
-    const { f32, u32, kernel, i16 } = this.#memory;
-    const wanted = options.wanted.words;
-    const { scale, perError, perNorm } = quantiseQuery(vector, i16);
-    for (let start = first; start < end; ) {
-      // Whole words of wanted rows: the first may begin before the first copy.
-      const chunk = start - (start % 32);
-      const chunkEnd = Math.min(end, chunk + CHUNK);
-      const words = Math.ceil((chunkEnd - chunk) / 32);
-      for (let i = 0; i < words; i++) u32[wantedAt / 4 + i] = wanted[chunk / 32 + i];
-      u32[wantedAt / 4] &= -1 << (start % 32);
-      if (chunkEnd % 32 > 0) u32[wantedAt / 4 + words - 1] &= ~(-1 << (chunkEnd % 32));
-      const copiesAt = this.#at(chunk - shift);
-      const count = kernel.sift(
-        0,
-        copiesAt,
-        this.#codes,
-        wantedAt,
-        words,
-        keptAt,
-        outAt,
-        scale,
-        perError,
-        perNorm,
-        lowest.floor,
-      );
-      for (let i = 0; i < count; i++) {
-        const inChunk = u32[keptAt / 4 + i];
-        const row = chunk + inChunk;
-        const upper = f32[outAt / 4 + i];
-        const at = (copiesAt + inChunk * this.#stride) / 4;
-        const lower = upper - 2 * (perError * f32[at + 1] + perNorm * f32[at + 2]);
-        if (!Number.isNaN(lower)) lowest.push(row, lower);
-        found.rows.push(row);
-        found.uppers.push(upper);
-      }
-      start = chunkEnd;
-    }
+    const { vector, shift, ...rest } = options;
+    const query = quantiseQuery(vector, this.#memory.i16);
+    this.#sieve.sift({ ...rest, query, copies: this.#at(-shift), stride: this.#stride });
   }
 
   /**
@@ -268,12 +238,9 @@ const strideOf = (dimension: number): number => HEAD + codesOf(dimension);
 /** Bytes of a number of a node. */
 const widthOf = (nodes: number): number => (nodes <= 2 ** 24 ? 3 : 4);
 
-function layout(dimension: number, { m, nodes, bytes }: LinkSize) {
-  // The kernel uses the line before, and what comes after.
-  const outAt = LINE * Math.ceil((2 * codesOf(dimension)) / LINE) + LINE;
-  const keptAt = outAt + 4 * CHUNK;
-  const wantedAt = keptAt + 4 * CHUNK + LINE;
-  const hitsAt = wantedAt + CHUNK / 8;
+function layout(dimension: number, { m, nodes, bytes }: LinkSize, threads?: ScanThreads) {
+  const sieveAt = LINE * Math.ceil((2 * codesOf(dimension)) / LINE);
+  const hitsAt = sieveAt + Sieve.bytes(threads);
   const room = Math.min(MOST_OPEN, nodes);
   const openAt = hitsAt + 8 * room;
   const freshAt = openAt + 8 * room;
@@ -281,7 +248,7 @@ function layout(dimension: number, { m, nodes, bytes }: LinkSize) {
   const linksAt = LINE * Math.ceil((seenAt + nodes) / LINE);
   // The kernel reads a link as a word, whose last byte may be of the next part.
   const copiesAt = LINE * Math.ceil((linksAt + bytes) / LINE);
-  return { outAt, keptAt, wantedAt, hitsAt, room, openAt, freshAt, seenAt, linksAt, copiesAt };
+  return { sieveAt, hitsAt, room, openAt, freshAt, seenAt, linksAt, copiesAt };
 }
 
 const word = new Uint32Array(1);

@@ -7,7 +7,8 @@
 import type { Bits } from './bits.ts';
 import { Copies } from './copies.ts';
 import { dot } from './dot.ts';
-import { KERNELS_WASM } from './kernels-wasm.ts';
+import { SCORE_WASM } from './kernels-wasm.ts';
+import type { ScanThreads } from './scan-threads.ts';
 import { TopK } from './top-k.ts';
 import { WasmMemory } from './wasm-memory.ts';
 
@@ -25,16 +26,23 @@ export class VectorRows {
   readonly #blocks: WasmMemory<{ score(a: number, b: number, dimension: number): number }>[] = [];
   readonly #rowsPerBlock: number;
   readonly #mostBytes: number | undefined;
+  readonly #threads: ScanThreads | undefined;
   /** As many as it takes, since one holds 4 GiB at most; by their first rows. */
   #parts: Part[] = [];
   #rows = 0;
 
-  /** `blockBytes`: of vectors; `mostBytes`: of a memory of copies. */
-  constructor(options: { dimension: number; blockBytes?: number; mostBytes?: number }) {
-    const { dimension, blockBytes = BLOCK_BYTES, mostBytes } = options;
+  /** `blockBytes`: of vectors; `mostBytes`: of a memory of copies; `threads`: that scan. */
+  constructor(options: {
+    dimension: number;
+    blockBytes?: number;
+    mostBytes?: number;
+    threads?: ScanThreads;
+  }) {
+    const { dimension, blockBytes = BLOCK_BYTES, mostBytes, threads } = options;
     this.dimension = dimension;
     this.#rowsPerBlock = Math.max(1, Math.floor(blockBytes / (4 * dimension)));
     this.#mostBytes = mostBytes;
+    this.#threads = threads;
   }
 
   get rows(): number {
@@ -55,7 +63,7 @@ export class VectorRows {
     const row = this.#rows++;
     if (row === this.#rowsPerBlock * this.#blocks.length) {
       const mostBytes = 4 * this.dimension * (1 + this.#rowsPerBlock);
-      this.#blocks.push(new WasmMemory({ wasm: KERNELS_WASM, mostBytes }));
+      this.#blocks.push(new WasmMemory({ wasm: SCORE_WASM, mostBytes }));
     }
     const block = this.#blockOf(row);
     block.reserve(4 * (this.#placeOf(row) + this.dimension));
@@ -137,14 +145,16 @@ export class VectorRows {
     for (const [{ copies, shift }, from, end] of this.#partsOf(first, last)) {
       copies.sift({ vector, first: from, end, shift, wanted, lowest, found });
     }
-    return found.rows.filter((_, i) => !(found.uppers[i] < lowest.floor));
+    // Threads find them in any order.
+    return found.rows.filter((_, i) => !(found.uppers[i] < lowest.floor)).sort((a, b) => a - b);
   }
 
   /** Where the copy of the next row goes. */
   #roomFor(row: number): Copies {
     const last = this.#parts.at(-1)?.copies;
     if (last && last.count < last.capacity) return last;
-    const copies = new Copies({ dimension: this.dimension, mostBytes: this.#mostBytes });
+    const { dimension } = this;
+    const copies = new Copies({ dimension, mostBytes: this.#mostBytes, threads: this.#threads });
     this.#parts.push({ copies, shift: row });
     return copies;
   }

@@ -6,7 +6,7 @@ declare namespace WebAssembly {
     constructor(bytes: Uint8Array);
   }
   class Memory {
-    constructor(descriptor: { initial: number; maximum?: number });
+    constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
@@ -26,6 +26,7 @@ export class WasmMemory<Kernel> {
   /** What the module exports; addresses are in bytes. */
   readonly kernel!: Kernel;
   readonly #memory: WebAssembly.Memory;
+  readonly #module: WebAssembly.Module | undefined;
   readonly #mostPages: number;
   /** The whole memory; made anew when it has grown. */
   f32!: Float32Array;
@@ -33,19 +34,26 @@ export class WasmMemory<Kernel> {
   u8!: Uint8Array;
   i16!: Int16Array;
   u32!: Uint32Array;
+  i32!: Int32Array;
 
-  /** `wasm`: the module, base64; default none. */
-  constructor(options: { wasm?: string; mostBytes: number }) {
-    const { wasm, mostBytes } = options;
+  /** `wasm`: the module, base64; default none. `shared`: with other threads, as the module says. */
+  constructor(options: { wasm?: string; mostBytes: number; shared?: boolean }) {
+    const { wasm, mostBytes, shared = false } = options;
     this.#mostPages = Math.ceil(mostBytes / PAGE_BYTES);
-    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: this.#mostPages });
+    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: this.#mostPages, shared });
     if (wasm !== undefined) {
       const module = compiled.get(wasm) ?? new WebAssembly.Module(Buffer.from(wasm, 'base64'));
       compiled.set(wasm, module);
+      this.#module = module;
       const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
       this.kernel = instance.exports as Kernel;
     }
     this.#view();
+  }
+
+  /** For an instance of another thread. */
+  get shareable(): { readonly module: unknown; readonly memory: unknown } {
+    return { module: this.#module, memory: this.#memory };
   }
 
   get bytes(): number {
@@ -68,5 +76,6 @@ export class WasmMemory<Kernel> {
     this.u8 = new Uint8Array(buffer);
     this.i16 = new Int16Array(buffer);
     this.u32 = new Uint32Array(buffer);
+    this.i32 = new Int32Array(buffer);
   }
 }

@@ -34,6 +34,9 @@ function bits(length: number, has: () => boolean): Bits {
   );
 }
 
+/** Bytes of a memory of so many copies. */
+const roomFor = (count: number, dimension: number) => Copies.bytes({ dimension, count });
+
 test('the candidates hold the exact best, ties and all, of the wanted rows only', () => {
   fc.assert(
     fc.property(
@@ -48,7 +51,7 @@ test('the candidates hold the exact best, ties and all, of the wanted rows only'
       ({ dimension, count, share, first, k, seed }) => {
         const rng = createRng(seed);
         // Most scans cross memories.
-        const rows = new VectorRows({ dimension, blockBytes: 60_000, mostBytes: 60_000 });
+        const rows = new VectorRows({ dimension, blockBytes: 60_000, mostBytes: roomFor(800, dimension) });
         const vectors = vectorsOf({ rng, count, dimension });
         for (const vector of vectors) rows.push(vector);
         for (const row of vectors.keys()) expect(rows.vector(row)).toEqual(vectors[row]);
@@ -92,7 +95,7 @@ test.each([127, 128, 129, 300, 1000])('%i components, and codes as large as they
 
 test('copies that lie elsewhere answer the same, and go on in other memories when theirs are full', () => {
   const rng = createRng(4);
-  const rows = new VectorRows({ dimension: 5, mostBytes: 60_000 });
+  const rows = new VectorRows({ dimension: 5, mostBytes: roomFor(1500, 5) });
   for (let i = 0; i < 5000; i++) rows.push(randomUnit(rng, 5));
   const wanted = bits(6000, () => rng.int(2) === 1);
   const queries = Array.from({ length: 5 }, () => randomUnit(rng, 5));
@@ -107,7 +110,7 @@ test('copies that lie elsewhere answer the same, and go on in other memories whe
   rows.copyTo(copies, 1500, 4000);
   rows.adopt(copies, 17);
   expect(answers()).toEqual(before);
-  const small = new Copies({ dimension: 5, mostBytes: 50_000 });
+  const small = new Copies({ dimension: 5, mostBytes: roomFor(1200, 5) });
   rows.copyTo(small, 0, 1000);
   rows.adopt(small, 0);
   expect(answers()).toEqual(before);
@@ -139,7 +142,7 @@ test('components as large as f32 has them', () => {
 });
 
 test('rows that moved, were cut and came again hold no rest of what was there', () => {
-  const rows = new VectorRows({ dimension: 3, blockBytes: 10_000, mostBytes: 40_000 });
+  const rows = new VectorRows({ dimension: 3, blockBytes: 10_000, mostBytes: roomFor(900, 3) });
   for (let i = 0; i < 3000; i++) rows.push(Float32Array.of(i, i, i));
   for (let i = 0; i < 1000; i++) rows.move(3 * i, i);
   rows.cut(1000);
