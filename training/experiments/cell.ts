@@ -42,6 +42,8 @@ export interface MethodResult {
   readonly dimension: number;
   /** Trials that it had; 0 where nothing is chosen. */
   readonly trials: number;
+  /** The backbone's last blocks too: no head, and not in the race. */
+  readonly tuned?: true;
   readonly chosen: Settings;
   /** MAP@R on the validation classes. */
   readonly validation: number;

@@ -99,12 +99,7 @@ function table(title: string, data: string, columns: readonly Column[]): Table {
     const own = first.filter((one) => one.method === method);
     return [method, rangeOf(own.map(({ dimension }) => dimension))] as const;
   });
-  const best = columns.map((column) => {
-    const scored = methods
-      .map(([method]) => ({ method, values: valuesOf(column, method, 'mapAtR') }))
-      .filter(({ method, values }) => ![AUTO, ANY].includes(method) && values.length === column.lines.length);
-    return scored.reduce((a, b) => (mean(b.values) > mean(a.values) ? b : a)).method;
-  });
+  const best = columns.map((column) => bestOf(column, () => true)!);
   const rows = methods.map(
     ([method, lengths]): Row => ({
       method,
@@ -135,6 +130,18 @@ function table(title: string, data: string, columns: readonly Column[]): Table {
   const text = [aligned, STAR, ...(anyAtStart(rows) ? [AT_START] : [])].join('\n');
   const verdict = columns.map((column, i) => sentence(column, best[i]!)).join('\n');
   return { title, data, columns: columns.map(({ name }) => name), rows, verdict, text };
+}
+
+/** The best by MAP@R of the methods that `may` be and that every line has. */
+function bestOf({ lines }: Column, may: (result: MethodResult) => boolean): string | undefined {
+  const names = [...new Set(lines.flatMap(({ results }) => results.filter(may).map(({ method }) => method)))];
+  return names
+    .map((method) => ({ method, values: valuesOf({ name: '', lines }, method, 'mapAtR') }))
+    .filter(({ values }) => values.length === lines.length)
+    .reduce<{ method?: string; of: number }>(
+      (a, { method, values }) => (mean(values) > a.of ? { method, of: mean(values) } : a),
+      { of: -Infinity },
+    ).method;
 }
 
 export const anyAtStart = (rows: readonly Row[]) =>
@@ -170,14 +177,16 @@ function sentence(column: Column, best: string): string {
     .filter(({ gap }) => gap.count > 0)
     .sort((a, b) => a.gap.mean - b.gap.mean);
   const [next] = others;
-  const auto = paired(column, best, AUTO);
-  const any = paired(column, best, ANY);
+  // The race is of heads.
+  const head = bestOf(column, ({ method, tuned }) => method !== 'frozen' && !tuned) ?? best;
+  const auto = paired(column, head, AUTO);
+  const any = paired(column, head, ANY);
   const trials = Math.max(...column.lines.flatMap((line) => line.results.map((one) => one.trials)));
   const parts = [`${column.name}: ${best} is on top`];
   if (next) parts.push(`by ${points(next.gap)} over ${next.name}`);
   const pfml = others.find(({ name }) => name === 'PFML');
   if (pfml && pfml !== next) parts.push(`and by ${points(pfml.gap)} over PFML`);
-  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, ${trials === 1 ? 'one trial' : `up to ${trials} trials`} each); auto chose ${chosenBy(column.lines)} and is ${below(auto)} the best${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
+  return `${parts.join(' ')} (${count} ${count === 1 ? 'split' : 'splits'}, ${trials === 1 ? 'one trial' : `up to ${trials} trials`} each); auto chose ${chosenBy(column.lines)} and is ${below(auto)} the best${head === best ? '' : ` head, ${head}`}${any.count > 0 ? `, ${points(any)} where it may choose the length too` : ''}.`;
 }
 
 /** `LDA in split 1, PFML in splits 2 and 3,`. */

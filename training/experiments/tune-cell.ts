@@ -66,6 +66,7 @@ export async function tuneCell(options: {
       method: `${method}, ${train}`,
       dimension,
       trials: rates.length,
+      tuned: true,
       chosen: { ...settings, learningRate: chosen.learningRate, epoch: chosen.epoch },
       validation: after,
       runs: tuned.map(({ run }) => run),

@@ -231,6 +231,21 @@ describe('statistics', () => {
     expect(table!.text).toMatch(
       /^C .* 50\.0 ± \S+ {2}°$[\s\S]*^\*: the best of its column .*\n°: .* a PLDA/m,
     );
+    const results = lines.map(({ results: heads, ...rest }) => ({
+      ...rest,
+      results: [
+        ...heads,
+        {
+          ...heads[0]!,
+          method: 'A, last:2',
+          tuned: true as const,
+          runs: [{ ...heads[0]!.runs[0]!, mapAtR: 0.9 }],
+        },
+      ],
+    }));
+    expect(tablesOf(results)[0]!.verdict).toMatch(
+      /A, last:2 is on top by .* over A .*auto chose B in every split and is 1\.00 ± \S+ below the best head, A\./,
+    );
     const [two] = tablesOf(lines.slice(0, 2));
     expect(two!.text).not.toContain('±');
   });
