@@ -2,6 +2,7 @@
 // settings.ts.
 
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Precision } from '../src/model/load.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -61,7 +62,7 @@ export interface Config {
   readonly embed: EmbedSettings;
   /** Search width of the graph where a query names none. */
   readonly ef: number;
-  /** That scan what a graph does not answer; undefined: one per core, at most 4. */
+  /** That scan what a graph does not answer; undefined: `defaultScanThreads`. */
   readonly scanThreads: number | undefined;
   /** One of so many answers of the graph is checked; 0: none. */
   readonly auditEvery: number;
@@ -138,6 +139,9 @@ function urlSettings(env: Environment): Config['urls'] {
     callBytes: env.ATTRACTOR_URL_MAX_CALL_BYTES,
   };
 }
+
+/** Where `scanThreads` is undefined. */
+export const defaultScanThreads = (): number => Math.min(4, availableParallelism());
 
 /** Of the package. */
 export const VERSION: string = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')).version;

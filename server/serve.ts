@@ -1,7 +1,6 @@
 // One service on its data folder: opens what it needs, listens, and ends in order when it is told to. What is served is app.ts,
 // the process around it server.ts.
 
-import { availableParallelism } from 'node:os';
 import { openCatalogue } from '../src/catalogue/catalogue.ts';
 import { modelsFolder } from '../src/catalogue/models-folder.ts';
 import { observers } from '../src/catalogue/observer.ts';
@@ -13,7 +12,7 @@ import { findModel, listModels } from '../src/model/list.ts';
 import { openKeys } from '../src/store/keys.ts';
 import { openTasks } from '../src/tasks/tasks.ts';
 import { createApp } from './app.ts';
-import { type Config, DEMO_FOLDER } from './config.ts';
+import { type Config, DEMO_FOLDER, defaultScanThreads } from './config.ts';
 import { importDemo, readDemo } from './demo.ts';
 import { whoNeedsNoKey } from './http/access.ts';
 import { tracingObserver } from './http/tracing.ts';
@@ -57,7 +56,7 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
   const embedder = embedderFor(config.model);
   embedder.catch(() => {});
   const metrics = createMetrics();
-  const threads = new ScanThreads({ count: config.scanThreads ?? Math.min(4, availableParallelism()) });
+  const threads = new ScanThreads({ count: config.scanThreads ?? defaultScanThreads() });
   const catalogue = await openCatalogue({
     directory: config.data,
     // The embedder has read its model already; reading it again here would stall the event loop.

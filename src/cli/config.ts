@@ -18,12 +18,14 @@ export function addConfig(program: Command): void {
         return;
       }
       console.log(`file: ${file ?? 'none'}`);
+      const { defaultScanThreads } = await import('../../server/config.ts');
       const { BATCHING, defaultProcesses } = await import('../embed/options.ts');
       const batching = (key: keyof typeof BATCHING.cpu) =>
         `${BATCHING.cpu[key]} on CPU, ${BATCHING.cuda[key]} on CUDA`;
       /** Defaults that depend on the machine, or on the provider that a model finds. */
       const workedOut: Record<string, unknown> = {
         ATTRACTOR_EMBED_PROCESSES: defaultProcesses(),
+        ATTRACTOR_SCAN_THREADS: defaultScanThreads(),
         ATTRACTOR_EMBED_MAX_BATCH: batching('max'),
         ATTRACTOR_EMBED_MAX_BULK_BATCH: batching('maxBulk'),
         ATTRACTOR_EMBED_MAX_DELAY_MS: batching('maxDelay'),

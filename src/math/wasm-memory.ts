@@ -28,6 +28,11 @@ export class WasmMemory<Kernel> {
   readonly #memory: WebAssembly.Memory;
   readonly #module: WebAssembly.Module | undefined;
   readonly #mostPages: number;
+  /**
+   * As large as a memory that is shared, and never touched, so that it takes none: V8 does not count what threads share, and would
+   * leave old ones lying around.
+   */
+  readonly #weight: WebAssembly.Memory | undefined;
   /** The whole memory; made anew when it has grown. */
   f32!: Float32Array;
   i8!: Int8Array;
@@ -41,6 +46,7 @@ export class WasmMemory<Kernel> {
     const { wasm, mostBytes, shared = false } = options;
     this.#mostPages = Math.ceil(mostBytes / PAGE_BYTES);
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: this.#mostPages, shared });
+    this.#weight = shared ? new WebAssembly.Memory({ initial: 1, maximum: this.#mostPages }) : undefined;
     if (wasm !== undefined) {
       const module = compiled.get(wasm) ?? new WebAssembly.Module(Buffer.from(wasm, 'base64'));
       compiled.set(wasm, module);
@@ -65,7 +71,9 @@ export class WasmMemory<Kernel> {
     const pages = this.bytes / PAGE_BYTES;
     const missing = Math.ceil(bytes / PAGE_BYTES) - pages;
     if (missing <= 0) return;
-    this.#memory.grow(Math.min(this.#mostPages - pages, Math.max(missing, Math.ceil(spare * pages))));
+    const more = Math.min(this.#mostPages - pages, Math.max(missing, Math.ceil(spare * pages)));
+    this.#memory.grow(more);
+    this.#weight?.grow(more);
     this.#view();
   }
 

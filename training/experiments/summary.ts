@@ -66,7 +66,7 @@ export function tablesOf(lines: readonly Line[]): Table[] {
   }
   return [...groups].map(([title, group]) => {
     const columns: Column[] = [];
-    for (const line of group) {
+    for (const line of group.toSorted(inOrder)) {
       const name = columnName(line, lengths.size > 1, noises.size > 1);
       const known = columns.find((column) => column.name === name);
       if (known) (known.lines as Line[]).push(line);
@@ -75,6 +75,10 @@ export function tablesOf(lines: readonly Line[]): Table[] {
     return table(title, group[0]!.data, columns);
   });
 }
+
+/** Processes that share the cells end them in any order. */
+const inOrder = (a: Line, b: Line) =>
+  a.noise.rate - b.noise.rate || a.dimension - b.dimension || a.split - b.split;
 
 function columnName({ noise, dimension }: Line, severalLengths: boolean, severalNoises: boolean): string {
   const text = noise.rate === 0 ? 'right labels' : `${Math.round(100 * noise.rate)} % ${noise.kind} noise`;

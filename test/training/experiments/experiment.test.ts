@@ -224,7 +224,7 @@ describe('statistics', () => {
     expect(table!.verdict).toMatch(
       /A is on top by 1\.00 ± .* over B .*auto chose B in every split and is 1\.00/,
     );
-    const [mixed] = tablesOf([...lines.slice(0, 2), line(3, last, 'C')]);
+    const [mixed] = tablesOf([line(3, last, 'C'), ...lines.slice(0, 2)]);
     expect(mixed!.verdict).toContain('auto chose B in splits 1 and 2, C in split 3, and is');
     // C is its start in the first split.
     expect(table!.rows.map(({ starts }) => starts)).toEqual([[0], [0], [1], [0]]);
