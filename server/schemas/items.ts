@@ -1,6 +1,7 @@
 // Bodies and options of the item routes.
 
 import { z } from 'zod';
+import { isEmpty } from '../../src/filter/json.ts';
 import { strict } from '../http/validate.ts';
 import { attributes, changedAttributes, id, image, tags, vector } from './common.ts';
 import { filter } from './query.ts';
@@ -26,7 +27,12 @@ export const uploadItem = strict({ item: strict(facts).default({}) });
 export const getItem = strict({ with_vector: z.boolean('true or false').default(false) });
 
 const MANY = '1 to 10000 ids';
-const selected = { ids: z.array(id, MANY).min(1, MANY).max(10_000, MANY).optional(), filter };
+/** Without a condition it is some client's mistake, and would be the end of all items. */
+const CONDITION = 'a filter with at least one condition (to be rid of all items, delete the collection)';
+const selected = {
+  ids: z.array(id, MANY).min(1, MANY).max(10_000, MANY).optional(),
+  filter: filter.refine((value) => typeof value !== 'object' || value === null || !isEmpty(value), CONDITION),
+};
 const SELECTED = 'exactly one of ids and filter';
 const oneSelection = (value: { ids?: unknown; filter?: unknown }) =>
   (value.ids === undefined) !== (value.filter === undefined);

@@ -32,6 +32,14 @@ const CLAUSES = ['must', 'should', 'must_not'] as const;
 const KINDS =
   'a condition: {key, match}, {key, range}, {is_null}, {is_empty}, {has_id} or {must, should, must_not}';
 
+/** Whether there is no condition in it, however deep, so that it keeps everything. What is no filter is left to `readObject`. */
+export function isEmpty(input: object): boolean {
+  return Object.entries(input).every(([clause, given]) => {
+    if (!CLAUSES.some((one) => one === clause)) return false;
+    return [given].flat().every((one: unknown) => typeof one === 'object' && one !== null && isEmpty(one));
+  });
+}
+
 export function readObject(input: FilterObject): Filter {
   return readClauses(new Conditions(), input, 'filter', 1);
 }

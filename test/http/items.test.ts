@@ -95,6 +95,27 @@ test('upload of one item, with its facts in the form field item; ids need percen
   expect((await it.http.delete(url)).body.result).toEqual({ deleted: 1 });
 });
 
+test.each([{}, { must: [] }, { should: [{ must: [] }], must_not: {} }])(
+  'the filter %j, which is no condition, deletes and changes nothing',
+  async (filter) => {
+    const count = async () => (await it.http.post('/v1/collections/shop/count').send({})).body.result;
+    const before = await count();
+    const change = { attributes: { touched: true } };
+    for (const answer of [
+      await it.http.post(`${ITEMS}/delete`).send({ filter }),
+      await it.http.post(`${ITEMS}/patch`).send({ filter, ...change }),
+    ]) {
+      expect(answer.body.error).toMatchObject({ code: 'invalid_argument', field: 'filter' });
+      expect(answer.body.error.message).toContain('delete the collection');
+    }
+    expect(await count()).toEqual(before);
+    const touched = { filter: 'touched = true' };
+    expect((await it.http.post('/v1/collections/shop/count').send(touched)).body.result.count).toBe(0);
+    const odd = await it.http.post(`${ITEMS}/delete`).send({ filter: { must: [null] } });
+    expect(odd.body.error.field).toBe('filter.must[0]');
+  },
+);
+
 test('an item called delete can be got, although /items/delete is a route', async () => {
   await it.http.put(`${ITEMS}/delete`).attach('image', picture('p3-0'), 'x');
   expect((await it.http.get(`${ITEMS}/delete`)).body.result.id).toBe('delete');
