@@ -11,8 +11,8 @@ function list<Value extends string>(values: readonly Value[]) {
   const expected = `some of ${values.join(', ')}, with commas between`;
   return z
     .string(expected)
-    .transform((text) => text.split(','))
-    .pipe(z.array(z.enum(values, expected)));
+    .refine((text) => text.split(',').every((one) => values.some((value) => value === one)), expected)
+    .transform((text) => text.split(',') as Value[]);
 }
 
 export const listTasks = strict({

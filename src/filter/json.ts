@@ -29,6 +29,8 @@ export type Match =
   | { readonly text: string };
 
 const CLAUSES = ['must', 'should', 'must_not'] as const;
+/** What makes an object a condition. */
+const CONDITIONS = ['key', 'is_null', 'is_empty', 'has_id'] as const;
 const KINDS =
   'a condition: {key, match}, {key, range}, {is_null}, {is_empty}, {has_id} or {must, should, must_not}';
 
@@ -41,6 +43,13 @@ export function isEmpty(input: object): boolean {
 }
 
 export function readObject(input: FilterObject): Filter {
+  if (CONDITIONS.some((name) => Object.hasOwn(input, name))) {
+    throw invalid(
+      'filter',
+      'must, should or must_not, with conditions in a list: {"must": [...]}',
+      'a condition alone',
+    );
+  }
   return readClauses(new Conditions(), input, 'filter', 1);
 }
 

@@ -83,6 +83,8 @@ describe('objects', () => {
     [[], 'invalid_argument', 'filter'],
     [5, 'invalid_argument', 'filter'],
     [{ mus: [] }, 'unknown_option', 'mus'],
+    [{ key: 'a', match: { value: 1 } }, 'invalid_argument', 'filter'],
+    [{ has_id: ['a'] }, 'invalid_argument', 'filter'],
     [{ must: 'x' }, 'invalid_argument', 'filter.must'],
     [{ must: [{}] }, 'invalid_argument', 'filter.must[0]'],
     [{ must: [{ key: 'a' }] }, 'invalid_argument', 'filter.must[0]'],

@@ -59,6 +59,8 @@ describe('tasks', () => {
     for (const query of ['statuses=done', 'types=', 'limit=0', 'from=-1', 'status=failed']) {
       expect((await it.http.get(`/v1/tasks?${query}`)).status).toBe(400);
     }
+    const { error } = (await it.http.get('/v1/tasks?statuses=failed,done')).body;
+    expect(error).toMatchObject({ field: 'statuses', received: '"failed,done"' });
     for (const uid of ['999', '01', 'x', '-1', '1e1', '99999999999999999999']) {
       const { status, body } = await it.http.get(`/v1/tasks/${uid}`);
       expect([status, body.error.code]).toEqual([404, 'task_not_found']);
