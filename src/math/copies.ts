@@ -2,7 +2,8 @@
 // graph (kernels/*.ts). The links are fixed when the memory is made; copies come and go at its end. What a number stands for
 // is its user's.
 //
-// From 0 on: the query; what the scan takes (sieve.ts); of the graph new neighbours, hits, nodes to be looked at, a byte per node for the walk that saw it last, and the links; then the copies. A copy:
+// From 0 on: the query; what the scan takes (sieve.ts); of the graph new neighbours, hits, nodes to be looked at, a byte per node for
+// the walk that saw it last, and the links; then the copies. A copy:
 // scale, error, norm (f32); where its links are, in units of two bytes, 0 where it is no node, the highest bit set while no live
 // slot uses it (u32); codes. Links of a node: layer by layer from the lowest up a count (u8) and so many numbers of 3 or 4 bytes.
 
