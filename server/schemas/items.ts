@@ -29,15 +29,16 @@ export const getItem = strict({ with_vector: z.boolean('true or false').default(
 const MANY = '1 to 10000 ids';
 /** Without a condition it is some client's mistake, and would be the end of all items. */
 const CONDITION = 'a filter with at least one condition (to be rid of all items, delete the collection)';
-const selected = {
-  ids: z.array(id, MANY).min(1, MANY).max(10_000, MANY).optional(),
-  filter: filter.refine((value) => typeof value !== 'object' || value === null || !isEmpty(value), CONDITION),
-};
+const someCondition = ({ filter: value }: { filter?: unknown }) =>
+  typeof value !== 'object' || value === null || !isEmpty(value);
+const selected = { ids: z.array(id, MANY).min(1, MANY).max(10_000, MANY).optional(), filter };
 const SELECTED = 'exactly one of ids and filter';
 const oneSelection = (value: { ids?: unknown; filter?: unknown }) =>
   (value.ids === undefined) !== (value.filter === undefined);
 
-export const deleteItems = strict(selected).refine(oneSelection, SELECTED);
+export const deleteItems = strict(selected)
+  .refine(oneSelection, SELECTED)
+  .refine(someCondition, { path: ['filter'], error: CONDITION });
 
 /** What changes; null takes an attribute or all tags away, and gives the item its own id as its group. */
 const change = {
@@ -51,6 +52,7 @@ const someChange = (value: object) => Object.keys(change).some((key) => Object.h
 export const patchItem = strict(change).refine(someChange, CHANGE);
 export const patchItems = strict({ ...selected, ...change })
   .refine(oneSelection, SELECTED)
+  .refine(someCondition, { path: ['filter'], error: CONDITION })
   .refine(someChange, CHANGE);
 
 /** False: as a task. */

@@ -51,7 +51,8 @@ export function help(go: usize, number: u32): void {
 function work(go: usize, number: u32): void {
   const chunks = (load<u32>(go, ABOUT + 16) + CHUNK_WORDS - 1) / CHUNK_WORDS;
   const list = go + LISTS + <usize>number * LIST;
-  let found: usize = 0;
+  // A helper that was slow to go back to sleep may come in twice: it goes on with its list.
+  let found = <usize>load<u32>(list);
   while (found + 32 * CHUNK_WORDS <= ROOM) {
     const chunk = atomic.add<u32>(go + NEXT, 1);
     if (chunk >= chunks) break;
