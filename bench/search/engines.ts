@@ -4,11 +4,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { defaultScanThreads } from '../../server/config.ts';
 import type { Collection } from '../../src/catalogue/types.ts';
 import { ScanThreads } from '../../src/math/scan-threads.ts';
 import { openVectors } from '../vectors.ts';
@@ -34,8 +35,6 @@ export interface Engine {
 const EFFORTS = [10, 20, 30, 40, 60, 80, 120, 160, 240, 320];
 const M = 16;
 const EF_CONSTRUCTION = 200;
-/** As the server has by default. */
-export const SCAN_THREADS = Math.min(4, availableParallelism());
 const PEERS = fileURLToPath(new URL('./peers/', import.meta.url));
 
 /** Each throws where it is not installed. */
@@ -151,7 +150,7 @@ export const ENGINES: Record<string, (data: Data) => Promise<Engine>> = {
 async function attractorShop(data: Data): Promise<{ collection: Collection; close(): Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'attractor-bench-'));
   const { dimension } = data;
-  const threads = new ScanThreads({ count: SCAN_THREADS });
+  const threads = new ScanThreads({ count: defaultScanThreads() });
   const catalogue = await openVectors({
     directory,
     hnsw: { m: M, efConstruction: EF_CONSTRUCTION, threads },

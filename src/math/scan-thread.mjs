@@ -2,13 +2,14 @@
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
-const { control, number: own } = workerData;
+const { control, number: own, crew } = workerData;
 const memories = new Map();
 
 for (let calls = 0; ; ) {
   Atomics.wait(control, 0, calls);
   calls = Atomics.load(control, 0);
   const wanted = Atomics.load(control, 1);
+  if (wanted < 0) break;
   while (!memories.has(wanted)) {
     const received = receiveMessageOnPort(parentPort);
     if (!received) break;
@@ -16,5 +17,5 @@ for (let calls = 0; ; ) {
     memories.set(number, { at, kernel: new WebAssembly.Instance(module, { env: { memory } }).exports });
   }
   const { kernel, at } = memories.get(wanted) ?? {};
-  kernel?.help(at, own);
+  kernel?.help(at, own, crew);
 }

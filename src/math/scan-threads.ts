@@ -5,14 +5,16 @@ import { Worker } from 'node:worker_threads';
 import type { SieveKernels } from './sieve.ts';
 import type { WasmMemory } from './wasm-memory.ts';
 
-/** The words that helpers sleep by: how many calls there were, and which memory the last was for. */
+/** The words that a crew sleeps by: how many calls there were, and which memory the last was for, or `END`. */
 const CALLS = 0;
 const MEMORY = 1;
+const END = -1;
 
 export class ScanThreads {
   /** The caller's own included. */
   readonly count: number;
-  readonly #control = new Int32Array(new SharedArrayBuffer(8));
+  #crew = 0;
+  #control = new Int32Array(new SharedArrayBuffer(8));
   #helpers: Worker[] = [];
   #numbers = new WeakMap<object, number>();
   #known = 0;
@@ -23,6 +25,11 @@ export class ScanThreads {
 
   constructor(options: { count: number }) {
     this.count = options.count;
+  }
+
+  /** Which helpers those are that may come now: one of an earlier crew may still be on its way. */
+  get crew(): number {
+    return this.#crew;
   }
 
   /** Wakes the helpers for the go at `at` of this memory; starts them before the first. */
@@ -36,22 +43,28 @@ export class ScanThreads {
       this.#gone.register(memory, this.#helpers);
       for (const helper of this.#helpers) helper.postMessage({ number, at, ...memory.shareable });
     }
-    Atomics.store(this.#control, MEMORY, number);
-    Atomics.add(this.#control, CALLS, 1);
-    Atomics.notify(this.#control, CALLS);
+    this.#wake(number);
   }
 
-  /** Ends the helpers; a later call starts others. */
+  /** Lets the helpers end, each when it has left the go that it may be in; a later call starts others. */
   close(): void {
-    for (const helper of this.#helpers) void helper.terminate();
+    this.#wake(END);
     this.#helpers = [];
     this.#numbers = new WeakMap();
   }
 
+  #wake(memory: number): void {
+    Atomics.store(this.#control, MEMORY, memory);
+    Atomics.add(this.#control, CALLS, 1);
+    Atomics.notify(this.#control, CALLS);
+  }
+
   #start(): void {
+    this.#crew++;
+    this.#control = new Int32Array(new SharedArrayBuffer(8));
     for (let number = 1; number < this.count; number++) {
       const helper = new Worker(new URL('./scan-thread.mjs', import.meta.url), {
-        workerData: { control: this.#control, number },
+        workerData: { control: this.#control, number, crew: this.#crew },
         execArgv: [],
       });
       // One that fails is missed by nobody.

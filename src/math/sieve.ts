@@ -2,7 +2,7 @@
 // are some. Knows which rows may be among the best; what a copy is, and where, is copies.ts's.
 //
 // From `at` on, a line each: the next chunk, whether helpers may come in, how many are inside, what the go is about (query, first
-// copy, bytes of codes, wanted bits, their words, threads: u32; scale, perError, perNorm, floor: f32); then a list for each thread,
+// copy, bytes of codes, wanted bits, their words, threads: u32; scale, perError, perNorm, floor: f32; crew: u32); then a list for each thread,
 // of how many it found, their rows and their bounds; then a bit for each row of a go, set where it is wanted.
 
 import type { Bits } from './bits.ts';
@@ -12,7 +12,7 @@ import type { WasmMemory } from './wasm-memory.ts';
 /** The caller's part of a go, and a helper's. */
 export interface SieveKernels {
   scan(go: number): void;
-  help(go: number, number: number): void;
+  help(go: number, number: number, crew: number): void;
 }
 
 const CHUNK = 1024;
@@ -94,6 +94,7 @@ export class Sieve {
       f32[about + 8] = perNorm;
       f32[about + 9] = lowest.floor;
       if (goEnd - base >= SHARED) this.#threads?.call(this.#memory, this.#at);
+      u32[about + 10] = this.#threads?.crew ?? 0;
       kernel.scan(this.#at);
 
       for (let thread = 0; thread < threads; thread++) {

@@ -137,10 +137,11 @@ function table(title: string, data: string, columns: readonly Column[]): Table {
 }
 
 /** The best by MAP@R of the methods that `may` be and that every line has. */
-function bestOf({ lines }: Column, may: (result: MethodResult) => boolean): string | undefined {
+function bestOf(column: Column, may: (result: MethodResult) => boolean): string | undefined {
+  const { lines } = column;
   const names = [...new Set(lines.flatMap(({ results }) => results.filter(may).map(({ method }) => method)))];
   return names
-    .map((method) => ({ method, values: valuesOf({ name: '', lines }, method, 'mapAtR') }))
+    .map((method) => ({ method, values: valuesOf(column, method, 'mapAtR') }))
     .filter(({ values }) => values.length === lines.length)
     .reduce<{ method?: string; of: number }>(
       (a, { method, values }) => (mean(values) > a.of ? { method, of: mean(values) } : a),

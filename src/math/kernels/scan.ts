@@ -40,10 +40,13 @@ export function scan(go: usize): void {
   }
 }
 
-/** A helper's part; nothing where there is no go. Its number is 1 or more. */
-export function help(go: usize, number: u32): void {
+/**
+ * A helper's part; nothing where there is no go, or one of another crew, in which its number is somebody else's. That is 1 or more,
+ * and below that of the threads.
+ */
+export function help(go: usize, number: u32, crew: u32): void {
   atomic.add<u32>(go + INSIDE, 1);
-  if (atomic.load<u32>(go + OPEN) === 1 && number < load<u32>(go, ABOUT + 20)) work(go, number);
+  if (atomic.load<u32>(go + OPEN) === 1 && crew === load<u32>(go, ABOUT + 40)) work(go, number);
   atomic.sub<u32>(go + INSIDE, 1);
 }
 
