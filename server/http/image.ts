@@ -9,6 +9,8 @@ import { describe } from './validate.ts';
 const DATA_URI = /^data:[^,;]{0,100}(?:;[^,;]{0,100})*?;base64,/i;
 /** Looked for, instead of matching the whole text: a greedy match over megabytes overflows the regexp stack. */
 const NOT_BASE64 = /[^A-Za-z0-9+/]/;
+/** What a list of files has in it: the server reads none by their names. */
+const FILE = /^[^\n]{1,1000}\.(jpe?g|png|webp|gif|avif|tiff?|bmp|heic)$/i;
 
 /** Throws `invalid_argument` where the text is not base64, `image_too_large` beyond the limit. */
 export function decodeBase64Image(options: { text: string; field: string; limits: Limits }): Uint8Array {
@@ -25,14 +27,12 @@ export function decodeBase64Image(options: { text: string; field: string; limits
   }
   const digits = body.replace(/={1,2}$/, '');
   if (digits.length < 2 || digits.length % 4 === 1 || NOT_BASE64.test(digits)) {
+    const [expected, received] = ['base64 text, a data URI or {"url": ...}', describe(text)];
+    const way = FILE.test(text) ? '. Files by their names: npx attractor import' : '';
     throw new AttractorError(
       'invalid_argument',
-      `${field}: expected base64 text, a data URI or {"url": ...}, received ${describe(text)}`,
-      {
-        field,
-        expected: 'base64 text, a data URI or {"url": ...}',
-        received: describe(text),
-      },
+      `${field}: expected ${expected}, received ${received}${way}`,
+      { field, expected, received },
     );
   }
   return Buffer.from(body, 'base64');

@@ -37,13 +37,14 @@ export interface Call extends Body {
 }
 
 /**
- * `result` goes into the envelope, with `timing` where there is one; an `error` beside it decides the status.
+ * `result` goes into the envelope, with what stands beside it; an `error` there decides the status.
  * `bytes` are sent as they are. `status` is for what is well and yet not done (202).
  */
 export type Reply =
   | {
       readonly result: unknown;
       readonly timing?: object;
+      readonly warnings?: readonly string[];
       readonly error?: AttractorError;
       readonly status?: 202;
     }

@@ -103,12 +103,15 @@ const hitGroups = {
 export const points = strict(hits);
 export const groups = strict(hitGroups);
 
+export const warnings = z.array(z.string()).optional().meta({
+  description:
+    'Of what is no error and may yet be none of what was meant: attributes that no item has, or not of that type.',
+});
+
 /** Beside the `result` of a query. Milliseconds. */
 export const account = {
   timing: strict({ embed_ms: ms, search_ms: ms }),
-  warnings: z.array(z.string()).optional().meta({
-    description: 'Of what is no error but may be none: attributes in the filter that no item has.',
-  }),
+  warnings,
   explanation: strict({
     plan: z.enum(['scan', 'graph', 'graph, then scan', 'none']),
     reason: z.string(),

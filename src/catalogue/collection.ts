@@ -11,6 +11,7 @@ import { itemOf } from './item-cache.ts';
 import { deleteByFilter, patchItems } from './patch.ts';
 import { queryItems } from './query.ts';
 import { countItems, scrollItems } from './scroll.ts';
+import { askedFilter, selectionOf, warningsOf } from './selection.ts';
 import type { Collection, CollectionInfo, QueryOptions } from './types.ts';
 import { deleteItems, upsertItems } from './upsert.ts';
 
@@ -92,6 +93,13 @@ export function collectionOf(context: CollectionContext): Collection {
     async facet(options) {
       context.assertOpen();
       return facetOf(context, options);
+    },
+
+    warnings(options) {
+      const asked = askedFilter(options.filter);
+      const selection = asked && selectionOf(context, asked);
+      const use = options.facet === undefined ? undefined : ({ as: 'facet', key: options.facet } as const);
+      return warningsOf(context, selection, use);
     },
 
     query(options: QueryOptions) {

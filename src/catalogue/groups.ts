@@ -43,7 +43,8 @@ export async function queryGroups(
   }
   groups.sort((a, b) => b.hits[0]!.score - a.hits[0]!.score || a.slot - b.slot);
   observe(context, { operation: 'query', stage: 'read', from: read });
-  return { groups: groups.map(({ id, hits }) => ({ id, hits })), ...search.account(options.explain) };
+  const account = search.account(options.explain, { as: 'groups', key: groupBy });
+  return { groups: groups.map(({ id, hits }) => ({ id, hits })), ...account };
 }
 
 /** Asks for more and more hits until they belong to enough groups, or no more can come. */

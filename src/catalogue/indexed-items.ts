@@ -90,6 +90,11 @@ export class IndexedItems {
     for (let row = mask.next(next); row >= 0; row = mask.next(row + 1)) yield flat.slotAt(row);
   }
 
+  /** Whether `key` is `tags`, or an attribute that some item has. */
+  has(key: string): boolean {
+    return this.#columns.has(key);
+  }
+
   /** The names of the attributes that some item has. */
   get attributes(): Iterable<string> {
     return this.#columns.attributes;

@@ -6,7 +6,7 @@ import { type Plan, type Planned, plannedSearch } from '../index/planner.ts';
 import type { SearchHits } from '../index/vector-index.ts';
 import { type CollectionContext, shown } from './context.ts';
 import type { Question } from './question.ts';
-import { warningsOf } from './selection.ts';
+import { type KeyUse, warningsOf } from './selection.ts';
 import { nearestToAny } from './target.ts';
 import type { Explanation, Hit, QueryAnswer, QueryOptions } from './types.ts';
 
@@ -48,13 +48,13 @@ export class Search {
     return planned;
   }
 
-  account(explain = false): Pick<QueryAnswer, 'timing' | 'warnings' | 'explanation'> {
+  account(explain = false, use?: KeyUse): Pick<QueryAnswer, 'timing' | 'warnings' | 'explanation'> {
     const { size } = this.#context.maintained.index;
     const { asked, filtered, selection } = this.#question;
     const { started, embedded } = asked;
     const timing = { embed: embedded - started, search: this.#context.clock() - embedded };
     this.#context.observer?.plan?.(this.#plan!.kind);
-    const warnings = warningsOf(this.#context, selection);
+    const warnings = warningsOf(this.#context, selection, use);
     const account = { timing, ...(warnings.length > 0 && { warnings }) };
     if (!explain) return account;
     const { kind, reason, candidates } = this.#plan!;

@@ -20,21 +20,36 @@ export function askedFilter(input: FilterInput | undefined): AskedFilter | undef
 /** Names of attributes that a warning lists. */
 const LISTED = 20;
 
+/** What a question names beside its filter: values are counted, or answers grouped, by `key`. */
+export interface KeyUse {
+  readonly as: 'facet' | 'groups';
+  readonly key: string;
+}
+
 /** No errors, for an attribute or another type may come with the next item; but most such names and values are misspelt. */
-export function warningsOf(context: CollectionContext, selection: Selection | undefined): string[] {
-  const { items, index } = context.maintained;
-  if (!selection || index.size === 0) return [];
-  const { unknown, mistyped } = selection;
-  const wrong = mistyped.map(({ key, asked, types }) => {
+export function warningsOf(
+  { maintained: { items, index } }: CollectionContext,
+  selection: Selection | undefined,
+  use?: KeyUse,
+): string[] {
+  if (index.size === 0 || !(selection || use)) return [];
+  const absent: { as: string; key: string }[] = (selection?.unknown ?? []).map((key) => ({
+    as: 'filter',
+    key,
+  }));
+  if (use && use.key !== 'group' && !items.has(use.key)) absent.push(use);
+  const wrong = (selection?.mistyped ?? []).map(({ key, asked, types }) => {
     const received = `compared with a ${asked.join(' or ')}`;
     return `filter: values of "${key.slice(0, 64)}" are of type ${types.join(' or ')}, ${received}. Types never mix.`;
   });
-  if (unknown.length === 0) return wrong;
+  if (absent.length === 0) return [...new Set(wrong)];
   const known = [...items.attributes].sort();
   const list = [...known.slice(0, LISTED), ...(known.length > LISTED ? ['...'] : [])].join(', ');
   const there = `There are: ${list || 'none'}; beside them tags, and group, as which an import keeps the column of the product.`;
-  const absent = unknown.map((key) => `filter: no item has an attribute "${key.slice(0, 64)}". ${there}`);
-  return [...absent, ...wrong];
+  const missing = absent.map(
+    ({ as, key }) => `${as}: no item has an attribute "${key.slice(0, 64)}". ${there}`,
+  );
+  return [...new Set([...missing, ...wrong])];
 }
 
 /** To be waited for before `selectionOf`: where a filter is the first to look into texts, it takes turns to get ready. */

@@ -258,6 +258,8 @@ export interface Collection {
   scroll(options: ScrollOptions): Promise<ScrollPage>;
   count(options: { filter?: FilterInput }): Promise<number>;
   facet(options: FacetOptions): Promise<FacetCount[]>;
+  /** Of a filter or a facet's key: attributes that no item has, or not of that type. No errors; an answer to a query has its own. */
+  warnings(options: { filter?: FilterInput; facet?: string }): string[];
   query(options: QueryOptions): Promise<QueryAnswer>;
   /** Every pair is compared, exactly: about a minute for 100,000 items. Others are answered meanwhile. */
   duplicates(options: DuplicateOptions): Promise<DuplicateCluster[]>;

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,6 +15,14 @@ test('npx runs it in a clone, as the README says', async () => {
   const cwd = join(import.meta.dirname, '../..');
   const { stdout } = await promisify(execFile)('npx', ['--offline', 'attractor', '--version'], { cwd });
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test('without its packages it says what to run', async () => {
+  const main = join(folder, 'clone/src/cli/attractor.mjs');
+  await cp(join(import.meta.dirname, '../../src/cli/attractor.mjs'), main);
+  const run = promisify(execFile)(process.execPath, [main, '--version']);
+  const stderr = `error: the packages are not installed: run npm ci in ${join(folder, 'clone/')}\n`;
+  await expect(run).rejects.toMatchObject({ code: 2, stderr });
 });
 
 describe('attractor import, duplicates, snapshot, restore', () => {

@@ -42,6 +42,11 @@ test('upsert answers per item: created, unchanged, updated, failed; the good one
   });
   expect(body.result.items[3].error).toMatchObject({ code: 'vector_dimension', field: 'items[3].vector' });
   expect((await it.http.get('/v1/collections/mixed')).body.result.count).toBe(2);
+  const file = await it.http.put(url).send({ items: [{ id: 'e', image: { base64: 'photos/e-1.JPG' } }] });
+  expect(file.body.error).toMatchObject({
+    code: 'invalid_argument',
+    message: expect.stringMatching(/received .*e-1\.JPG.*\. Files by their names: npx attractor import$/),
+  });
 });
 
 test('get shows the item; its vector only where asked for', async () => {

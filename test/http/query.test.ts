@@ -125,11 +125,31 @@ test('a filter on an attribute that no item has, or of another type, is told, wi
   const told = await it.http.post(QUERY).send(mistyped);
   expect(told.body.warnings, JSON.stringify(told.body)).toEqual([
     'filter: values of "price" are of type number, compared with a string. Types never mix.',
-    'filter: values of "price" are of type number, compared with a string. Types never mix.',
     'filter: values of "tags" are of type string, compared with a number. Types never mix.',
   ]);
   const right = await it.http.post(QUERY).send({ id: 'p1-2', filter: 'price < 2' });
   expect(right.body).not.toHaveProperty('warnings');
+
+  const path = QUERY.replace('/query', '');
+  const misnamed = `groups: no item has an attribute "brnd". ${there}`;
+  const grouped = await it.http.post(`${QUERY}/groups`).send({ id: 'p1-2', group_by: 'brnd' });
+  expect(grouped.body).toMatchObject({ result: { groups: [] }, warnings: [misnamed] });
+  for (const group_by of ['group', 'tags', 'name']) {
+    const answer = await it.http.post(`${QUERY}/groups`).send({ id: 'p1-2', group_by });
+    expect(answer.body, group_by).not.toHaveProperty('warnings');
+  }
+  const { filter } = misspelt;
+  const faceted = await it.http.post(`${path}/facet`).send({ key: 'brnd', filter });
+  expect(faceted.body).toMatchObject({
+    result: { hits: [] },
+    warnings: [...warnings, misnamed.replace('groups', 'facet')],
+  });
+  for (const way of ['count', 'scroll']) {
+    const answer = await it.http.post(`${path}/${way}`).send({ filter });
+    expect(answer.body.warnings, way).toEqual(warnings);
+    const none = await it.http.post(`${path}/${way}`).send({});
+    expect(none.body, way).not.toHaveProperty('warnings');
+  }
 });
 
 test('filter: an object or an expression, in a body, a form or the URL; params.explain says how', async () => {

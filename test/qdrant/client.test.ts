@@ -250,6 +250,9 @@ describe('points', () => {
     await client.delete(name, { filter: { must: [{ key: 'colour', match: { any: ['green', 'blue'] } }] } });
     const left = vectors.map((_, n) => n).filter((n) => n > 1 && (n === 2 || n === 3 || n % 3 === 0));
     expect(await client.count(name)).toEqual({ count: left.length });
+    // As in Qdrant: everything. Our own routes refuse it.
+    await client.delete(name, { filter: {} });
+    expect(await client.count(name)).toEqual({ count: 0 });
   });
 
   test('facet', async () => {

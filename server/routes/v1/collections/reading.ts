@@ -1,6 +1,6 @@
 // /v1/collections/{collection}/scroll, /count and /facet
 
-import type { Catalogue } from '../../../../src/catalogue/types.ts';
+import type { Catalogue, Collection } from '../../../../src/catalogue/types.ts';
 import type { Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
 import { countBody, facetBody, scrollBody } from '../../../schemas/reading.ts';
@@ -20,6 +20,7 @@ export function readingRoutes({ catalogue }: { catalogue: Catalogue }): Route[] 
         body: scrollBody,
         bodyOptional: true,
         result: replies.page,
+        beside: { warnings: replies.warnings },
       },
       async handle({ params, fields }) {
         const name = params.collection!;
@@ -28,7 +29,7 @@ export function readingRoutes({ catalogue }: { catalogue: Catalogue }): Route[] 
         const { with_payload: withPayload, with_vector: withVector } = shown;
         const { items, next } = await collection.scroll({ filter, limit, offset, withVector });
         const points = items.map((item) => showPoint({ collection: name, item, withPayload }));
-        return { result: { points, next_page_offset: next ?? null } };
+        return { result: { points, next_page_offset: next ?? null }, ...warned(collection, { filter }) };
       },
     },
     {
@@ -36,11 +37,17 @@ export function readingRoutes({ catalogue }: { catalogue: Catalogue }): Route[] 
       path: `${path}/count`,
       reads: 'json',
       scope: 'search',
-      doc: { summary: 'How many items pass', body: countBody, bodyOptional: true, result: replies.counted },
+      doc: {
+        summary: 'How many items pass',
+        body: countBody,
+        bodyOptional: true,
+        result: replies.counted,
+        beside: { warnings: replies.warnings },
+      },
       async handle({ params, fields }) {
         const collection = catalogue.collection(params.collection!);
         const { filter } = parse(countBody, fields);
-        return { result: { count: await collection.count({ filter }) } };
+        return { result: { count: await collection.count({ filter }) }, ...warned(collection, { filter }) };
       },
     },
     {
@@ -48,12 +55,24 @@ export function readingRoutes({ catalogue }: { catalogue: Catalogue }): Route[] 
       path: `${path}/facet`,
       reads: 'json',
       scope: 'search',
-      doc: { summary: 'The values of an attribute and their counts', body: facetBody, result: replies.facet },
+      doc: {
+        summary: 'The values of an attribute and their counts',
+        body: facetBody,
+        result: replies.facet,
+        beside: { warnings: replies.warnings },
+      },
       async handle({ params, fields, stop }) {
         const collection = catalogue.collection(params.collection!);
         const { key, filter, limit } = parse(facetBody, fields);
-        return { result: { hits: await collection.facet({ key, filter, limit, signal: stop.signal }) } };
+        const hits = await collection.facet({ key, filter, limit, signal: stop.signal });
+        return { result: { hits }, ...warned(collection, { filter, facet: key }) };
       },
     },
   ];
+}
+
+/** Beside the result, where there is something to be told. */
+function warned(collection: Collection, asked: Parameters<Collection['warnings']>[0]) {
+  const warnings = collection.warnings(asked);
+  return warnings.length > 0 ? { warnings } : {};
 }
