@@ -76,11 +76,12 @@ export function createBodyReader(limits: Limits) {
     if (takesJson && isPlainJson(request, Math.min(limits.bodyBytes, SMALL))) {
       return { fields: await readJson(request) };
     }
-    if (takesJson && request.is('application/json')) {
+    const sent = request.is(['application/json', 'multipart/form-data']);
+    if (takesJson && sent === 'application/json') {
       await run(json, request, response);
       return { fields: request.body };
     }
-    if (reads !== 'json' && reads !== 'rows' && request.is('multipart/form-data')) {
+    if (reads !== 'json' && reads !== 'rows' && sent === 'multipart/form-data') {
       await run(form, request, response).catch((error: unknown) => {
         if (!(error instanceof Error) || error instanceof multer.MulterError) throw error;
         // busboy's own errors are plain: a missing boundary, an end that never came; and so is multer's for who went away.

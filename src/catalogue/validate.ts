@@ -1,6 +1,6 @@
 // What may become an item: limits, one item at a time. Knows nothing of what is stored.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { AttractorError, invalid, refuseUnknown } from '../errors/error.ts';
 import { normalised } from '../math/normalise.ts';
 import type { AttributeValue, ItemInput } from './types.ts';
@@ -80,7 +80,7 @@ export function validVector(vector: Float32Array, field: string, dimension: numb
 /** SHA-256, hex. */
 export function imageHash(image: Uint8Array, field: string): string {
   if (!(image instanceof Uint8Array)) throw invalid(field, 'the bytes of an image', image);
-  return createHash('sha256').update(image).digest('hex');
+  return hash('sha256', image, 'hex');
 }
 
 /**

@@ -50,6 +50,10 @@ export async function startEmbedProcess(options: {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const gone = new AbortController();
+  /** What waits for the answer to the last message. */
+  let asked:
+    | { timer: NodeJS.Timeout; resolve(answer: FromChild): void; reject(error: unknown): void }
+    | undefined;
   let stderr = '';
   let hang: string | undefined;
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -59,7 +63,14 @@ export async function startEmbedProcess(options: {
     const cause = stderr === '' ? undefined : new Error(stderr.trim());
     const message = `The embedding process died: ${hang ?? reason}.`;
     gone.abort(new AttractorError('embedder_crashed', message, { cause }));
+    clearTimeout(asked?.timer);
+    asked?.reject(gone.signal.reason);
   };
+  // One listener for all batches: one that came and went with each would be work for nothing.
+  child.on('message', (answer: FromChild) => {
+    clearTimeout(asked?.timer);
+    asked?.resolve(answer);
+  });
   child.on('error', (error) => die(error.message));
   child.on('exit', (code, signal) => {
     const last = (): void => die(signal ? `killed by ${signal}` : `exit code ${code}`);
@@ -75,26 +86,12 @@ export async function startEmbedProcess(options: {
     timeout: number,
   ): Promise<FromChild & { type: Type }> {
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        child.off('message', onAnswer);
-        gone.signal.removeEventListener('abort', onGone);
-      };
-      const onAnswer = (answer: unknown): void => {
-        settle();
-        resolve(answer as FromChild & { type: Type });
-      };
-      const onGone = (): void => {
-        settle();
-        reject(gone.signal.reason);
-      };
+      if (gone.signal.aborted) return reject(gone.signal.reason);
       const timer = setTimeout(() => {
         hang = `no answer within ${timeout} ms`;
         child.kill('SIGKILL');
       }, timeout);
-      if (gone.signal.aborted) return onGone();
-      child.on('message', onAnswer);
-      gone.signal.addEventListener('abort', onGone);
+      asked = { timer, resolve: resolve as (answer: FromChild) => void, reject };
       // A failed send means that the process is going: its exit settles this.
       child.send(message, () => {});
     });

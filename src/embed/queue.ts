@@ -94,17 +94,16 @@ export function createBatchQueue(options: QueueOptions): BatchQueue {
     const began = clock();
     const waited = tickets.reduce((sum, { job }) => sum + began - job.since, 0);
     meter.handedOut({ size, priority, waited });
-    const back = (done: boolean) => meter.back({ size, priority, took: clock() - began, done });
     return {
       images: tickets.map(({ job, index }) => job.images[index]!),
       done: (results) => {
-        back(true);
+        meter.back({ size, priority, took: clock() - began, done: true });
         for (const [i, { job, index }] of tickets.entries()) job.finish(index, results[i]!);
         // A kept taker may have waited long enough.
         if (priority === 'bulk') wake();
       },
       crashed: (error) => {
-        back(false);
+        meter.back({ size, priority, took: clock() - began, done: false });
         if (retried) for (const { job, index } of tickets) job.finish(index, { error });
         else waiting.tryAgain(tickets);
         wake();
