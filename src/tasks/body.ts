@@ -21,7 +21,7 @@ export interface Body {
 }
 
 export interface BodyRow {
-  /** 1-based; of a CSV record its last one. */
+  /** 1-based; of a CSV record its last one, or where its quotes are wrong its first. */
   readonly line: number;
   readonly value: unknown;
 }

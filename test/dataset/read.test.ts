@@ -84,10 +84,10 @@ describe('readDataset on CSV', () => {
     expect(reasons[1]).toMatch(/^image not found: .*missing\.jpg$/);
     expect(reasons[2]).toBe('label: expected a label, received nothing');
     expect(reasons[3]).toMatch(/URLs are not read yet/);
-    expect(reasons[4]).toBe('expected as many cells as the header has, received 2');
+    expect(reasons[4]).toBe('expected 3 cells, as the header has, received 2');
     expect(reasons[5]).toBe('image: expected an image path, received nothing');
     expect(reasons[6]).toBe('id: expected an id, received nothing');
-    expect(reasons[7]).toMatch(/Quote Not Closed/);
+    expect(reasons[7]).toMatch(/never closed: the rest of the file/);
   });
 
   it('gives every row a class of its own where no column is a label', async () => {
