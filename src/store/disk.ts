@@ -18,8 +18,8 @@ export interface DiskFile {
 export interface Disk {
   /** `w`: an empty file, `wx`: one that did not exist, `a`: one that goes on. */
   open(path: string, how: 'w' | 'wx' | 'a'): Promise<DiskFile>;
-  /** With the folders above it, all synced. */
-  makeFolder(path: string): Promise<void>;
+  /** With the folders above it, all synced. Returns the topmost one that was not there; undefined where all were. */
+  makeFolder(path: string): Promise<string | undefined>;
   /** A new folder, whose path begins with `prefix`. */
   makeDraft(prefix: string): Promise<string>;
   rename(from: string, to: string): Promise<void>;
@@ -43,10 +43,10 @@ export const disk: Disk = {
   makeFolder: (path) =>
     told(path, async () => {
       const first = await mkdir(path, { recursive: true });
-      if (first === undefined) return;
-      for (let made = path; made.length >= first.length; made = dirname(made)) {
+      for (let made = path; first && made.length >= first.length; made = dirname(made)) {
         await disk.syncFolder(dirname(made));
       }
+      return first;
     }),
   makeDraft: (prefix) =>
     told(prefix, async () => {

@@ -51,7 +51,11 @@ describe('attractor import, duplicates, snapshot, restore', () => {
     expect((await attractor(['snapshot', 'shop.snapshot', '--folder', 'store'])).code).toBe(2);
     const back = await attractor(['restore', 'shop.snapshot', '--folder', 'other']);
     expect(back).toMatchObject({ code: 0, out: expect.stringMatching(/^other: restored, sha256 /) });
-    expect((await attractor(['restore', 'shop.snapshot', '--folder', 'other'])).code).toBe(2);
+    expect(await attractor(['restore', 'shop.snapshot', '--folder', 'other'])).toMatchObject({
+      ...{ code: 2, err: 'error: --folder: expected a folder without a store, received "other"\n' },
+    });
+    const nowhere = await attractor(['snapshot', 'none/x.snapshot', '--folder', 'store']);
+    expect(nowhere).toMatchObject({ code: 2, err: expect.stringMatching(/^error: [^\n]*none\/x[^\n]*\n$/) });
     const again = await attractor(['import', ...data, ...own, '--folder', 'other']);
     expect(again.out).toBe('shop: 0 created, 0 updated, 120 unchanged\n');
     await writeFile(join(folder, 'shop.snapshot'), 'nothing of the kind');
