@@ -51,7 +51,7 @@ async function runImport(flags: ImportFlags): Promise<void> {
   const { readDataset } = await import('../dataset/read.ts');
   const { group: label, image, id } = flags;
   const { rows, problems } = await readDataset({ path: flags.data, label, image, id });
-  const catalogue = await openFolder(flags);
+  const catalogue = await openFolder({ ...flags, instead: 'POST /v1/collections/<name>/import' });
   let report: ImportReport;
   try {
     const { importRows, openCollection } = await import('../tasks/import.ts');

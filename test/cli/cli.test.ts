@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, test } from 'vitest';
+import { lockFolder } from '../../src/store/lock.ts';
 import { tinyBackbone } from '../fixtures/tiny-shop.ts';
 import { openCommandLine } from './attractor.ts';
 
@@ -43,8 +44,17 @@ describe('attractor import, duplicates, snapshot, restore', () => {
     expect(JSON.parse(all.out)).toHaveLength(120);
     const some = await attractor([...find, '--threshold', '-1', '--across-groups']);
     expect(some.out).toMatch(/^shop: 120 of 120 items in 1 cluster\n {2}\S+ \(\S+\), /);
-    const wrong = await attractor([...find, '--threshold', 'x']);
-    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('threshold: expected a number') });
+    const lock = lockFolder(join(folder, 'store'));
+    const wrong = await attractor([...find, '--threshold', '2']);
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('a number from -1 to 1') });
+    const locked = await attractor(find);
+    lock.release();
+    expect(locked).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        / is open in .* ask the server: POST \/v1\/collections\/<name>\/duplicates\.\n$/,
+      ),
+    });
 
     const saved = await attractor(['snapshot', 'shop.snapshot', '--folder', 'store']);
     expect(saved.out).toMatch(/^shop\.snapshot: \d+\.\d MiB, sha256 [0-9a-f]{64}\n$/);

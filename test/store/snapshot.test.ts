@@ -94,9 +94,10 @@ describe('a snapshot', () => {
       await expect(taken).rejects.toMatchObject(refused);
     }
     await takeSnapshot({ directory: harness.directory, path: path() });
-    await expect(restoreSnapshot({ path: path(), directory: join(path(), 'y') })).rejects.toMatchObject({
-      ...{ code: 'invalid_argument', field: 'directory' },
-    });
+    for (const directory of [join(path(), 'y'), '/proc/x/y']) {
+      const refused = { code: 'invalid_argument', field: 'directory' };
+      await expect(restoreSnapshot({ path: path(), directory })).rejects.toMatchObject(refused);
+    }
     await expect(restoreSnapshot({ path: folder, directory: other.directory })).rejects.toEqual(
       code('invalid_argument'),
     );
