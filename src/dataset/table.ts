@@ -34,6 +34,9 @@ export const GUESSES = {
   tags: ['tags'],
 } as const;
 
+/** No path is this long without a dot. */
+const BASE64 = /^(data:|[a-z\d+/\s]{200,}=*$)/i;
+
 /** Image paths are resolved against `folder`. Throws `invalid_argument` or `dataset_invalid` as readDataset says. */
 export function rowsFromTable(options: { table: Table; folder: string; columns: ColumnNames }): Dataset {
   const { table, folder } = options;
@@ -44,10 +47,10 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
     tags: columnFor('tags', options.columns.tags, table),
   };
   if (column.image === undefined) {
-    throw new AttractorError(
-      'dataset_invalid',
-      `No column holds image paths: expected one of ${GUESSES.image.join(', ')}, or name it; columns are ${table.columns.join(', ')}`,
-    );
+    const expected = `one of the columns ${GUESSES.image.join(', ')}, or the name of another`;
+    const columns = table.columns.join(', ');
+    const message = `image: no column holds image paths: expected ${expected}; columns are ${columns}`;
+    throw new AttractorError('dataset_invalid', message, { field: 'image' });
   }
   const taken = new Set(Object.values(column));
   const others = table.columns.filter((name) => !taken.has(name));
@@ -65,6 +68,12 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
     }
     if (/^https?:\/\//i.test(image)) {
       refuse(`${column.image}: URLs are not read yet; download the image and give its path`);
+      continue;
+    }
+    if (BASE64.test(image)) {
+      refuse(
+        `${column.image}: expected a path, received base64 (${show(image)}); a server takes it over HTTP`,
+      );
       continue;
     }
     const id = column.id === undefined ? image : text(cells.get(column.id));

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,20 +26,24 @@ test('without its packages it says what to run', async () => {
   await expect(run).rejects.toMatchObject({ code: 2, stderr });
 });
 
-describe('attractor import, duplicates, snapshot, restore', () => {
+describe('attractor import, duplicates, snapshot, restore', { timeout: 90_000 }, () => {
   it('fills a folder, finds what is there twice, saves it in one file and makes a folder of that again', async () => {
     const own = ['--models', 'models', '--model', 'tiny'];
     const data = ['--data', 'catalogue.csv', '--group', 'product_id', '--collection', 'shop'];
+    await mkdir(join(folder, 'lists'));
+    await cp(join(folder, 'catalogue.csv'), join(folder, 'lists/catalogue.csv'));
     const labl = await attractor(['import', ...data, '--group', 'labl', ...own, '--folder', 'store']);
     expect(labl).toMatchObject({
       code: 2,
       err: expect.stringMatching(/^error: --group: expected one of .*"labl"/),
     });
-    const filled = await attractor(['import', ...data, ...own, '--folder', 'store']);
+    // Its paths are relative to the folder above.
+    const elsewhere = ['--data', 'lists/catalogue.csv', '--images', '.'];
+    const filled = await attractor(['import', ...data, ...elsewhere, ...own, '--folder', 'store']);
     expect(filled.out).toBe('shop: 120 created, 0 updated, 0 unchanged\n');
     const find = ['duplicates', '--collection', 'shop', '--folder', 'store'];
-    const none = await attractor([...find, '--threshold', '1']);
-    expect(none).toMatchObject({ code: 0, out: 'shop: 0 of 120 items in 0 clusters\n' });
+    const alone = await attractor([...find, '--threshold', '1']);
+    expect(alone).toMatchObject({ code: 0, out: 'shop: 0 of 120 items in 0 clusters\n' });
     const all = await attractor([...find, '--threshold', '-1', '--json']);
     expect(JSON.parse(all.out)).toHaveLength(120);
     const some = await attractor([...find, '--threshold', '-1', '--across-groups']);
@@ -71,6 +75,13 @@ describe('attractor import, duplicates, snapshot, restore', () => {
     await writeFile(join(folder, 'shop.snapshot'), 'nothing of the kind');
     const broken = await attractor(['restore', 'shop.snapshot', '--folder', 'third']);
     expect(broken).toMatchObject({ code: 2, err: expect.stringContaining('is no usable snapshot') });
+  });
+});
+
+test('attractor import names the option by which the images are found', async () => {
+  await writeFile(join(folder, 'none.csv'), 'id,photo\n1,a.jpg\n');
+  expect(await attractor(['import', '--data', 'none.csv', '--collection', 'shop'])).toMatchObject({
+    ...{ code: 2, err: expect.stringMatching(/^error: --image: no column holds image paths/) },
   });
 });
 

@@ -73,12 +73,13 @@ describe('readDataset on CSV', () => {
         '7,x,',
         ',x,a.jpg',
         '9,y,b.jpg',
-        '"10,y,b.jpg',
+        `10,y,${'iVBORw0K/+'.repeat(900)}==`,
+        '"11,y,b.jpg',
       ].join('\n'),
     );
     const { rows, problems } = await readDataset({ path });
     expect(rows.map((row) => row.id)).toEqual(['1', '9']);
-    expect(problems.map((problem) => problem.line)).toEqual([3, 4, 5, 6, 7, 8, 9, 11]);
+    expect(problems.map((problem) => problem.line)).toEqual([3, 4, 5, 6, 7, 8, 9, 11, 12]);
     const reasons = problems.map((problem) => problem.reason);
     expect(reasons[0]).toBe('id "1" is already on line 2');
     expect(reasons[1]).toMatch(/^image not found: .*missing\.jpg$/);
@@ -87,7 +88,8 @@ describe('readDataset on CSV', () => {
     expect(reasons[4]).toBe('expected 3 cells, as the header has, received 2');
     expect(reasons[5]).toBe('image: expected an image path, received nothing');
     expect(reasons[6]).toBe('id: expected an id, received nothing');
-    expect(reasons[7]).toMatch(/never closed: the rest of the file/);
+    expect(reasons[7]).toMatch(/^image: expected a path, received base64 \("iVBORw0K.{60,120}HTTP$/);
+    expect(reasons[8]).toMatch(/never closed: the rest of the file/);
   });
 
   it('gives every row a class of its own where no column is a label', async () => {
@@ -97,7 +99,7 @@ describe('readDataset on CSV', () => {
   });
 
   it.each([
-    ['name\nx\n', {}, 'dataset_invalid', /No column holds image paths/],
+    ['name\nx\n', {}, 'dataset_invalid', /image: no column holds image paths/],
     ['', {}, 'dataset_invalid', /empty/],
     ['image,image\na,b\n', {}, 'dataset_invalid', /repeated or empty column name: "image"/],
     ['image,label\nnone.jpg,x\n', {}, 'dataset_invalid', /no usable rows; line 2: image not found/],
