@@ -102,7 +102,8 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
     const tags = column.tags === undefined ? [] : tagsOf(cells.get(column.tags));
     rows.push({ line, id, label, image: resolve(folder, image), tags, attributes });
   }
-  return { rows, problems };
+  const { label, id = column.image, tags } = column;
+  return { rows, problems, columns: { label, id, tags } };
 }
 
 function columnFor(role: keyof typeof GUESSES, wanted: string | undefined, table: Table): string | undefined {

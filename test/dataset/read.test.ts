@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readDataset } from '../../src/dataset/read.ts';
-import { rowsWhere } from '../../src/dataset/where.ts';
+import { columnOf, rowsWhere } from '../../src/dataset/where.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -29,6 +29,7 @@ describe('readDataset on CSV', () => {
     );
     expect(await readDataset({ path, label: 'product_id' })).toEqual({
       problems: [],
+      columns: { label: 'product_id', id: 'image', tags: 'tags' },
       rows: [
         {
           line: 2,
@@ -182,6 +183,22 @@ describe('rowsWhere', () => {
     expect(() => ids({ column: 'colour', values: ['b'] })).toThrow(
       /where: expected one of the columns .*view/,
     );
+  });
+
+  it("knows the source's own names of label, id and tags, and lists them in its errors", async () => {
+    for (const n of [1, 2]) put(`${n}.jpg`);
+    const path = put('s.csv', 'photo,shop_class,view\n1.jpg,a,0\n2.jpg,b,1\n');
+    const dataset = await readDataset({ path, image: 'photo', label: 'shop_class' });
+    const ids = (column: string, value: string, not = false) =>
+      rowsWhere({ ...dataset, conditions: [{ column, values: [value], not }] }).map(({ id }) => id);
+    for (const name of ['shop_class', 'label']) expect(ids(name, 'b')).toEqual(['2.jpg']);
+    expect(ids('photo', '1.jpg')).toEqual(['1.jpg']);
+    const names = 'expected one of the columns shop_class, photo, view, received "colour"';
+    expect(() => ids('colour', 'b')).toThrow(`where: ${names}`);
+    expect(() => ids('colour', 'b', true)).toThrow(`whereNot: ${names}`);
+    const across = { ...dataset, field: 'across' };
+    expect(columnOf({ ...across, column: 'shop_class' })).toEqual(['a', 'b']);
+    expect(() => columnOf({ ...across, column: 'colour' })).toThrow(`across: ${names}`);
   });
 
   it('knows the split and the role of a data set that has them, and only then', () => {
