@@ -44,7 +44,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Throws `dataset_invalid` where the file is not what was received, no CSV at all, or one without ids. */
+/** Throws `dataset_invalid` where the file is not what was received, no CSV at all, or one without ids or pictures. */
 export async function surveyBody(options: ReadOptions): Promise<Survey> {
   const { body, signal } = options;
   await checkBytes(body, signal);
@@ -58,17 +58,21 @@ export async function surveyBody(options: ReadOptions): Promise<Survey> {
       if ('problem' in record) continue;
       for (const [name, cell] of record.cells) types.set(name, joinedType(types.get(name), cell));
     }
-    // Else every row would say so.
-    if (types.size > 0 && columnOf('id', types) === undefined) {
-      const [expected, received] = [
-        `a column ${GUESSES.id.join(' or ')}`,
-        [...types.keys()].join(', ').slice(0, 200),
-      ];
-      const message = `header: expected ${expected}, received ${received}`;
-      throw new AttractorError('dataset_invalid', message, { field: 'header', expected, received });
-    }
+    if (types.size > 0) checkColumns([...types.keys()]);
   }
   return { rows, types };
+}
+
+/** Else every row would say so. */
+function checkColumns(columns: readonly string[]): void {
+  for (const wanted of [GUESSES.id, ['image', 'vector']] as const) {
+    if (wanted.some((name) => columns.includes(name))) continue;
+    const near = columns.find((name) => wanted.some((one) => one === name.toLowerCase()));
+    const expected = `a column ${wanted.join(' or ')}${near ? ', in small letters' : ''}`;
+    const received = columns.join(', ').slice(0, 200);
+    const message = `header: expected ${expected}, received ${received}`;
+    throw new AttractorError('dataset_invalid', message, { field: 'header', expected, received });
+  }
 }
 
 export async function* rowsOf(options: ReadOptions & { survey: Survey }): AsyncGenerator<BodyRow | BadRow> {

@@ -164,6 +164,20 @@ describe('line by line', () => {
     expect(files()).toEqual([]);
   });
 
+  test.each([
+    ['id,picture\na,x\n', 'header: expected a column image or vector, received id, picture'],
+    ['ID,Image\na,x\n', 'header: expected a column id or item_id, in small letters, received ID, Image'],
+    ['id,Image\na,x\n', 'header: expected a column image or vector, in small letters, received id, Image'],
+  ])('a header without ids or pictures says what is missing: %j', async (text, message) => {
+    const { status, lines } = await send(text, 'text/csv');
+    expect([status, lines[0].error.message]).toEqual([422, message]);
+  });
+
+  test('a number is no id', async () => {
+    const { lines } = await send('{"id": 10, "vector": [1]}');
+    expect(lines[0].error.message).toMatch(/^id: expected a string of 1 to 256 characters, .*, received 10$/);
+  });
+
   test('unknown collections and options', async () => {
     expect((await send('{"id": "a"}', NDJSON, '?wit=true')).lines[0].error.code).toBe('unknown_option');
     name = 'none';
