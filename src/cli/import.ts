@@ -52,7 +52,7 @@ export function addImport(program: Command): void {
 async function runImport(flags: ImportFlags): Promise<void> {
   const { readDataset } = await import('../dataset/read.ts');
   const { data: path, images, group: label, image, id } = flags;
-  const { rows, problems } = await readDataset({ path, images, label, image, id });
+  const { rows, problems, warnings = [] } = await readDataset({ path, images, label, image, id });
   const catalogue = await openFolder({ ...flags, instead: 'POST /v1/collections/<name>/import' });
   let report: ImportReport;
   try {
@@ -70,6 +70,7 @@ async function runImport(flags: ImportFlags): Promise<void> {
     await catalogue.close();
   }
   printProblems([...problems, ...report.failed].sort((a, b) => a.line - b.line));
+  for (const { reason } of warnings) console.error(`warning: ${reason}`);
   const { created, updated, unchanged } = report;
   console.log(`${flags.collection}: ${created} created, ${updated} updated, ${unchanged} unchanged`);
   if (problems.length + report.failed.length > 0) process.exitCode = 1;

@@ -43,6 +43,13 @@ export interface Dataset {
   readonly problems: readonly DatasetProblem[];
   /** What the source itself calls the columns that these are, where it is a table. */
   readonly columns?: SourceColumns;
+  /** What is probably not meant, though every row of it can be used. */
+  readonly warnings?: readonly DatasetWarning[];
+}
+
+export interface DatasetWarning {
+  readonly line: number;
+  readonly reason: string;
 }
 
 export interface SourceColumns {

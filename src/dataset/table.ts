@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { AttractorError, invalid, show } from '../errors/error.ts';
+import { ColumnTypes, typed } from './column-types.ts';
 import { type Dataset, type DatasetProblem, type DatasetRow, repeated } from './row.ts';
 
 export type Cell = string | number | boolean | readonly unknown[] | object;
@@ -54,7 +55,7 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
   }
   const taken = new Set(Object.values(column));
   const others = table.columns.filter((name) => !taken.has(name));
-  const types = table.typed ? undefined : new Map(others.map((name) => [name, typeOf(name, table)]));
+  const types = table.typed ? undefined : typesOf(table);
 
   const rows: DatasetRow[] = [];
   const problems = [...table.problems];
@@ -103,7 +104,7 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
     rows.push({ line, id, label, image: resolve(folder, image), tags, attributes });
   }
   const { label, id = column.image, tags } = column;
-  return { rows, problems, columns: { label, id, tags } };
+  return { rows, problems, columns: { label, id, tags }, warnings: types?.warnings(others) };
 }
 
 function columnFor(role: keyof typeof GUESSES, wanted: string | undefined, table: Table): string | undefined {
@@ -124,44 +125,18 @@ export function tagsOf(cell: Cell | undefined): string[] {
   return [...new Set(parts.map((tag) => tag.trim()).filter((tag) => tag !== ''))];
 }
 
-export type ColumnType = 'number' | 'boolean' | 'string';
-
-// No leading zeros: "00123" is an article number, not the number 123.
-const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
-
-/** A CSV column is typed as a whole, so that one value never changes type from row to row. */
-function typeOf(name: string, table: Table): ColumnType {
-  let type: ColumnType | undefined;
-  for (const { cells } of table.records) {
-    const cell = cells.get(name);
-    if (typeof cell !== 'string') continue;
-    type = joinedType(type, cell);
-    if (type === 'string') return type;
+function typesOf(table: Table): ColumnTypes {
+  const types = new ColumnTypes();
+  for (const { line, cells } of table.records) {
+    for (const [name, cell] of cells) if (typeof cell === 'string') types.add(name, cell, line);
   }
-  return type ?? 'string';
-}
-
-/** The type of a column that was `type` so far and has this cell too. */
-export function joinedType(type: ColumnType | undefined, cell: string): ColumnType {
-  const own = cell === 'true' || cell === 'false' ? 'boolean' : isNumber(cell) ? 'number' : 'string';
-  return type === undefined || type === own ? own : 'string';
-}
-
-/** A cell of a column of this type. */
-export function typed(type: ColumnType | undefined, cell: string): string | number | boolean {
-  return type === 'number' ? Number(cell) : type === 'boolean' ? cell === 'true' : cell;
-}
-
-function isNumber(cell: string): boolean {
-  if (!NUMBER.test(cell)) return false;
-  const value = Number(cell);
-  return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
+  return types;
 }
 
 function attributesOf(
   cells: ReadonlyMap<string, Cell>,
   columns: readonly string[],
-  types: ReadonlyMap<string, ColumnType> | undefined,
+  types: ColumnTypes | undefined,
 ): Record<string, string | number | boolean> | string {
   const attributes: Record<string, string | number | boolean> = {};
   for (const name of columns) {

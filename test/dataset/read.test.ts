@@ -30,6 +30,7 @@ describe('readDataset on CSV', () => {
     expect(await readDataset({ path, label: 'product_id' })).toEqual({
       problems: [],
       columns: { label: 'product_id', id: 'image', tags: 'tags' },
+      warnings: [],
       rows: [
         {
           line: 2,
@@ -91,6 +92,19 @@ describe('readDataset on CSV', () => {
     expect(reasons[6]).toBe('id: expected an id, received nothing');
     expect(reasons[7]).toMatch(/^image: expected a path, received base64 \("iVBORw0K.{60,120}HTTP$/);
     expect(reasons[8]).toMatch(/never closed: the rest of the file/);
+  });
+
+  it('warns of columns that are texts for a few of their cells, but for article numbers', async () => {
+    for (const n of [1, 2, 3]) put(`${n}.jpg`);
+    const rows = 'image,price,sku,size\n1.jpg,1,10,1\n2.jpg,2,11,L\n3.jpg,n/a,012,\n';
+    const { warnings, rows: read } = await readDataset({ path: put('shop.csv', rows) });
+    expect(read.map(({ attributes }) => attributes.price)).toEqual(['1', '2', 'n/a']);
+    expect(warnings).toEqual([
+      {
+        line: 4,
+        reason: expect.stringMatching(/^price: 2 of its 3 cells are numbers, but "n\/a" on line 4/),
+      },
+    ]);
   });
 
   it('gives every row a class of its own where no column is a label', async () => {

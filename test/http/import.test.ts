@@ -127,6 +127,8 @@ describe('line by line', () => {
     });
     expect(collection.get({ id: 'b' }).attributes).toEqual({ price: 2.5, size: '2', new: false });
     expect(collection.get({ id: 'd' }).attributes).toEqual({ price: 3, size: 'L' });
+    const warning = 'size: 2 of its 3 cells are numbers, but "L" on line 5 is none: the column is texts';
+    expect(lines.at(-1)).toEqual({ ...counts(3, 2), warnings: [expect.stringContaining(warning)] });
   });
 
   test('URLs go through the hook; a failure is its row', async () => {
@@ -233,6 +235,16 @@ describe('as a task', () => {
     });
     expect(fetched).toEqual(['https://shop.example/none']);
     expect(files()).toContain(`${made.uid}.rows`);
+  });
+
+  test('its details name columns that are texts for a few of their cells', async () => {
+    const rows = ['1', '2', 'n/a'].map((price, i) => `${i},"${vector.join(', ')}",${price}`);
+    const { lines } = await send(`id,vector,price\n${rows.join('\n')}`, 'text/csv', '?wait=false');
+    const { details } = await ended(it, lines[0].result.uid);
+    expect(details).toEqual({
+      ...counts(3).counts,
+      warnings: [expect.stringMatching(/^price: 2 of its 3 /)],
+    });
   });
 
   test('a dead letter whose cause is gone leaves the list, and the body with the last of them', async () => {
