@@ -78,6 +78,13 @@ describe('attractor import, duplicates, snapshot, restore', { timeout: 90_000 },
   });
 });
 
+test('attractor duplicates makes no folder', async () => {
+  const err = 'error: --folder: expected a data folder, received "nowhere"\n';
+  const run = await attractor(['duplicates', '--collection', 'shop', '--folder', 'nowhere']);
+  expect(run).toMatchObject({ code: 2, err });
+  expect(existsSync(join(folder, 'nowhere'))).toBe(false);
+});
+
 test('attractor import names the option by which the images are found', async () => {
   await writeFile(join(folder, 'none.csv'), 'id,photo\n1,a.jpg\n');
   expect(await attractor(['import', '--data', 'none.csv', '--collection', 'shop'])).toMatchObject({
