@@ -1,7 +1,7 @@
 // What every training command begins with: a data set, a backbone, and the backbone's features of the data set.
 
 import { type ReadDatasetOptions, readDataset } from '../src/dataset/read.ts';
-import type { DatasetProblem, DatasetRow } from '../src/dataset/row.ts';
+import type { Dataset, DatasetProblem, DatasetRow } from '../src/dataset/row.ts';
 import { type Condition, columnOf, rowsWhere } from '../src/dataset/where.ts';
 import { createEmbedder } from '../src/embed/pool.ts';
 import { AttractorError, invalid } from '../src/errors/error.ts';
@@ -86,8 +86,9 @@ export async function prepare(
   }
   if (augment !== undefined && views === 1) throw invalid('augment', 'nothing where views is 1', augment);
   const dataset = await readDataset(options.data);
-  const wanted = rowsWhere({ rows: dataset.rows, conditions: where });
-  if (options.across !== undefined) sourcesOf(wanted, options.across); // refused before the features are extracted
+  const { columns } = dataset;
+  const wanted = rowsWhere({ rows: dataset.rows, conditions: where, columns });
+  if (options.across !== undefined) sourcesOf(wanted, options.across, columns); // refused before the features are extracted
   const backbone = await loadModel({ directory: options.backbone });
   const { fingerprint, directory } = backbone;
   const longest = longestOf(wanted.length, backbone.manifest.dimension);
@@ -110,7 +111,7 @@ export async function prepare(
   const { rows, problems } = extracted;
   const [features, ...others] = extracted.views;
   const labels = rows.map((row) => row.label);
-  const sources = options.across === undefined ? undefined : sourcesOf(rows, options.across);
+  const sources = options.across === undefined ? undefined : sourcesOf(rows, options.across, columns);
   const sizes = new Map<string, number>();
   for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
   const several = [...sizes.values()].filter((size) => size > 1).length;
@@ -118,7 +119,10 @@ export async function prepare(
     const few = `${several} of ${sizes.size} classes with two images or more; training needs ${LEAST_CLASSES}`;
     const [field, text] =
       wanted.length < dataset.rows.length
-        ? ['where', `leaves ${wanted.length} of ${dataset.rows.length} images, ${few}`]
+        ? [
+            where.every(({ not }) => not) ? 'whereNot' : 'where',
+            `leaves ${wanted.length} of ${dataset.rows.length} images, ${few}`,
+          ]
         : ['data', `${options.data.path} has ${few}. Is the label column the right one?`];
     throw new AttractorError('dataset_invalid', `${field}: ${text}`, { field });
   }
@@ -132,8 +136,8 @@ export async function prepare(
 }
 
 /** A row without a value is a source of its own. */
-function sourcesOf(rows: readonly DatasetRow[], column: string): string[] {
-  const values = columnOf({ rows, column, field: 'across' });
+function sourcesOf(rows: readonly DatasetRow[], column: string, columns: Dataset['columns']): string[] {
+  const values = columnOf({ rows, column, columns, field: 'across' });
   const sources = values.map((value, row) => (value === undefined ? `row ${row}` : `value ${value}`));
   const first = new Map<string, string>();
   const apart = rows.some(({ label }, row) => {

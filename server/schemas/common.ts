@@ -16,7 +16,7 @@ const NAME = '1 to 64 letters, digits, "-" or "_", beginning with a letter or di
 export const name = z.string(NAME).regex(/^[A-Za-z0-9][\w-]{0,63}$/, NAME);
 
 // "." and ".." cannot be addressed: URLs are normalised before they are sent.
-const ID = '1 to 256 characters, none of them control characters, and not "." or ".."';
+const ID = 'a string of 1 to 256 characters, none of them control characters, and not "." or ".."';
 export const id = z
   .string(ID)
   .regex(/^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]{1,256}$/u, ID)

@@ -41,6 +41,7 @@ export const importLine = z.union([
   }),
   strict({
     counts: strict({ created: count, updated: count, unchanged: count, failed: count }),
+    warnings: z.array(z.string()).optional(),
     error: error.optional(),
   }),
 ]);

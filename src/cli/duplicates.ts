@@ -1,14 +1,18 @@
 // `attractor duplicates`: pictures that a collection has more than once, or nearly so.
 
-import type { Command } from 'commander';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { invalid } from '../errors/error.ts';
 import { openFolder } from './data-folder.ts';
 import { MODELS } from './model.ts';
+import { number } from './recipe-flags.ts';
 import { setting } from './settings.ts';
 import { watched } from './watched.ts';
 
 interface DuplicateFlags {
   collection: string;
-  threshold: string;
+  threshold: number;
   acrossGroups?: boolean;
   json?: boolean;
   folder: string;
@@ -16,12 +20,16 @@ interface DuplicateFlags {
 
 const SHOWN = 20;
 
+const ROUTE = 'POST /v1/collections/<name>/duplicates';
+
 export function addDuplicates(program: Command): void {
   program
     .command('duplicates')
-    .description('List the near-duplicates of a collection, largest cluster first. Compares every pair.')
+    .description(
+      `List the near-duplicates of a collection, largest cluster first. Compares every pair. While a server runs, ask it: ${ROUTE}.`,
+    )
     .requiredOption('--collection <name>', 'the collection')
-    .option('--threshold <cosine>', 'from which on two pictures are the same', '0.98')
+    .option('--threshold <cosine>', 'from which on two pictures are the same', cosine, 0.98)
     .option('--across-groups', 'only those that show more than one product')
     .option('--json', 'all of them, one cluster per line')
     .option('--folder <folder>', "the server's data folder", setting('ATTRACTOR_DATA') ?? 'data')
@@ -32,14 +40,24 @@ export function addDuplicates(program: Command): void {
     .action(runDuplicates);
 }
 
+/** Told before the folder is opened. */
+function cosine(text: string): number {
+  const value = number(text);
+  if (Math.abs(value) > 1) throw new InvalidArgumentError('expected a number from -1 to 1.');
+  return value;
+}
+
 async function runDuplicates(flags: DuplicateFlags): Promise<void> {
-  const { collection: name, acrossGroups, folder } = flags;
-  const catalogue = await openFolder({ folder, models: MODELS, model: 'furniture' });
+  const { collection: name, threshold, acrossGroups, folder } = flags;
+  const { STORE_FILE } = await import('../store/store.ts');
+  // To open it would make it.
+  if (!existsSync(join(folder, STORE_FILE))) throw invalid('folder', 'a data folder', folder);
+  const catalogue = await openFolder({ folder, models: MODELS, model: 'furniture', instead: ROUTE });
   try {
     const collection = catalogue.collection(name);
     const clusters = await watched('', ({ signal, onProgress }) =>
       collection.duplicates({
-        threshold: Number(flags.threshold),
+        threshold,
         acrossGroups,
         signal,
         onProgress: ({ done, total }) => onProgress({ phase: 'Comparing', done, total }),

@@ -11,6 +11,7 @@ import { printProblems, watched } from './watched.ts';
 
 interface ImportFlags {
   data: string;
+  images?: string;
   group?: string;
   image?: string;
   id?: string;
@@ -29,6 +30,7 @@ export function addImport(program: Command): void {
     )
     .requiredOption('--data <path>', 'CSV or JSONL file, or a folder with one sub-folder per product')
     .requiredOption('--collection <name>', 'made where it does not exist')
+    .option('--images <folder>', "folder that a file's image paths are relative to (default: its own)")
     .option('--group <column>', 'column of the product id (default: label, group, product_id or class)')
     .option('--image <column>', 'column of the image path (default: image, path, file or filename)')
     .option('--id <column>', 'column of the item id (default: id or item_id, else the image path)')
@@ -49,9 +51,9 @@ export function addImport(program: Command): void {
 
 async function runImport(flags: ImportFlags): Promise<void> {
   const { readDataset } = await import('../dataset/read.ts');
-  const { group: label, image, id } = flags;
-  const { rows, problems } = await readDataset({ path: flags.data, label, image, id });
-  const catalogue = await openFolder(flags);
+  const { data: path, images, group: label, image, id } = flags;
+  const { rows, problems, warnings = [] } = await readDataset({ path, images, label, image, id });
+  const catalogue = await openFolder({ ...flags, instead: 'POST /v1/collections/<name>/import' });
   let report: ImportReport;
   try {
     const { importRows, openCollection } = await import('../tasks/import.ts');
@@ -68,6 +70,7 @@ async function runImport(flags: ImportFlags): Promise<void> {
     await catalogue.close();
   }
   printProblems([...problems, ...report.failed].sort((a, b) => a.line - b.line));
+  for (const { reason } of warnings) console.error(`warning: ${reason}`);
   const { created, updated, unchanged } = report;
   console.log(`${flags.collection}: ${created} created, ${updated} updated, ${unchanged} unchanged`);
   if (problems.length + report.failed.length > 0) process.exitCode = 1;

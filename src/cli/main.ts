@@ -51,6 +51,7 @@ const SET_BY: Readonly<Record<string, string>> = {
   learningRate: 'rate',
   classesPerBatch: 'batch',
   samplesPerClass: 'batch',
+  directory: 'folder',
   // attractor import
   label: 'group',
 };

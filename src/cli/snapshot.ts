@@ -9,7 +9,7 @@ export function addSnapshot(program: Command): void {
   program
     .command('snapshot')
     .description(
-      'Write everything that is stored into one checksummed file. A server may be running meanwhile.',
+      'Write everything that is stored into one checksummed file. A server may be running meanwhile. API keys are not in it: keep keys.db of the folder, and the models, beside it.',
     )
     .argument('<file>', 'the snapshot; must not exist')
     .option('--folder <folder>', "the server's data folder", FOLDER)
@@ -21,7 +21,9 @@ export function addSnapshot(program: Command): void {
     });
   program
     .command('restore')
-    .description('Make a data folder of a snapshot. Indexes are built again when a server opens it.')
+    .description(
+      'Make a data folder of a snapshot. Indexes are built again when a server opens it. API keys are not in a snapshot: copy keys.db into the folder, or whoever asks the server needs none.',
+    )
     .argument('<file>', 'the snapshot')
     .option('--folder <folder>', 'the data folder; must have no store', FOLDER)
     .action(async (path: string, { folder }: { folder: string }) => {

@@ -12,6 +12,7 @@ export const SLIP_KINDS = [
   'repeated',
   'similar-labels',
   'lone-image',
+  'mixed-column',
   'no-labels',
   'shared-classes',
 ] as const;
@@ -48,8 +49,9 @@ export interface CheckDatasetOptions extends Omit<ReadHeadsOptions, 'images'> {
 export async function checkDataset(options: CheckDatasetOptions): Promise<DatasetCheck> {
   refuseUnknown(options, ['dataset', 'sniff', 'bytes', 'signal', 'onProgress'], 'checkDataset');
   const { dataset, ...reading } = options;
-  const { rows, problems } = dataset;
+  const { rows, problems, warnings = [] } = dataset;
   const findings = problems.map(({ line, reason, kind }): Finding => ({ line, kind: kind ?? 'row', reason }));
+  for (const warning of warnings) findings.push({ ...warning, kind: 'mixed-column' });
   const files = await readHeads({ ...reading, images: rows.map((row) => row.image) });
   const usable = rows.filter((row, i) => {
     const why = files[i]!.problem;

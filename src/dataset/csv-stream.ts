@@ -2,15 +2,18 @@
 
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
-import { type CsvError, parse } from 'csv-parse';
+import { parse } from 'csv-parse';
 import { AttractorError } from '../errors/error.ts';
-import { checkHeader, guessDelimiter, reasonOf } from './csv.ts';
+import {
+  type CsvLine,
+  type CsvProblem,
+  type CsvRecord,
+  checkHeader,
+  csvOptions,
+  guessDelimiter,
+  recordOf,
+} from './csv.ts';
 import { linesOf } from './lines.ts';
-
-export type CsvRecord =
-  /** Empty cells are left out. */
-  | { readonly line: number; readonly cells: ReadonlyMap<string, string> }
-  | { readonly line: number; readonly problem: string };
 
 /** Longest header, and the most that is looked at to tell commas from semicolons. */
 const HEADER_BYTES = 64 * 1024;
@@ -25,46 +28,19 @@ export async function* csvRecords(options: {
   maxRecordBytes: number;
 }): AsyncGenerator<CsvRecord> {
   // The parser is a chunk ahead of its records: what it met waits for its place.
-  const problems: CsvRecord[] = [];
+  const problems: CsvProblem[] = [];
   const parser = parse({
-    bom: true,
-    delimiter: guessDelimiter(await firstLine(options.open())),
-    info: true,
+    ...csvOptions({ delimiter: guessDelimiter(await firstLine(options.open())), problems }),
     max_record_size: options.maxRecordBytes,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    on_skip: (error: CsvError | undefined) => {
-      if (error?.code === 'CSV_MAX_RECORD_SIZE') throw error;
-      const line = Number(error?.lines ?? 0);
-      if (error && problems.at(-1)?.line !== line) problems.push({ line, problem: reasonOf(error) });
-      return undefined;
-    },
   });
   const source = options.open();
   pipeline(source, parser, () => {});
   let header: readonly string[] | undefined;
   try {
-    for await (const { record, info } of parser as AsyncIterable<{
-      record: string[];
-      info: { lines: number };
-    }>) {
-      while (problems.length > 0 && problems[0]!.line <= info.lines) yield problems.shift()!;
-      if (header === undefined) {
-        header = checkHeader(record);
-        continue;
-      }
-      if (record.length !== header.length) {
-        const problem = `expected ${header.length} cells, as the header has, received ${record.length}`;
-        yield { line: info.lines, problem };
-        continue;
-      }
-      const cells = new Map<string, string>();
-      header.forEach((name, i) => {
-        const cell = record[i]!.trim();
-        if (cell !== '') cells.set(name, cell);
-      });
-      yield { line: info.lines, cells };
+    for await (const line of parser as AsyncIterable<CsvLine>) {
+      while (problems.length > 0 && problems[0]!.line <= line.line) yield problems.shift()!;
+      if (header === undefined) header = checkHeader(line.record);
+      else yield recordOf(header, line);
     }
   } catch (error) {
     if (error instanceof AttractorError) throw error;

@@ -45,7 +45,7 @@ export function asOml(dataset: Dataset): Dataset {
       });
     }
   }
-  return { rows, problems };
+  return { ...dataset, rows, problems };
 }
 
 /** As pandas writes them; 1 and 0 where a column was made numbers. */

@@ -141,5 +141,5 @@ async function withoutMissingFiles(dataset: Dataset): Promise<Dataset> {
     });
   }
   problems.sort((a, b) => a.line - b.line);
-  return { rows, problems };
+  return { ...dataset, rows, problems };
 }

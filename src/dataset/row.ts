@@ -41,6 +41,21 @@ export interface DatasetProblem {
 export interface Dataset {
   readonly rows: readonly DatasetRow[];
   readonly problems: readonly DatasetProblem[];
+  /** What the source itself calls the columns that these are, where it is a table. */
+  readonly columns?: SourceColumns;
+  /** What is probably not meant, though every row of it can be used. */
+  readonly warnings?: readonly DatasetWarning[];
+}
+
+export interface DatasetWarning {
+  readonly line: number;
+  readonly reason: string;
+}
+
+export interface SourceColumns {
+  readonly label?: string;
+  readonly id?: string;
+  readonly tags?: string;
 }
 
 /** What is wrong with a row that was there before: nothing but waste under one label, a contradiction under two. */

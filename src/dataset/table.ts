@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { AttractorError, invalid, show } from '../errors/error.ts';
+import { ColumnTypes, typed } from './column-types.ts';
 import { type Dataset, type DatasetProblem, type DatasetRow, repeated } from './row.ts';
 
 export type Cell = string | number | boolean | readonly unknown[] | object;
@@ -34,6 +35,9 @@ export const GUESSES = {
   tags: ['tags'],
 } as const;
 
+/** No path is this long without a dot. */
+const BASE64 = /^(data:|[a-z\d+/\s]{200,}=*$)/i;
+
 /** Image paths are resolved against `folder`. Throws `invalid_argument` or `dataset_invalid` as readDataset says. */
 export function rowsFromTable(options: { table: Table; folder: string; columns: ColumnNames }): Dataset {
   const { table, folder } = options;
@@ -44,14 +48,14 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
     tags: columnFor('tags', options.columns.tags, table),
   };
   if (column.image === undefined) {
-    throw new AttractorError(
-      'dataset_invalid',
-      `No column holds image paths: expected one of ${GUESSES.image.join(', ')}, or name it; columns are ${table.columns.join(', ')}`,
-    );
+    const expected = `one of the columns ${GUESSES.image.join(', ')}, or the name of another`;
+    const columns = table.columns.join(', ');
+    const message = `image: no column holds image paths: expected ${expected}; columns are ${columns}`;
+    throw new AttractorError('dataset_invalid', message, { field: 'image' });
   }
   const taken = new Set(Object.values(column));
   const others = table.columns.filter((name) => !taken.has(name));
-  const types = table.typed ? undefined : new Map(others.map((name) => [name, typeOf(name, table)]));
+  const types = table.typed ? undefined : typesOf(table);
 
   const rows: DatasetRow[] = [];
   const problems = [...table.problems];
@@ -65,6 +69,12 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
     }
     if (/^https?:\/\//i.test(image)) {
       refuse(`${column.image}: URLs are not read yet; download the image and give its path`);
+      continue;
+    }
+    if (BASE64.test(image)) {
+      refuse(
+        `${column.image}: expected a path, received base64 (${show(image)}); a server takes it over HTTP`,
+      );
       continue;
     }
     const id = column.id === undefined ? image : text(cells.get(column.id));
@@ -93,7 +103,8 @@ export function rowsFromTable(options: { table: Table; folder: string; columns: 
     const tags = column.tags === undefined ? [] : tagsOf(cells.get(column.tags));
     rows.push({ line, id, label, image: resolve(folder, image), tags, attributes });
   }
-  return { rows, problems };
+  const { label, id = column.image, tags } = column;
+  return { rows, problems, columns: { label, id, tags }, warnings: types?.warnings(others) };
 }
 
 function columnFor(role: keyof typeof GUESSES, wanted: string | undefined, table: Table): string | undefined {
@@ -114,44 +125,18 @@ export function tagsOf(cell: Cell | undefined): string[] {
   return [...new Set(parts.map((tag) => tag.trim()).filter((tag) => tag !== ''))];
 }
 
-export type ColumnType = 'number' | 'boolean' | 'string';
-
-// No leading zeros: "00123" is an article number, not the number 123.
-const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
-
-/** A CSV column is typed as a whole, so that one value never changes type from row to row. */
-function typeOf(name: string, table: Table): ColumnType {
-  let type: ColumnType | undefined;
-  for (const { cells } of table.records) {
-    const cell = cells.get(name);
-    if (typeof cell !== 'string') continue;
-    type = joinedType(type, cell);
-    if (type === 'string') return type;
+function typesOf(table: Table): ColumnTypes {
+  const types = new ColumnTypes();
+  for (const { line, cells } of table.records) {
+    for (const [name, cell] of cells) if (typeof cell === 'string') types.add(name, cell, line);
   }
-  return type ?? 'string';
-}
-
-/** The type of a column that was `type` so far and has this cell too. */
-export function joinedType(type: ColumnType | undefined, cell: string): ColumnType {
-  const own = cell === 'true' || cell === 'false' ? 'boolean' : isNumber(cell) ? 'number' : 'string';
-  return type === undefined || type === own ? own : 'string';
-}
-
-/** A cell of a column of this type. */
-export function typed(type: ColumnType | undefined, cell: string): string | number | boolean {
-  return type === 'number' ? Number(cell) : type === 'boolean' ? cell === 'true' : cell;
-}
-
-function isNumber(cell: string): boolean {
-  if (!NUMBER.test(cell)) return false;
-  const value = Number(cell);
-  return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
+  return types;
 }
 
 function attributesOf(
   cells: ReadonlyMap<string, Cell>,
   columns: readonly string[],
-  types: ReadonlyMap<string, ColumnType> | undefined,
+  types: ColumnTypes | undefined,
 ): Record<string, string | number | boolean> | string {
   const attributes: Record<string, string | number | boolean> = {};
   for (const name of columns) {

@@ -3,7 +3,7 @@
 // its own files, and reading needs no port.
 
 import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AttractorError } from '../errors/error.ts';
 
@@ -18,8 +18,8 @@ export interface DiskFile {
 export interface Disk {
   /** `w`: an empty file, `wx`: one that did not exist, `a`: one that goes on. */
   open(path: string, how: 'w' | 'wx' | 'a'): Promise<DiskFile>;
-  /** With the folders above it, all synced. */
-  makeFolder(path: string): Promise<void>;
+  /** With the folders above it, all synced. Returns the topmost one that was not there; undefined where all were. */
+  makeFolder(path: string): Promise<string | undefined>;
   /** A new folder, whose path begins with `prefix`. */
   makeDraft(prefix: string): Promise<string>;
   rename(from: string, to: string): Promise<void>;
@@ -40,14 +40,7 @@ export const disk: Disk = {
         close: () => told(path, () => file.close()),
       };
     }),
-  makeFolder: (path) =>
-    told(path, async () => {
-      const first = await mkdir(path, { recursive: true });
-      if (first === undefined) return;
-      for (let made = path; made.length >= first.length; made = dirname(made)) {
-        await disk.syncFolder(dirname(made));
-      }
-    }),
+  makeFolder: (path) => told(path, () => makeWithParents(path)),
   makeDraft: (prefix) =>
     told(prefix, async () => {
       const path = await mkdtemp(prefix);
@@ -75,6 +68,22 @@ export const disk: Disk = {
       await folder.sync().finally(() => folder.close());
     }),
 };
+
+/** Node's own `recursive` never returns where a parent takes no folders, as /proc. */
+async function makeWithParents(path: string): Promise<string | undefined> {
+  let first: string | undefined;
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return undefined;
+    if (code !== 'ENOENT') throw error;
+    first = await makeWithParents(dirname(path));
+    await mkdir(path);
+  }
+  await disk.syncFolder(dirname(path));
+  return first ?? path;
+}
 
 /** A whole file, synced; its folder is not. */
 export async function writeSynced(

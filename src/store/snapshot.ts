@@ -2,7 +2,7 @@
 // again. docs/formats.md draws the file. Index files are not in it: they are built again.
 
 import { createHash, type Hash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -38,7 +38,9 @@ export async function takeSnapshot(options: {
   if (!existsSync(store)) throw invalid('directory', 'a data folder', directory);
   if (existsSync(path)) throw invalid('path', 'a file that does not exist yet', path);
   const partial = `${path}.partial`;
-  await disk.remove(partial);
+  // SQLite writes into an empty file as into none, and does not say so well why there can be none.
+  const empty = await disk.open(partial, 'w').catch(unusable('path', path));
+  await empty.close();
   try {
     // One read transaction, without what was deleted.
     const db = new Database(store, { readonly: true });
@@ -75,14 +77,17 @@ export async function restoreSnapshot(options: {
 }): Promise<SnapshotInfo> {
   const { path, directory, disk = realDisk } = options;
   const store = join(directory, STORE_FILE);
-  if (!existsSync(path)) throw invalid('path', 'the path of a snapshot that exists', path);
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+    throw invalid('path', 'the path of a snapshot that exists', path);
+  }
   if (existsSync(store)) throw invalid('directory', 'a folder without a store', directory);
-  await disk.makeFolder(directory);
   const partial = `${store}.partial`;
   const from = await open(path, 'r');
+  let mine: string | undefined;
   try {
     const { size } = await from.stat();
     const { length, sha256 } = await readTrailer(from, size, path);
+    mine = (await disk.makeFolder(directory).catch(unusable('directory', directory))) ?? partial;
     const hash = createHash('sha256');
     await writeSynced(disk, { path: partial, how: 'w', content: chunksOf(from, length, hash) });
     const found = hash.digest('hex');
@@ -91,10 +96,22 @@ export async function restoreSnapshot(options: {
     await disk.rename(partial, store);
     await disk.syncFolder(directory);
     return { bytes: size, sha256 };
+  } catch (error) {
+    if (mine !== undefined) await disk.remove(mine);
+    throw error;
   } finally {
     await from.close();
-    await disk.remove(partial);
   }
+}
+
+const NOT_THERE = ['EACCES', 'EEXIST', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOENT', 'ENOTDIR', 'EPERM'];
+
+/** A path that cannot be is the caller's mistake. What else a disk says goes up as it is. */
+function unusable(field: string, path: string) {
+  return (error: NodeJS.ErrnoException): never => {
+    if (!NOT_THERE.includes(error.code ?? '')) throw error;
+    throw invalid(field, 'a place that exists and can be written', `${path} (${error.code})`);
+  };
 }
 
 async function readTrailer(file: FileHandle, size: number, path: string) {

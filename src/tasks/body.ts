@@ -3,9 +3,10 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { ColumnTypes, typed } from '../dataset/column-types.ts';
 import { csvRecords } from '../dataset/csv-stream.ts';
 import { linesOf } from '../dataset/lines.ts';
-import { type ColumnType, GUESSES, joinedType, tagsOf, typed } from '../dataset/table.ts';
+import { GUESSES, tagsOf } from '../dataset/table.ts';
 import { AttractorError } from '../errors/error.ts';
 
 export const BODY_FORMATS = ['jsonl', 'csv'] as const;
@@ -21,7 +22,7 @@ export interface Body {
 }
 
 export interface BodyRow {
-  /** 1-based; of a CSV record its last one. */
+  /** 1-based; of a CSV record its last one, or where its quotes are wrong its first. */
   readonly line: number;
   readonly value: unknown;
 }
@@ -34,7 +35,9 @@ export interface BadRow {
 /** What a first pass over a body tells: how many rows there are, and of which types the columns of a CSV. */
 export interface Survey {
   readonly rows: number;
-  readonly types: ReadonlyMap<string, ColumnType>;
+  readonly types: ColumnTypes;
+  /** Columns that became texts for a few of their cells. */
+  readonly warnings: readonly string[];
 }
 
 export interface ReadOptions {
@@ -44,11 +47,13 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Throws `dataset_invalid` where the file is not what was received, no CSV at all, or one without ids. */
+const MOST_WARNINGS = 20;
+
+/** Throws `dataset_invalid` where the file is not what was received, no CSV at all, or one without ids or pictures. */
 export async function surveyBody(options: ReadOptions): Promise<Survey> {
   const { body, signal } = options;
   await checkBytes(body, signal);
-  const types = new Map<string, ColumnType>();
+  const types = new ColumnTypes();
   let rows = 0;
   if (body.format === 'jsonl') {
     for await (const _ of jsonLines(options)) rows++;
@@ -56,19 +61,32 @@ export async function surveyBody(options: ReadOptions): Promise<Survey> {
     for await (const record of records(options)) {
       rows++;
       if ('problem' in record) continue;
-      for (const [name, cell] of record.cells) types.set(name, joinedType(types.get(name), cell));
+      for (const [name, cell] of record.cells) types.add(name, cell, record.line);
     }
-    // Else every row would say so.
-    if (types.size > 0 && columnOf('id', types) === undefined) {
-      const [expected, received] = [
-        `a column ${GUESSES.id.join(' or ')}`,
-        [...types.keys()].join(', ').slice(0, 200),
-      ];
-      const message = `header: expected ${expected}, received ${received}`;
-      throw new AttractorError('dataset_invalid', message, { field: 'header', expected, received });
-    }
+    if (types.names.length > 0) checkColumns(types.names);
   }
-  return { rows, types };
+  const { taken } = columnsOf(types);
+  const others = types.names.filter((name) => !taken.includes(name));
+  return {
+    rows,
+    types,
+    warnings: types
+      .warnings(others)
+      .map(({ reason }) => reason)
+      .slice(0, MOST_WARNINGS),
+  };
+}
+
+/** Else every row would say so. */
+function checkColumns(columns: readonly string[]): void {
+  for (const wanted of [GUESSES.id, ['image', 'vector']] as const) {
+    if (wanted.some((name) => columns.includes(name))) continue;
+    const near = columns.find((name) => wanted.some((one) => one === name.toLowerCase()));
+    const expected = `a column ${wanted.join(' or ')}${near ? ', in small letters' : ''}`;
+    const received = columns.join(', ').slice(0, 200);
+    const message = `header: expected ${expected}, received ${received}`;
+    throw new AttractorError('dataset_invalid', message, { field: 'header', expected, received });
+  }
 }
 
 export async function* rowsOf(options: ReadOptions & { survey: Survey }): AsyncGenerator<BodyRow | BadRow> {
@@ -141,17 +159,17 @@ function jsonRow(line: number, bytes: Buffer | undefined, maxRowBytes: number): 
   }
 }
 
-const columnOf = (role: 'id' | 'label', types: ReadonlyMap<string, ColumnType>) =>
-  GUESSES[role].find((name) => types.has(name));
+/** Which column is the id and which the group, and all that are no attributes. */
+function columnsOf(types: ColumnTypes) {
+  const [id, group] = (['id', 'label'] as const).map((role) =>
+    GUESSES[role].find((name) => types.get(name) !== undefined),
+  );
+  return { id, group, taken: [id, group, 'image', 'vector', 'tags'] as (string | undefined)[] };
+}
 
 /** Columns as the command line guesses them; every other one is an attribute, of one type in all rows. */
-function csvRow(
-  line: number,
-  cells: ReadonlyMap<string, string>,
-  types: ReadonlyMap<string, ColumnType>,
-): BodyRow | BadRow {
-  const [id, group] = [columnOf('id', types), columnOf('label', types)];
-  const taken = [id, group, 'image', 'vector', 'tags'];
+function csvRow(line: number, cells: ReadonlyMap<string, string>, types: ColumnTypes): BodyRow | BadRow {
+  const { id, group, taken } = columnsOf(types);
   const entries = [...cells].filter(([name]) => !taken.includes(name));
   const vector = cells.get('vector');
   const value: Record<string, unknown> = {

@@ -21,6 +21,7 @@ interface Counts {
   updated: number;
   unchanged: number;
   failed: number;
+  warnings?: readonly string[];
 }
 
 const NOTHING: Counts = { created: 0, updated: 0, unchanged: 0, failed: 0 };
@@ -60,6 +61,7 @@ async function runImport(
   const collection = catalogue.collection(row.collection!);
   const survey = await surveyBody({ body, maxRowBytes: reading.maxRowBytes, signal });
   const counts: Counts = { ...NOTHING, ...JSON.parse(row.details) };
+  if (survey.warnings.length > 0) counts.warnings = survey.warnings;
   const letters = only && linesOf(table, uid);
   const total = letters ? Math.max(row.total, letters.size) : survey.rows;
   let done = letters ? total - letters.size : row.done;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Catalogue, Collection } from '../catalogue/types.ts';
 import { refuseUnknown } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
-import { type Body, type BodyFormat, surveyBody } from './body.ts';
+import { type Body, type BodyFormat, type Survey, surveyBody } from './body.ts';
 import { compactTask, type DuplicatesParams, duplicatesTask } from './collection-tasks.ts';
 import { importBody, type RowReading, type RowResult } from './import-body.ts';
 import { bodyPath, type ImportParams, importTask } from './import-task.ts';
@@ -42,6 +42,8 @@ export interface Tasks {
     collection: Collection;
     body: Body;
     signal: AbortSignal;
+    /** Called before the first batch. */
+    onSurvey?: (survey: Survey) => void;
   }): AsyncGenerator<RowResult[]>;
   /** A received body as a task. */
   importLater(options: { collection: Collection; body: Body } & Making): Task;
@@ -89,9 +91,10 @@ export function openTasks(options: TasksOptions): Tasks {
     snapshots,
     receive: (given) => incoming.receive(given),
     discard: (body) => incoming.discard(body),
-    async *importNow({ collection, body, signal }) {
+    async *importNow({ collection, body, signal, onSurvey }) {
       try {
         const survey = await surveyBody({ body, maxRowBytes: reading.maxRowBytes, signal });
+        onSurvey?.(survey);
         yield* importBody({ collection, body, survey, reading, signal });
       } finally {
         incoming.discard(body);

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, test } from 'vitest';
+import { lockFolder } from '../../src/store/lock.ts';
 import { tinyBackbone } from '../fixtures/tiny-shop.ts';
 import { openCommandLine } from './attractor.ts';
 
@@ -25,38 +26,69 @@ test('without its packages it says what to run', async () => {
   await expect(run).rejects.toMatchObject({ code: 2, stderr });
 });
 
-describe('attractor import, duplicates, snapshot, restore', () => {
+describe('attractor import, duplicates, snapshot, restore', { timeout: 90_000 }, () => {
   it('fills a folder, finds what is there twice, saves it in one file and makes a folder of that again', async () => {
     const own = ['--models', 'models', '--model', 'tiny'];
     const data = ['--data', 'catalogue.csv', '--group', 'product_id', '--collection', 'shop'];
+    await mkdir(join(folder, 'lists'));
+    await cp(join(folder, 'catalogue.csv'), join(folder, 'lists/catalogue.csv'));
     const labl = await attractor(['import', ...data, '--group', 'labl', ...own, '--folder', 'store']);
     expect(labl).toMatchObject({
       code: 2,
       err: expect.stringMatching(/^error: --group: expected one of .*"labl"/),
     });
-    const filled = await attractor(['import', ...data, ...own, '--folder', 'store']);
+    // Its paths are relative to the folder above.
+    const elsewhere = ['--data', 'lists/catalogue.csv', '--images', '.'];
+    const filled = await attractor(['import', ...data, ...elsewhere, ...own, '--folder', 'store']);
     expect(filled.out).toBe('shop: 120 created, 0 updated, 0 unchanged\n');
     const find = ['duplicates', '--collection', 'shop', '--folder', 'store'];
-    const none = await attractor([...find, '--threshold', '1']);
-    expect(none).toMatchObject({ code: 0, out: 'shop: 0 of 120 items in 0 clusters\n' });
+    const alone = await attractor([...find, '--threshold', '1']);
+    expect(alone).toMatchObject({ code: 0, out: 'shop: 0 of 120 items in 0 clusters\n' });
     const all = await attractor([...find, '--threshold', '-1', '--json']);
     expect(JSON.parse(all.out)).toHaveLength(120);
     const some = await attractor([...find, '--threshold', '-1', '--across-groups']);
     expect(some.out).toMatch(/^shop: 120 of 120 items in 1 cluster\n {2}\S+ \(\S+\), /);
-    const wrong = await attractor([...find, '--threshold', 'x']);
-    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('threshold: expected a number') });
+    const lock = lockFolder(join(folder, 'store'));
+    const wrong = await attractor([...find, '--threshold', '2']);
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('a number from -1 to 1') });
+    const locked = await attractor(find);
+    lock.release();
+    expect(locked).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        / is open in .* ask the server: POST \/v1\/collections\/<name>\/duplicates\.\n$/,
+      ),
+    });
 
     const saved = await attractor(['snapshot', 'shop.snapshot', '--folder', 'store']);
     expect(saved.out).toMatch(/^shop\.snapshot: \d+\.\d MiB, sha256 [0-9a-f]{64}\n$/);
     expect((await attractor(['snapshot', 'shop.snapshot', '--folder', 'store'])).code).toBe(2);
     const back = await attractor(['restore', 'shop.snapshot', '--folder', 'other']);
     expect(back).toMatchObject({ code: 0, out: expect.stringMatching(/^other: restored, sha256 /) });
-    expect((await attractor(['restore', 'shop.snapshot', '--folder', 'other'])).code).toBe(2);
+    expect(await attractor(['restore', 'shop.snapshot', '--folder', 'other'])).toMatchObject({
+      ...{ code: 2, err: 'error: --folder: expected a folder without a store, received "other"\n' },
+    });
+    const nowhere = await attractor(['snapshot', 'none/x.snapshot', '--folder', 'store']);
+    expect(nowhere).toMatchObject({ code: 2, err: expect.stringMatching(/^error: [^\n]*none\/x[^\n]*\n$/) });
     const again = await attractor(['import', ...data, ...own, '--folder', 'other']);
     expect(again.out).toBe('shop: 0 created, 0 updated, 120 unchanged\n');
     await writeFile(join(folder, 'shop.snapshot'), 'nothing of the kind');
     const broken = await attractor(['restore', 'shop.snapshot', '--folder', 'third']);
     expect(broken).toMatchObject({ code: 2, err: expect.stringContaining('is no usable snapshot') });
+  });
+});
+
+test('attractor duplicates makes no folder', async () => {
+  const err = 'error: --folder: expected a data folder, received "nowhere"\n';
+  const run = await attractor(['duplicates', '--collection', 'shop', '--folder', 'nowhere']);
+  expect(run).toMatchObject({ code: 2, err });
+  expect(existsSync(join(folder, 'nowhere'))).toBe(false);
+});
+
+test('attractor import names the option by which the images are found', async () => {
+  await writeFile(join(folder, 'none.csv'), 'id,photo\n1,a.jpg\n');
+  expect(await attractor(['import', '--data', 'none.csv', '--collection', 'shop'])).toMatchObject({
+    ...{ code: 2, err: expect.stringMatching(/^error: --image: no column holds image paths/) },
   });
 });
 

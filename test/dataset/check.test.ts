@@ -26,6 +26,13 @@ const brief = (findings: readonly { line: number; kind: string }[]) =>
   findings.map(({ line, kind }) => `${line} ${kind}`);
 
 describe('checkDataset', () => {
+  it('finds a column of numbers that a few cells make texts, which is no reason to stop', async () => {
+    for (const name of ['a', 'b', 'c']) jpeg(`${name}.jpg`);
+    const rows = ['image,label,price', 'a.jpg,x,1', 'b.jpg,x,n/a', 'c.jpg,x,3'];
+    const { findings, fatal } = await check(put('p.csv', rows.join('\n')));
+    expect([brief(findings), fatal]).toEqual([['3 mixed-column'], false]);
+  });
+
   it('lists every bad row with its kind', async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) jpeg(`${name}.jpg`);
     jpeg('copy-of-a.jpg', 'a.jpg');

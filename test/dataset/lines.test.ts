@@ -38,27 +38,57 @@ test('lines are those of the whole text, and too long ones are known by number o
   );
 });
 
-test('CSV from a stream is CSV from a text', async () => {
-  const cell = fc.constantFrom('a', 'é', '1.5', '', ' b ', '"x,y"', '"two\nlines"', '"a ""b"""');
+test('CSV from a stream is CSV from a text, and lines may end in several ways in one file', async () => {
+  const cells: Record<string, string> = {
+    ...{ a: 'a', é: 'é', '1.5': '1.5', ' b ': 'b', '"x,y"': 'x,y', '"a ""b"""': 'a "b"' },
+    ...{ '': '', '"two\nlines"': 'two\nlines', '"three\r\n\r\nlines"': 'three\r\n\r\nlines' },
+  };
+  const cell = fc.constantFrom(...Object.keys(cells));
+  const end = fc.constantFrom('\n', '\r\n', '\r', '\n\n');
   const table = fc.tuple(
     fc.constantFrom(',', ';'),
-    fc.constantFrom('\n', '\r\n'),
-    fc.array(fc.tuple(cell, cell, cell), { maxLength: 8 }),
+    fc.array(fc.tuple(fc.tuple(cell, cell, cell), end), { maxLength: 8 }),
     fc.boolean(),
   );
   await fc.assert(
-    fc.asyncProperty(table, sizes, async ([comma, end, rows, bom], sizes) => {
-      const lines = [['id', 'name', 'price'], ...rows].map((row) => row.join(comma));
-      const text = `${bom ? '\uFEFF' : ''}${lines.join(end)}${end}`;
+    fc.asyncProperty(table, sizes, async ([comma, rows, bom], sizes) => {
+      const lines = rows.map(([row, end]) => row.join(comma) + end);
+      const text = `${bom ? '\uFEFF' : ''}${['id', 'name', 'price'].join(comma)}\r\n${lines.join('')}`;
       const open = () => Readable.from(cut(Buffer.from(text), sizes));
       const records = [];
       for await (const record of csvRecords({ open, maxRecordBytes: 1000 })) records.push(record);
-      const expected = readCsv({ text, tabs: false });
-      expect(expected.problems).toEqual([]);
-      expect(records).toEqual(expected.records);
+      const read = readCsv({ text, tabs: false });
+      expect(read.problems).toEqual([]);
+      expect(records).toEqual(read.records);
+      let line = 2;
+      const expected = rows.map(([row, end]) => {
+        const last = line + row.join('').split('\n').length - 1;
+        line = last + (end === '\n\n' ? 2 : 1);
+        return [last, row.map((text) => cells[text]).filter((text) => text !== '')];
+      });
+      expect(records.map((record) => [record.line, 'cells' in record && [...record.cells.values()]])).toEqual(
+        expected,
+      );
     }),
     { seed: 2, numRuns: 300 },
   );
+});
+
+test.each([
+  ['never closed', '1,a\n2,"b\n3,c\n4,d\n', [3, /never closed: the rest of the file was read as one cell/]],
+  ['after rows of several lines', '1,"a\r\nb"\r\n\r\n2,"b\r\n3,c', [5, /never closed/]],
+  ['closed by a later one', '1,a\n2,"b\n3,"c"\n4,d\n', [3, /quote .* line 4: .*; lines 3 to 4 were/]],
+  ['in a later row again', '1,a\n2,"b\n3,"c\n4,d\n', [3, /never closed/]],
+])('CSV: a quote that is %s is reported where its row begins', async (_, rows, [line, reason]) => {
+  const text = `id,name\n${rows}`;
+  const problem = { line, reason: expect.stringMatching(reason as RegExp) };
+  expect(readCsv({ text, tabs: false }).problems).toEqual([problem]);
+  const open = () => Readable.from(cut(Buffer.from(text), [3]));
+  const records = [];
+  for await (const record of csvRecords({ open, maxRecordBytes: 1000 })) records.push(record);
+  expect(records.filter((record) => 'problem' in record)).toEqual([
+    { line, problem: expect.stringMatching(reason as RegExp) },
+  ]);
 });
 
 test('CSV: a bad record is a problem in its place, one without an end is the end', async () => {

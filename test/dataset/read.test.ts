@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readDataset } from '../../src/dataset/read.ts';
-import { rowsWhere } from '../../src/dataset/where.ts';
+import { columnOf, rowsWhere } from '../../src/dataset/where.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -29,6 +29,8 @@ describe('readDataset on CSV', () => {
     );
     expect(await readDataset({ path, label: 'product_id' })).toEqual({
       problems: [],
+      columns: { label: 'product_id', id: 'image', tags: 'tags' },
+      warnings: [],
       rows: [
         {
           line: 2,
@@ -73,21 +75,36 @@ describe('readDataset on CSV', () => {
         '7,x,',
         ',x,a.jpg',
         '9,y,b.jpg',
-        '"10,y,b.jpg',
+        `10,y,${'iVBORw0K/+'.repeat(900)}==`,
+        '"11,y,b.jpg',
       ].join('\n'),
     );
     const { rows, problems } = await readDataset({ path });
     expect(rows.map((row) => row.id)).toEqual(['1', '9']);
-    expect(problems.map((problem) => problem.line)).toEqual([3, 4, 5, 6, 7, 8, 9, 11]);
+    expect(problems.map((problem) => problem.line)).toEqual([3, 4, 5, 6, 7, 8, 9, 11, 12]);
     const reasons = problems.map((problem) => problem.reason);
     expect(reasons[0]).toBe('id "1" is already on line 2');
     expect(reasons[1]).toMatch(/^image not found: .*missing\.jpg$/);
     expect(reasons[2]).toBe('label: expected a label, received nothing');
     expect(reasons[3]).toMatch(/URLs are not read yet/);
-    expect(reasons[4]).toBe('expected as many cells as the header has, received 2');
+    expect(reasons[4]).toBe('expected 3 cells, as the header has, received 2');
     expect(reasons[5]).toBe('image: expected an image path, received nothing');
     expect(reasons[6]).toBe('id: expected an id, received nothing');
-    expect(reasons[7]).toMatch(/Quote Not Closed/);
+    expect(reasons[7]).toMatch(/^image: expected a path, received base64 \("iVBORw0K.{60,120}HTTP$/);
+    expect(reasons[8]).toMatch(/never closed: the rest of the file/);
+  });
+
+  it('warns of columns that are texts for a few of their cells, but for article numbers', async () => {
+    for (const n of [1, 2, 3]) put(`${n}.jpg`);
+    const rows = 'image,price,sku,size\n1.jpg,1,10,1\n2.jpg,2,11,L\n3.jpg,n/a,012,\n';
+    const { warnings, rows: read } = await readDataset({ path: put('shop.csv', rows) });
+    expect(read.map(({ attributes }) => attributes.price)).toEqual(['1', '2', 'n/a']);
+    expect(warnings).toEqual([
+      {
+        line: 4,
+        reason: expect.stringMatching(/^price: 2 of its 3 cells are numbers, but "n\/a" on line 4/),
+      },
+    ]);
   });
 
   it('gives every row a class of its own where no column is a label', async () => {
@@ -97,7 +114,7 @@ describe('readDataset on CSV', () => {
   });
 
   it.each([
-    ['name\nx\n', {}, 'dataset_invalid', /No column holds image paths/],
+    ['name\nx\n', {}, 'dataset_invalid', /image: no column holds image paths/],
     ['', {}, 'dataset_invalid', /empty/],
     ['image,image\na,b\n', {}, 'dataset_invalid', /repeated or empty column name: "image"/],
     ['image,label\nnone.jpg,x\n', {}, 'dataset_invalid', /no usable rows; line 2: image not found/],
@@ -180,6 +197,22 @@ describe('rowsWhere', () => {
     expect(() => ids({ column: 'colour', values: ['b'] })).toThrow(
       /where: expected one of the columns .*view/,
     );
+  });
+
+  it("knows the source's own names of label, id and tags, and lists them in its errors", async () => {
+    for (const n of [1, 2]) put(`${n}.jpg`);
+    const path = put('s.csv', 'photo,shop_class,view\n1.jpg,a,0\n2.jpg,b,1\n');
+    const dataset = await readDataset({ path, image: 'photo', label: 'shop_class' });
+    const ids = (column: string, value: string, not = false) =>
+      rowsWhere({ ...dataset, conditions: [{ column, values: [value], not }] }).map(({ id }) => id);
+    for (const name of ['shop_class', 'label']) expect(ids(name, 'b')).toEqual(['2.jpg']);
+    expect(ids('photo', '1.jpg')).toEqual(['1.jpg']);
+    const names = 'expected one of the columns shop_class, photo, view, received "colour"';
+    expect(() => ids('colour', 'b')).toThrow(`where: ${names}`);
+    expect(() => ids('colour', 'b', true)).toThrow(`whereNot: ${names}`);
+    const across = { ...dataset, field: 'across' };
+    expect(columnOf({ ...across, column: 'shop_class' })).toEqual(['a', 'b']);
+    expect(() => columnOf({ ...across, column: 'colour' })).toThrow(`across: ${names}`);
   });
 
   it('knows the split and the role of a data set that has them, and only then', () => {

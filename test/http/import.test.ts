@@ -127,6 +127,8 @@ describe('line by line', () => {
     });
     expect(collection.get({ id: 'b' }).attributes).toEqual({ price: 2.5, size: '2', new: false });
     expect(collection.get({ id: 'd' }).attributes).toEqual({ price: 3, size: 'L' });
+    const warning = 'size: 2 of its 3 cells are numbers, but "L" on line 5 is none: the column is texts';
+    expect(lines.at(-1)).toEqual({ ...counts(3, 2), warnings: [expect.stringContaining(warning)] });
   });
 
   test('URLs go through the hook; a failure is its row', async () => {
@@ -162,6 +164,20 @@ describe('line by line', () => {
     expect([answer.status, answer.lines[0].error?.code]).toEqual([status, code]);
     expect(it.catalogue.collection(name).info.count).toBe(0);
     expect(files()).toEqual([]);
+  });
+
+  test.each([
+    ['id,picture\na,x\n', 'header: expected a column image or vector, received id, picture'],
+    ['ID,Image\na,x\n', 'header: expected a column id or item_id, in small letters, received ID, Image'],
+    ['id,Image\na,x\n', 'header: expected a column image or vector, in small letters, received id, Image'],
+  ])('a header without ids or pictures says what is missing: %j', async (text, message) => {
+    const { status, lines } = await send(text, 'text/csv');
+    expect([status, lines[0].error.message]).toEqual([422, message]);
+  });
+
+  test('a number is no id', async () => {
+    const { lines } = await send('{"id": 10, "vector": [1]}');
+    expect(lines[0].error.message).toMatch(/^id: expected a string of 1 to 256 characters, .*, received 10$/);
   });
 
   test('unknown collections and options', async () => {
@@ -219,6 +235,16 @@ describe('as a task', () => {
     });
     expect(fetched).toEqual(['https://shop.example/none']);
     expect(files()).toContain(`${made.uid}.rows`);
+  });
+
+  test('its details name columns that are texts for a few of their cells', async () => {
+    const rows = ['1', '2', 'n/a'].map((price, i) => `${i},"${vector.join(', ')}",${price}`);
+    const { lines } = await send(`id,vector,price\n${rows.join('\n')}`, 'text/csv', '?wait=false');
+    const { details } = await ended(it, lines[0].result.uid);
+    expect(details).toEqual({
+      ...counts(3).counts,
+      warnings: [expect.stringMatching(/^price: 2 of its 3 /)],
+    });
   });
 
   test('a dead letter whose cause is gone leaves the list, and the body with the last of them', async () => {

@@ -60,7 +60,7 @@ test('a file by its own sync, a folder by its own, a new folder by those above i
   expect(synced).toEqual([
     { ino: ino(join(folder, 'name')), names: ['file'] },
     { ino: ino(folder), names: ['name'] },
-    { ino: ino(join(folder, 'a')), names: ['a', 'name'] },
     { ino: ino(folder), names: ['a', 'name'] },
+    { ino: ino(join(folder, 'a')), names: ['a', 'name'] },
   ]);
 });

@@ -85,12 +85,13 @@ export class FaultyDisk implements Disk {
     });
   }
 
-  async makeFolder(path: string): Promise<void> {
-    if (existsSync(path)) return;
-    await this.makeFolder(dirname(path));
+  async makeFolder(path: string): Promise<string | undefined> {
+    if (existsSync(path)) return undefined;
+    const first = await this.makeFolder(dirname(path));
     await this.#step(path, () => disk.makeFolder(path));
     this.#changed(path, (made) => rmSync(made, { recursive: true, force: true }));
     await this.syncFolder(dirname(path));
+    return first ?? path;
   }
 
   makeDraft(prefix: string): Promise<string> {

@@ -86,6 +86,29 @@ describe('a snapshot', () => {
     );
   });
 
+  test('at a place that cannot be is refused in one line; a restore that fails takes away the folders it made', async () => {
+    await filled();
+    for (const place of [join(folder, 'none/x'), '/proc/x', join(harness.directory, 'attractor.db/x')]) {
+      const refused = { code: 'invalid_argument', message: expect.stringContaining(place) };
+      const taken = takeSnapshot({ directory: harness.directory, path: place });
+      await expect(taken).rejects.toMatchObject(refused);
+    }
+    await takeSnapshot({ directory: harness.directory, path: path() });
+    for (const directory of [join(path(), 'y'), '/proc/x/y']) {
+      const refused = { code: 'invalid_argument', field: 'directory' };
+      await expect(restoreSnapshot({ path: path(), directory })).rejects.toMatchObject(refused);
+    }
+    await expect(restoreSnapshot({ path: folder, directory: other.directory })).rejects.toEqual(
+      code('invalid_argument'),
+    );
+    const changed = readFileSync(path());
+    changed[5000]! ^= 1;
+    writeFileSync(path(), changed);
+    const restore = restoreSnapshot({ path: path(), directory: join(folder, 'new/data') });
+    await expect(restore).rejects.toEqual(code('snapshot_invalid'));
+    expect(readdirSync(folder)).toEqual(['shop.snapshot']);
+  });
+
   test('that is cut off, changed anywhere, foreign or newer is refused, and leaves nothing', async () => {
     await filled();
     await takeSnapshot({ directory: harness.directory, path: path() });

@@ -51,11 +51,17 @@ export function importRoutes(options: {
           };
           return once({ call, request, work }).finally(() => taken || tasks.discard(body));
         }
-        const results = tasks.importNow({ collection, body, signal });
+        let warnings: readonly string[] = [];
+        const results = tasks.importNow({
+          ...{ collection, body, signal },
+          onSurvey: (survey) => {
+            warnings = survey.warnings;
+          },
+        });
         // A body that is no table at all is refused as a whole, before the answer has begun.
         const first = await results.next();
         return {
-          stream: resultLines(first.done ? [] : first.value, results),
+          stream: resultLines(first.done ? [] : first.value, results, warnings),
           headers: { 'Content-Type': 'application/x-ndjson; charset=utf-8' },
         };
       },
@@ -87,7 +93,11 @@ export function importRoutes(options: {
 }
 
 /** A line per row, and one with the counts. Where the import ends before its rows do, that one has an error. */
-async function* resultLines(first: RowResult[], rest: AsyncIterable<RowResult[]>): AsyncGenerator<string> {
+async function* resultLines(
+  first: RowResult[],
+  rest: AsyncIterable<RowResult[]>,
+  warnings: readonly string[],
+): AsyncGenerator<string> {
   const counts = { created: 0, updated: 0, unchanged: 0, failed: 0 };
   const lines = (results: readonly RowResult[]) => {
     for (const { outcome } of results) counts[typeof outcome === 'string' ? outcome : 'failed']++;
@@ -100,7 +110,8 @@ async function* resultLines(first: RowResult[], rest: AsyncIterable<RowResult[]>
   } catch (thrown) {
     error = asAttractorError(thrown);
   }
-  yield `${JSON.stringify({ counts, ...(error && { error: errorBody(error) }) })}\n`;
+  const said = warnings.length > 0 && { warnings };
+  yield `${JSON.stringify({ counts, ...said, ...(error && { error: errorBody(error) }) })}\n`;
 }
 
 function showRow({ line, id, outcome }: RowResult): object {
