@@ -58,7 +58,7 @@ const SURE = 0.8;
 /** Stable: fewer than this part of the rows change in a round. */
 const STABLE = 0.002;
 /** Longest LDA embedding in which fields are measured, and its shrinkage. */
-const LDA = { outputs: 128, shrinkage: 0.6 };
+const LDA = { outputs: 128, shrinkage: 0.3 };
 const NEIGHBOURS = 5;
 /** Rows are scored in so many parts, each in the space of the others' labels. */
 const PARTS = 4;
