@@ -25,6 +25,12 @@ import { rowReading } from './rows.ts';
 /** For so long a key that another process revoked may still be taken: looking is dear at every call. */
 const KEYS_LATE_MS = 500;
 
+/** Who needs no key while there is none. */
+const WHO = {
+  loopback: 'everybody on this machine, and who comes through a proxy on it,',
+  always: 'everybody',
+};
+
 /** Resolves when `stop` has fired and everything is saved. */
 export async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
   await assertPort(config);
@@ -108,6 +114,12 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
       { model: config.model, provider, data: config.data },
       `Attractor is listening: open http://${host}:${port}/ (model ${config.model} on ${provider})`,
     );
+    if (withoutKeys !== 'never' && config.adminKey === undefined && keys.empty) {
+      log.warn(
+        {},
+        `There is no API key: ${WHO[withoutKeys]} may do everything. attractor key create makes one.`,
+      );
+    }
     const demo = startDemo();
     await stopped(stop);
     await Promise.all([drain(), demo]);

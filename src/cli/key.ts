@@ -19,6 +19,10 @@ interface CreateFlags {
 const SCOPES: Scope[] = ['search', 'write', 'admin'];
 const COLLECTION = /^[A-Za-z0-9][\w-]{0,63}$/;
 
+const LAST =
+  'warning: no key is left. A server that runs refuses everybody until there is a new one. Started without any, it answers ' +
+  'everybody on its machine, so whoever comes through a proxy there too, and does not start where HOST is another.';
+
 export function addKey(program: Command): void {
   const key = program
     .command('key')
@@ -95,7 +99,8 @@ export function addKey(program: Command): void {
             { field: 'id' },
           );
         }
-        console.log(`${id}: revoked${keys.empty ? '. No key is left.' : ''}`);
+        console.log(`${id}: revoked`);
+        if (keys.empty) console.error(LAST);
       });
     });
 }

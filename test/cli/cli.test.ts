@@ -111,6 +111,11 @@ describe('attractor key', () => {
       code: 2,
       err: `error: id: expected one that "key list" shows, received ${id}\n`,
     });
+    const last = await attractor(['key', 'revoke', list.out.match(/^(\w{8}) {2}admin/m)![1]!, ...at]);
+    expect(last).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^warning: no key is left\. A server that runs refuses/),
+    });
     for (const wrong of [
       ['--scope', 'root'],
       [],

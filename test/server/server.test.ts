@@ -142,6 +142,42 @@ test('without a key it listens on this machine only; with one it asks for it, wi
   expect(await status(again)).toBe(401);
 });
 
+test('on this machine too, the door that a key has shut stays shut when the last one goes, until the next start', async () => {
+  const env = { ATTRACTOR_DEMO: 'false', ATTRACTOR_TRUST_PROXY: '1' };
+  const headers = { 'x-forwarded-for': '203.0.113.7' };
+  const status = async (key?: string) =>
+    (
+      await fetch(`${server!.url}/v1/collections`, {
+        headers: key === undefined ? headers : { ...headers, 'api-key': key },
+      })
+    ).status;
+  const warned = () => server!.log.some(({ msg, level }) => level === 40 && msg.includes('no API key'));
+  const keys = openKeys({ directory: join(home.folder, 'data') });
+  const make = (fill: number) =>
+    keys.create({ scope: 'search', created: '2026-11-28', secret: new Uint8Array(32).fill(fill) });
+  const first = make(2);
+  await start(env);
+  expect(await status(first.key)).toBe(200);
+  expect(warned()).toBe(false);
+  keys.revoke(first.id);
+  await expect.poll(() => status(first.key)).toBe(401);
+  expect(await status()).toBe(401);
+  const second = make(3);
+  expect(await status(second.key)).toBe(200);
+  keys.revoke(second.id);
+  await server!.stop('SIGTERM');
+  await start(env);
+  expect(await status()).toBe(200);
+  await expect.poll(warned).toBe(true);
+  // One that came and went while it ran shuts it as well.
+  const third = make(4);
+  await expect.poll(() => status()).toBe(401);
+  keys.revoke(third.id);
+  keys.close();
+  await expect.poll(() => status(third.key)).toBe(401);
+  expect(await status()).toBe(401);
+});
+
 describe('a life of a data folder', () => {
   const TOTAL = 927;
 
