@@ -77,11 +77,13 @@ async function runImport(
     signal,
   })) {
     done += results.length;
+    let failed = 0;
     for (const { outcome } of results) {
-      counts[typeof outcome === 'string' ? outcome : 'failed']++;
-      if (letters) counts.failed--;
+      if (typeof outcome === 'string') counts[outcome]++;
+      else failed++;
     }
-    checkpoint({ done, total, details: counts }, () => {
+    counts.failed += failed - (letters ? results.length : 0);
+    checkpoint({ done, total, details: counts, failed }, () => {
       for (const { line, id, outcome } of results) {
         if (typeof outcome === 'string') {
           if (letters) table.removeDeadLetter(uid, line);

@@ -68,6 +68,7 @@ const CASES: Record<string, { minutes: number; fires: Series; silent: Series }> 
     fires: { 'attractor_tasks_ended_total{status="failed", type="import"}': '0x5 1x15' },
     silent: { 'attractor_tasks_ended_total{status="canceled", type="import"}': '0x5 1x15' },
   },
+  ImportRowsFail: { minutes: 20, fires: rows('0+3x20', '0+1x20'), silent: rows('0+1x20', '0+3x20') },
   ImportStalls: { minutes: 30, fires: importing('100x40'), silent: importing('100+1x40') },
   NotIndexed: {
     minutes: 40,
@@ -96,10 +97,17 @@ function recall(value: string, queries: string): Series {
   };
 }
 
+function rows(failed: string, succeeded: string): Series {
+  return {
+    'attractor_task_items_total{type="import", result="failed", instance="a"}': failed,
+    'attractor_task_items_total{type="import", result="succeeded", instance="a"}': succeeded,
+  };
+}
+
 function importing(items: string): Series {
   return {
     'attractor_tasks{type="import", status="processing", instance="a"}': '1x40',
-    'attractor_task_items_total{type="import", instance="a"}': items,
+    ...rows('7x40', items),
   };
 }
 
