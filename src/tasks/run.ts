@@ -1,6 +1,7 @@
 // One run of one task, from its start until what came of it is in the list: progress, checkpoints, the end. Does not choose what
 // runs, nor know what tasks do.
 
+import { setMaxListeners } from 'node:events';
 import { type AttractorError, asAttractorError, refuseAborted } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { TaskRow, TaskTable } from '../store/tasks.ts';
@@ -30,6 +31,8 @@ export class Run {
   /** Notes that it has started. */
   constructor(tools: RunTools, row: TaskRow) {
     const { done, total } = row;
+    // Each row of a batch that waits for its URL listens until its picture is there.
+    setMaxListeners(0, this.#stop.signal);
     this.#tools = tools;
     this.type = row.type as TaskType;
     this.#since = tools.clock();
