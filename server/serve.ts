@@ -31,8 +31,14 @@ const WHO = {
   always: 'everybody',
 };
 
+/** What ends a server: `stop` in order, `cut` what is still in flight then. */
+export interface Ends {
+  readonly stop: AbortSignal;
+  readonly cut: AbortSignal;
+}
+
 /** Resolves when `stop` has fired and everything is saved. */
-export async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+export async function serve(config: Config, log: Log, { stop, cut }: Ends): Promise<void> {
   await assertPort(config);
   const late = { ms: KEYS_LATE_MS, clock: () => performance.now() };
   const keys = openKeys({ directory: config.data, late });
@@ -122,7 +128,7 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
     }
     const demo = startDemo();
     await stopped(stop);
-    await Promise.all([drain(), demo]);
+    await Promise.all([drain({ cut, log }), demo]);
 
     async function startDemo(): Promise<void> {
       const onProgress = (demo: Readiness['demo']) => {
