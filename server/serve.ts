@@ -21,15 +21,10 @@ import type { Log } from './log.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Readiness } from './routes/health.ts';
 import { rowReading } from './rows.ts';
+import { warnAtStart } from './warnings.ts';
 
 /** For so long a key that another process revoked may still be taken: looking is dear at every call. */
 const KEYS_LATE_MS = 500;
-
-/** Who needs no key while there is none. */
-const WHO = {
-  loopback: 'everybody on this machine, and who comes through a proxy on it,',
-  always: 'everybody',
-};
 
 /** What ends a server: `stop` in order, `cut` what is still in flight then. */
 export interface Ends {
@@ -69,14 +64,15 @@ export async function serve(config: Config, log: Log, { stop, cut }: Ends): Prom
   embedder.catch(() => {});
   const metrics = createMetrics();
   const threads = new ScanThreads({ count: config.scanThreads ?? defaultScanThreads() });
+  // The embedder has read its model already; reading it again here would stall the event loop.
+  const facts = async (name: string) => {
+    if (name !== config.model) return models(name);
+    const { fingerprint, dimension } = await embedder;
+    return { name, fingerprint, dimension };
+  };
   const catalogue = await openCatalogue({
     directory: config.data,
-    // The embedder has read its model already; reading it again here would stall the event loop.
-    models: async (name) => {
-      if (name !== config.model) return models(name);
-      const { fingerprint, dimension } = await embedder;
-      return { name, fingerprint, dimension };
-    },
+    models: facts,
     embedderFor: (model) => (model === config.model ? embedder : embedderFor(model)),
     defaultModel: config.model,
     logger: log,
@@ -99,6 +95,8 @@ export async function serve(config: Config, log: Log, { stop, cut }: Ends): Prom
   });
   try {
     const { provider } = await embedder;
+    const access = { keys, adminKey: config.adminKey, withoutKeys };
+    await warnAtStart({ access, catalogue, models: facts, log });
     let state: Readiness = { ready: false };
     const app = createApp({
       catalogue,
@@ -109,7 +107,7 @@ export async function serve(config: Config, log: Log, { stop, cut }: Ends): Prom
       models: config.models,
       metrics,
       accessLog: config.accessLog,
-      access: { keys, adminKey: config.adminKey, withoutKeys },
+      access,
       urls: { fetcher, callBytes: config.urls?.callBytes },
       edge: config.edge,
       demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
@@ -120,12 +118,6 @@ export async function serve(config: Config, log: Log, { stop, cut }: Ends): Prom
       { model: config.model, provider, data: config.data },
       `Attractor is listening: open http://${host}:${port}/ (model ${config.model} on ${provider})`,
     );
-    if (withoutKeys !== 'never' && config.adminKey === undefined && keys.empty) {
-      log.warn(
-        {},
-        `There is no API key: ${WHO[withoutKeys]} may do everything. attractor key create makes one.`,
-      );
-    }
     const demo = startDemo();
     await stopped(stop);
     await Promise.all([drain({ cut, log }), demo]);

@@ -192,6 +192,23 @@ describe('attractor doctor', () => {
     expect(fine.out).toMatch(/API keys +1; of collections that are not there: [0-9a-f]{8} is for lampz\n/);
     expect(fine.out).toMatch(/embed with tiny +works on cpu, \d+ ms a picture, sha256:/);
     expect(fine.code).toBe(0);
+    const catalogue = [
+      'import',
+      '--data',
+      'catalogue.csv',
+      '--collection',
+      'shop',
+      '--models',
+      'models',
+      '--model',
+      'tiny',
+    ];
+    await attractor([...catalogue, '--folder', 'made']);
+    const whole = await attractor(['doctor'], { env: { ...env, ATTRACTOR_DATA: 'made' } });
+    expect(whole.out).toMatch(/^ {2}collections +1, each with its model$/m);
+    const without = { ...env, ATTRACTOR_DATA: 'made', ATTRACTOR_MODELS: join(folder, 'images') };
+    const orphan = await attractor(['doctor'], { env: without });
+    expect(orphan.out).toMatch(/^! collection shop +There is no model "tiny"/m);
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;

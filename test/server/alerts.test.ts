@@ -63,6 +63,11 @@ const CASES: Record<string, { minutes: number; fires: Series; silent: Series }> 
     fires: { 'attractor_embed_crashed_total{model="m"}': '0+1x20' },
     silent: { 'attractor_embed_crashed_total{model="m"}': '0x10 1x10' },
   },
+  EmbedderGone: {
+    minutes: 10,
+    fires: { 'attractor_embed_processes{model="m", state="live"}': '2x3 0x10' },
+    silent: { 'attractor_embed_processes{model="m", state="live"}': '2x3 0x1 1x10' },
+  },
   TaskFailed: {
     minutes: 10,
     fires: { 'attractor_tasks_ended_total{status="failed", type="import"}': '0x5 1x15' },

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -176,6 +176,29 @@ test('on this machine too, the door that a key has shut stays shut when the last
   keys.close();
   await expect.poll(() => status(third.key)).toBe(401);
   expect(await status()).toBe(401);
+});
+
+test('a start names the collections whose model is missing or another one by now', async () => {
+  const env = { ATTRACTOR_DEMO: 'false', ATTRACTOR_DATA: join(home.folder, 'orphans') };
+  const models = join(home.folder, 'models');
+  await cp(join(models, 'tiny'), join(models, 'gone'), { recursive: true });
+  const { url } = await start(env);
+  const headers = { 'content-type': 'application/json' };
+  for (const [name, body] of Object.entries({ a: {}, b: { model: 'gone' }, c: {}, d: { dimension: 3 } })) {
+    await fetch(`${url}/v1/collections/${name}`, { method: 'PUT', headers, body: JSON.stringify(body) });
+  }
+  await server!.stop('SIGTERM');
+  await rm(join(models, 'gone'), { recursive: true });
+  const db = new Database(join(env.ATTRACTOR_DATA, 'attractor.db'));
+  db.exec("UPDATE collection SET fingerprint = 'sha256:older' WHERE name = 'c'");
+  db.close();
+  await start(env);
+  const refused = server!.log.filter(
+    ({ level, msg }) => level === 40 && msg.startsWith('Images are refused'),
+  );
+  expect(refused.map(({ collection }) => collection)).toEqual(['b', 'c']);
+  expect(refused[0]!.msg).toContain('There is no model "gone"');
+  expect(refused[1]!.msg).toContain('was made by sha256:older; the model "tiny" is sha256:');
 });
 
 describe('a life of a data folder', () => {
