@@ -93,7 +93,7 @@ export function createAccess(options: AccessOptions): Access {
       }
       return ANYBODY;
     }
-    if (key === undefined) throw unauthorized('no key');
+    if (key === undefined) throw unauthorized(insteadOfKey(request));
     const hash = keyHash(key);
     const known = adminHash && sameHash(adminHash, hash) ? admin : keys?.find(hash);
     if (!known) throw unauthorized('a key that is not known');
@@ -126,6 +126,14 @@ export function createAccess(options: AccessOptions): Access {
 function presentedKey(request: Request): string | undefined {
   const key = request.get('api-key') ?? /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '')?.[1];
   return key === '' ? undefined : key;
+}
+
+function insteadOfKey(request: Request): string {
+  const given = request.get('authorization');
+  if (given === undefined || request.get('api-key') !== undefined) return 'no key';
+  return /^Bearer\b/i.test(given)
+    ? 'Authorization: Bearer without just a key'
+    : 'Authorization without Bearer';
 }
 
 function unauthorized(received: string): AttractorError {

@@ -77,6 +77,7 @@ export function addKey(program: Command): void {
     .addOption(folder())
     .action(async ({ folder }: { folder: string }) => {
       await withKeys(folder, (keys) => {
+        if (keys.empty) console.error('There is no key.');
         for (const { id, scope, collections, rate, created, note } of keys.list()) {
           const limit = rate === undefined ? '' : `  ${rate}/min`;
           console.log(

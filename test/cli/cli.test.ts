@@ -116,6 +116,7 @@ describe('attractor key', () => {
       code: 0,
       err: expect.stringMatching(/^warning: no key is left\. A server that runs refuses/),
     });
+    expect(await attractor(['key', 'list', ...at])).toEqual({ code: 0, out: '', err: 'There is no key.\n' });
     for (const wrong of [
       ['--scope', 'root'],
       [],
@@ -171,7 +172,7 @@ describe('attractor config', () => {
     expect(broken.code).toBe(2);
     expect(broken.err).toMatch(/^error: \S+server\.json: expected a file of JSON: [^\n]*\n$/);
     const other = await attractor(['key', 'list', '--folder', 'with-keys'], { env });
-    expect(other.err).toMatch(/^warning: server\.json is not read: [^\n]*\n$/);
+    expect(other.err).toMatch(/^warning: server\.json is not read: [^\n]*\nThere is no key\.\n$/);
     await rm(join(folder, 'server.json'));
   });
 
