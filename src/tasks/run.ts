@@ -2,7 +2,7 @@
 // runs, nor know what tasks do.
 
 import { setMaxListeners } from 'node:events';
-import { type AttractorError, asAttractorError, refuseAborted } from '../errors/error.ts';
+import { type AttractorError, asAttractorError, refuseAborted, shownMessage } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { TaskRow, TaskTable } from '../store/tasks.ts';
 import type { Task, TaskKind, TaskObserver, TaskType } from './task.ts';
@@ -116,6 +116,6 @@ const countsOf = (details: object) =>
   Object.fromEntries(Object.entries(details).filter(([, value]) => typeof value === 'number'));
 
 /** What went wrong inside is for the log. */
-function shownError({ code, status, message }: AttractorError) {
-  return { code, message: status === 500 ? 'Internal error.' : message };
+function shownError(error: AttractorError) {
+  return { code: error.code, message: shownMessage(error) };
 }

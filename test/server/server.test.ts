@@ -199,6 +199,19 @@ test('a start names the collections whose model is missing or another one by now
   expect(refused.map(({ collection }) => collection)).toEqual(['b', 'c']);
   expect(refused[0]!.msg).toContain('There is no model "gone"');
   expect(refused[1]!.msg).toContain('was made by sha256:older; the model "tiny" is sha256:');
+  // Who asks is told, but not where the folders are: that is for the log.
+  const query = { image: Buffer.from('a picture').toString('base64') };
+  const asked = await fetch(`${server!.url}/v1/collections/b/query`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(query),
+  });
+  const said = await asked.text();
+  expect([asked.status, JSON.parse(said).error.code]).toEqual([404, 'model_not_found']);
+  expect(said).not.toContain(home.folder);
+  await expect
+    .poll(() => server!.log.map(({ msg }) => msg))
+    .toContainEqual(expect.stringContaining(`No model at ${models}/gone`));
 });
 
 describe('a life of a data folder', () => {
