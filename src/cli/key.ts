@@ -20,8 +20,8 @@ const SCOPES: Scope[] = ['search', 'write', 'admin'];
 const COLLECTION = /^[A-Za-z0-9][\w-]{0,63}$/;
 
 const LAST =
-  'warning: no key is left. A server that runs refuses everybody until there is a new one. Started without any, it answers ' +
-  'everybody on its machine, so whoever comes through a proxy there too, and does not start where HOST is another.';
+  'warning: no key is left. A server that runs goes on asking for one. Started without any, and without ATTRACTOR_ADMIN_KEY, ' +
+  'it answers everybody on its machine, so whoever comes through a proxy there too, and does not start where HOST is another.';
 
 export function addKey(program: Command): void {
   const key = program
