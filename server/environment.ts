@@ -97,7 +97,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const name = String(issue.path[0]);
-    const received = isSecret(name) ? 'another text' : show(env[name]);
+    const received = isSecret(name) ? (env[name] === '' ? 'an empty text' : 'another text') : show(env[name]);
     throw new AttractorError('invalid_argument', `${name}: expected ${issue.message}, received ${received}`, {
       field: name,
       expected: issue.message,

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import type { Express } from 'express';
 import { AttractorError } from '../src/errors/error.ts';
 import type { Config } from './config.ts';
-import { drainable } from './drain.ts';
+import { type Drain, drainable } from './drain.ts';
 import { bornExpress } from './http/classes.ts';
 import { endSlowBodies } from './http/slow-body.ts';
 
@@ -20,7 +20,7 @@ const LISTEN_HELP: Record<string, string> = {
 export async function serveApp(
   app: Express,
   config: Pick<Config, 'host' | 'port' | 'timeouts'>,
-): Promise<{ port: number; drain: () => Promise<void> }> {
+): Promise<{ port: number; drain: Drain }> {
   const { headers, request } = config.timeouts;
   const server = createServer(
     {

@@ -21,12 +21,19 @@ import type { Log } from './log.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Readiness } from './routes/health.ts';
 import { rowReading } from './rows.ts';
+import { warnAtStart } from './warnings.ts';
 
 /** For so long a key that another process revoked may still be taken: looking is dear at every call. */
 const KEYS_LATE_MS = 500;
 
+/** What ends a server: `stop` in order, `cut` what is still in flight then. */
+export interface Ends {
+  readonly stop: AbortSignal;
+  readonly cut: AbortSignal;
+}
+
 /** Resolves when `stop` has fired and everything is saved. */
-export async function serve(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+export async function serve(config: Config, log: Log, { stop, cut }: Ends): Promise<void> {
   await assertPort(config);
   const late = { ms: KEYS_LATE_MS, clock: () => performance.now() };
   const keys = openKeys({ directory: config.data, late });
@@ -57,14 +64,15 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
   embedder.catch(() => {});
   const metrics = createMetrics();
   const threads = new ScanThreads({ count: config.scanThreads ?? defaultScanThreads() });
+  // The embedder has read its model already; reading it again here would stall the event loop.
+  const facts = async (name: string) => {
+    if (name !== config.model) return models(name);
+    const { fingerprint, dimension } = await embedder;
+    return { name, fingerprint, dimension };
+  };
   const catalogue = await openCatalogue({
     directory: config.data,
-    // The embedder has read its model already; reading it again here would stall the event loop.
-    models: async (name) => {
-      if (name !== config.model) return models(name);
-      const { fingerprint, dimension } = await embedder;
-      return { name, fingerprint, dimension };
-    },
+    models: facts,
     embedderFor: (model) => (model === config.model ? embedder : embedderFor(model)),
     defaultModel: config.model,
     logger: log,
@@ -87,6 +95,8 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
   });
   try {
     const { provider } = await embedder;
+    const access = { keys, adminKey: config.adminKey, withoutKeys };
+    await warnAtStart({ access, catalogue, models: facts, log });
     let state: Readiness = { ready: false };
     const app = createApp({
       catalogue,
@@ -97,7 +107,7 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
       models: config.models,
       metrics,
       accessLog: config.accessLog,
-      access: { keys, adminKey: config.adminKey, withoutKeys },
+      access,
       urls: { fetcher, callBytes: config.urls?.callBytes },
       edge: config.edge,
       demo: config.demo ? await readDemo({ folder: DEMO_FOLDER }) : undefined,
@@ -110,7 +120,7 @@ export async function serve(config: Config, log: Log, stop: AbortSignal): Promis
     );
     const demo = startDemo();
     await stopped(stop);
-    await Promise.all([drain(), demo]);
+    await Promise.all([drain({ cut, log }), demo]);
 
     async function startDemo(): Promise<void> {
       const onProgress = (demo: Readiness['demo']) => {

@@ -2,22 +2,24 @@
 
 import { asAttractorError } from '../src/errors/error.ts';
 import { createLog, type Log } from './log.ts';
-import { serve } from './serve.ts';
+import { type Ends, serve } from './serve.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** Exit codes: bad input, and what could not be finished in time. */
 const BAD_INPUT = 2;
 const FORCED = 1;
+/** For requests in flight; and for saving all, where these had to be cut off. */
 const DRAIN_MS = 10_000;
+const CUT_MS = 3_000;
 
 async function main(): Promise<void> {
   const settings = settled();
   const { config } = settings;
   const log = createLog({ level: config.logLevel });
   logSettings(settings, log);
-  const stop = onSignal(log);
+  const ends = onSignal(log);
   try {
-    await serve(config, log, stop);
+    await serve(config, log, ends);
   } catch (thrown) {
     const error = asAttractorError(thrown);
     // The sentence says what to do. Where it came from is for who asks, and for what nobody foresaw.
@@ -46,17 +48,29 @@ function logSettings({ file, settings, unknown }: Settings, log: Log): void {
     log.warn({ unknown }, 'These variables are no settings: attractor config lists them.');
 }
 
-/** Fires at the first SIGTERM or SIGINT. A second one, or a drain that takes too long, ends the process at once. */
-function onSignal(log: Log): AbortSignal {
+/** `stop` at the first SIGTERM or SIGINT; `cut` at the second, or when the drain takes too long. A third one ends the process at once. */
+function onSignal(log: Log): Ends {
   const stop = new AbortController();
+  const cut = new AbortController();
+  const end = () => {
+    log.error({}, 'Ended before everything was saved. Nothing that was acknowledged is lost.');
+    process.exit(FORCED);
+  };
+  const cutOff = () => {
+    if (cut.signal.aborted) return;
+    process.exitCode = FORCED;
+    cut.abort();
+    setTimeout(end, CUT_MS).unref();
+  };
   const handle = (signal: string) => {
-    if (stop.signal.aborted) process.exit(FORCED);
+    if (cut.signal.aborted) return end();
+    if (stop.signal.aborted) return cutOff();
     log.info({ signal }, 'Stopping: requests in flight are finished first.');
     stop.abort();
-    setTimeout(() => process.exit(FORCED), DRAIN_MS).unref();
+    setTimeout(cutOff, DRAIN_MS).unref();
   };
   process.on('SIGTERM', handle).on('SIGINT', handle);
-  return stop.signal;
+  return { stop: stop.signal, cut: cut.signal };
 }
 
 await main();

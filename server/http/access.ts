@@ -29,7 +29,7 @@ export interface Caller {
 export type WithoutKeys = 'loopback' | 'always' | 'never';
 
 export interface AccessOptions {
-  /** Absent: there are none and never will be. */
+  /** Absent: there are none and never will be. Once there was one, a key is asked for as long as this lives: the door never opens by itself. */
   readonly keys?: KeyStore;
   /** A key with every right that is in no file, to begin with. */
   readonly adminKey?: string;
@@ -70,6 +70,7 @@ export function whoNeedsNoKey(options: {
 export function createAccess(options: AccessOptions): Access {
   const { keys, withoutKeys } = options;
   const adminHash = options.adminKey === undefined ? undefined : keyHash(options.adminKey);
+  let locked = withoutKeys === 'never' || adminHash !== undefined || keys?.empty === false;
   const admin: ApiKey = {
     id: 'admin',
     scope: 'admin',
@@ -81,8 +82,8 @@ export function createAccess(options: AccessOptions): Access {
 
   function identify(request: Request): Caller {
     const key = presentedKey(request);
-    const needed = adminHash !== undefined || keys?.empty === false;
-    if (!needed && withoutKeys !== 'never') {
+    locked ||= keys?.empty === false;
+    if (!locked) {
       const host = request.get('host');
       if (withoutKeys === 'loopback' && host !== undefined && !LOOPBACK.test(host.replace(PORT, ''))) {
         throw forbidden(
@@ -92,7 +93,7 @@ export function createAccess(options: AccessOptions): Access {
       }
       return ANYBODY;
     }
-    if (key === undefined) throw unauthorized('no key');
+    if (key === undefined) throw unauthorized(insteadOfKey(request));
     const hash = keyHash(key);
     const known = adminHash && sameHash(adminHash, hash) ? admin : keys?.find(hash);
     if (!known) throw unauthorized('a key that is not known');
@@ -125,6 +126,14 @@ export function createAccess(options: AccessOptions): Access {
 function presentedKey(request: Request): string | undefined {
   const key = request.get('api-key') ?? /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '')?.[1];
   return key === '' ? undefined : key;
+}
+
+function insteadOfKey(request: Request): string {
+  const given = request.get('authorization');
+  if (given === undefined || request.get('api-key') !== undefined) return 'no key';
+  return /^Bearer\b/i.test(given)
+    ? 'Authorization: Bearer without just a key'
+    : 'Authorization without Bearer';
 }
 
 function unauthorized(received: string): AttractorError {

@@ -1,11 +1,10 @@
 // Any thrown value as an HTTP answer. The only place that turns a code into a status, from the table in src/errors.
-// 4xx explain, 5xx hide, the log has everything under the request id.
+// 4xx explain, 5xx hide, so do models' folders; the log has everything under the request id.
 
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import multer from 'multer';
 import type { Logger } from 'pino';
-import { AttractorError, asAttractorError } from '../../src/errors/error.ts';
-import { ERRORS } from '../../src/errors/table.ts';
+import { AttractorError, asAttractorError, isInside, shownMessage } from '../../src/errors/error.ts';
 import { seconds } from './request.ts';
 
 /** What a client sees of an error, whole answer or per item. */
@@ -20,15 +19,12 @@ export interface ErrorBody {
 
 export function errorBody(error: AttractorError): ErrorBody {
   const { code, status } = error;
-  if (status >= 500) {
+  const message = shownMessage(error);
+  if (isInside(error)) {
     const shown = status === 500 ? 'internal' : code;
-    return {
-      code: shown,
-      message: status === 500 ? 'Internal error.' : ERRORS[code].meaning,
-      link: link(shown),
-    };
+    return { code: shown, message, link: link(shown) };
   }
-  const { message, field, expected, received } = error;
+  const { field, expected, received } = error;
   return { code, message, field, expected, received, link: link(code) };
 }
 
@@ -69,7 +65,7 @@ export function sendError(
 export function errorHandler(options: { logger: Logger; shape?: ErrorShape }): ErrorRequestHandler {
   return function handleError(thrown: unknown, request, response, _next) {
     const error = fromLibraries(thrown);
-    if (error.status >= 500) {
+    if (isInside(error)) {
       request.span?.recordException(error);
       options.logger.error(
         {

@@ -101,6 +101,11 @@ export async function answered<Result>(
   return reply!;
 }
 
+/** For answers that are not kept: whoever sends a key counts on it. */
+export function refuseKey({ idempotencyKey: key }: Call, where: string): void {
+  if (key !== undefined) throw refused('invalid_argument', `none ${where}`, show(key));
+}
+
 function reused(): AttractorError {
   return refused('idempotency_conflict', 'the same call under the same key', 'another call');
 }

@@ -15,17 +15,20 @@ export function taskCounters(options: { registers: Registry[] }): TaskObserver {
   const items = new Counter({
     name: 'attractor_task_items_total',
     help: 'What tasks have done, in the unit of their progress: rows of imports, items of the others.',
-    labelNames: ['type'],
+    labelNames: ['type', 'result'],
     registers,
   });
   // From the start, so that the first failure is an increase.
   for (const type of TASK_TYPES) {
     for (const status of ['succeeded', 'failed', 'canceled']) ended.inc({ type, status }, 0);
-    items.inc({ type }, 0);
+    for (const result of ['succeeded', 'failed']) items.inc({ type, result }, 0);
   }
   return {
     ended: (task) => ended.inc(task),
-    done: ({ type, count }) => items.inc({ type }, count),
+    done({ type, count, failed }) {
+      items.inc({ type, result: 'succeeded' }, count - failed);
+      items.inc({ type, result: 'failed' }, failed);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 // What the operations on one collection share, and the two questions they all ask.
 
 import type { Embedder, EmbedRequest, EmbedResult } from '../embed/embedder.ts';
-import { AttractorError } from '../errors/error.ts';
+import { AttractorError, asAttractorError } from '../errors/error.ts';
 import { normalised } from '../math/normalise.ts';
 import type { ItemRow } from '../store/items.ts';
 import type { CollectionRow, Store } from '../store/store.ts';
@@ -31,16 +31,40 @@ export interface CollectionContext {
 export async function embed(context: CollectionContext, request: EmbedRequest): Promise<EmbedResult[]> {
   assertModel(context.row);
   const embedder = await context.embedder();
-  const { name, model, fingerprint, dimension } = context.row;
-  if (embedder.fingerprint !== fingerprint) {
-    throw new AttractorError(
-      'fingerprint_mismatch',
-      `The collection "${name}" was made by ${fingerprint}; the model "${model}" is ${embedder.fingerprint} now: another model, or another precision. Make a new collection with it, or put the old one back.`,
-      { expected: fingerprint, received: embedder.fingerprint },
-    );
-  }
+  assertSameModel(context.row, embedder.fingerprint);
   const results = await embedder.embed(request);
-  return results.map((result) => ('error' in result ? result : usable(result.vector, dimension)));
+  return results.map((result) => ('error' in result ? result : usable(result.vector, context.row.dimension)));
+}
+
+type MadeBy = Pick<CollectionRow, 'name' | 'model' | 'fingerprint'>;
+
+function assertSameModel({ name, model, fingerprint }: MadeBy, now: string): void {
+  if (now === fingerprint) return;
+  throw new AttractorError(
+    'fingerprint_mismatch',
+    `The collection "${name}" was made by ${fingerprint}; the model "${model}" is ${now} now: another model, or another precision. Make a new collection with it, or put the old one back.`,
+    { expected: fingerprint, received: now },
+  );
+}
+
+/** Why images are refused, by each collection whose model is not there, not whole, or another one by now. */
+export async function withoutTheirModel(options: {
+  collections: readonly MadeBy[];
+  models: (name: string) => Promise<{ readonly fingerprint: string }>;
+}): Promise<{ collection: string; why: string }[]> {
+  const { collections, models } = options;
+  const found = new Map<string, ReturnType<typeof models>>();
+  const looked = collections.map(async (row) => {
+    const { name: collection, model } = row;
+    try {
+      if (!found.has(model)) found.set(model, models(model));
+      assertSameModel(row, (await found.get(model)!).fingerprint);
+      return [];
+    } catch (error) {
+      return { collection, why: asAttractorError(error).message };
+    }
+  });
+  return (await Promise.all(looked)).flat();
 }
 
 /** What the store has for the model of a collection that was made by its dimension. */

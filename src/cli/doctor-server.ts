@@ -33,6 +33,7 @@ export async function examineServer(options: { withModel: boolean }): Promise<Fi
     settings,
     await dataFolder(config.data, holder),
     ...(await keysFor(config.data)),
+    ...(await collections(config)),
     await address(config, holder),
     ...(options.withModel ? [await model(config)] : []),
   ];
@@ -86,6 +87,24 @@ async function keysFor(folder: string): Promise<Finding[]> {
     return [{ what, found: `${list.length}${note}`, fine: true }];
   } catch (error) {
     return [{ what, found: asAttractorError(error).message, fine: false }];
+  }
+}
+
+/** Whether their models are still the ones that made them. Nothing where there is no collection with a model. */
+async function collections({ data, models: folder, embed }: Config): Promise<Finding[]> {
+  try {
+    const { readModels } = await import('../store/reader.ts');
+    const made = readModels({ directory: data });
+    if (made.length === 0) return [];
+    const { withoutTheirModel } = await import('../catalogue/context.ts');
+    const { modelsFolder } = await import('../catalogue/models-folder.ts');
+    const { models } = modelsFolder({ folder, precision: embed.precision });
+    const odd = await withoutTheirModel({ collections: made, models });
+    if (odd.length === 0)
+      return [{ what: 'collections', found: `${made.length}, each with its model`, fine: true }];
+    return odd.map(({ collection, why }) => ({ what: `collection ${collection}`, found: why, fine: false }));
+  } catch (error) {
+    return [{ what: 'collections', found: asAttractorError(error).message, fine: false }];
   }
 }
 

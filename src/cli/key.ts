@@ -19,6 +19,10 @@ interface CreateFlags {
 const SCOPES: Scope[] = ['search', 'write', 'admin'];
 const COLLECTION = /^[A-Za-z0-9][\w-]{0,63}$/;
 
+const LAST =
+  'warning: no key is left. A server that runs goes on asking for one. Started without any, and without ATTRACTOR_ADMIN_KEY, ' +
+  'it answers everybody on its machine, so whoever comes through a proxy there too, and does not start where HOST is another.';
+
 export function addKey(program: Command): void {
   const key = program
     .command('key')
@@ -73,6 +77,7 @@ export function addKey(program: Command): void {
     .addOption(folder())
     .action(async ({ folder }: { folder: string }) => {
       await withKeys(folder, (keys) => {
+        if (keys.empty) console.error('There is no key.');
         for (const { id, scope, collections, rate, created, note } of keys.list()) {
           const limit = rate === undefined ? '' : `  ${rate}/min`;
           console.log(
@@ -95,7 +100,8 @@ export function addKey(program: Command): void {
             { field: 'id' },
           );
         }
-        console.log(`${id}: revoked${keys.empty ? '. No key is left.' : ''}`);
+        console.log(`${id}: revoked`);
+        if (keys.empty) console.error(LAST);
       });
     });
 }

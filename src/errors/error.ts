@@ -38,6 +38,17 @@ export class AttractorError extends Error {
   }
 }
 
+/** For the log alone: what went wrong inside, and what names the folder of a model. */
+export function isInside({ code, status, field }: AttractorError): boolean {
+  return status >= 500 || code === 'model_invalid' || (code === 'model_not_found' && field === undefined);
+}
+
+/** What a caller is told. */
+export function shownMessage(error: AttractorError): string {
+  if (error.status === 500) return 'Internal error.';
+  return isInside(error) ? ERRORS[error.code].meaning : error.message;
+}
+
 /** `invalid_argument` in the one sentence shape: "field: expected X, received Y". */
 export function invalid(field: string, expected: string, received: unknown): AttractorError {
   const shown = show(received);

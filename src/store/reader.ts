@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ItemTable } from './items.ts';
-import { STORE_FILE } from './store.ts';
+import { type CollectionRow, STORE_FILE } from './store.ts';
 
 export function openReader(options: { directory: string }): {
   items: Pick<ItemTable, 'page'>;
@@ -17,12 +17,24 @@ export function openReader(options: { directory: string }): {
 
 /** Names of collections and aliases; none where there is no store. */
 export function readNames({ directory }: { directory: string }): ReadonlySet<string> {
+  const rows = read<{ name: string }>(directory, 'SELECT name FROM collection UNION SELECT name FROM alias');
+  return new Set(rows.map(({ name }) => name));
+}
+
+/** Collections that a model made; none where there is no store. */
+export function readModels({ directory }: { directory: string }) {
+  return read<Pick<CollectionRow, 'name' | 'model' | 'fingerprint'>>(
+    directory,
+    "SELECT name, model, fingerprint FROM collection WHERE fingerprint <> '' ORDER BY name",
+  );
+}
+
+function read<Row>(directory: string, sql: string): Row[] {
   const path = join(directory, STORE_FILE);
-  if (!existsSync(path)) return new Set();
+  if (!existsSync(path)) return [];
   const db = new Database(path, { readonly: true });
   try {
-    const names = db.prepare<[], string>('SELECT name FROM collection UNION SELECT name FROM alias');
-    return new Set(names.pluck().all());
+    return db.prepare<[], Row>(sql).all();
   } finally {
     db.close();
   }

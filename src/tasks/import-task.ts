@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalogue } from '../catalogue/types.ts';
-import { AttractorError } from '../errors/error.ts';
+import { AttractorError, shownMessage } from '../errors/error.ts';
 import type { TaskRow, TaskTable } from '../store/tasks.ts';
 import { type Body, surveyBody } from './body.ts';
 import { importBody, type RowReading } from './import-body.ts';
@@ -77,19 +77,20 @@ async function runImport(
     signal,
   })) {
     done += results.length;
+    let failed = 0;
     for (const { outcome } of results) {
-      counts[typeof outcome === 'string' ? outcome : 'failed']++;
-      if (letters) counts.failed--;
+      if (typeof outcome === 'string') counts[outcome]++;
+      else failed++;
     }
-    checkpoint({ done, total, details: counts }, () => {
+    counts.failed += failed - (letters ? results.length : 0);
+    checkpoint({ done, total, details: counts, failed }, () => {
       for (const { line, id, outcome } of results) {
         if (typeof outcome === 'string') {
           if (letters) table.removeDeadLetter(uid, line);
           continue;
         }
-        const { code, status } = outcome;
-        const reason = status === 500 ? 'Internal error.' : outcome.message.slice(0, 500);
-        table.putDeadLetter({ uid, line, id, code, reason });
+        const reason = shownMessage(outcome).slice(0, 500);
+        table.putDeadLetter({ uid, line, id, code: outcome.code, reason });
       }
       if (table.countDeadLetters(uid) > MOST_LETTERS) {
         throw new AttractorError('dataset_invalid', `More than ${MOST_LETTERS} rows failed.`);

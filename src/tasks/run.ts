@@ -1,7 +1,8 @@
 // One run of one task, from its start until what came of it is in the list: progress, checkpoints, the end. Does not choose what
 // runs, nor know what tasks do.
 
-import { type AttractorError, asAttractorError, refuseAborted } from '../errors/error.ts';
+import { setMaxListeners } from 'node:events';
+import { type AttractorError, asAttractorError, refuseAborted, shownMessage } from '../errors/error.ts';
 import type { Logger } from '../errors/log.ts';
 import type { TaskRow, TaskTable } from '../store/tasks.ts';
 import type { Task, TaskKind, TaskObserver, TaskType } from './task.ts';
@@ -30,6 +31,8 @@ export class Run {
   /** Notes that it has started. */
   constructor(tools: RunTools, row: TaskRow) {
     const { done, total } = row;
+    // Each row of a batch that waits for its URL listens until its picture is there.
+    setMaxListeners(0, this.#stop.signal);
     this.#tools = tools;
     this.type = row.type as TaskType;
     this.#since = tools.clock();
@@ -69,14 +72,14 @@ export class Run {
           table,
           logger,
           progress: (progress) => this.#moved(progress),
-          checkpoint: ({ done, total, details }, also) => {
+          checkpoint: ({ done, total, details, failed }, also) => {
             const next = { ...this.#row, done, total, details: JSON.stringify(details) };
             table.transaction(() => {
               also?.();
               table.update(next);
             });
             this.#row = next;
-            this.#moved({ done, total });
+            this.#moved({ done, total }, failed);
           },
         });
         this.#row = { ...this.#row, ...this.progress, details: JSON.stringify(details) };
@@ -90,8 +93,10 @@ export class Run {
       if (error) kind.undo?.(this.#row);
       table.update({ ...this.#row, status, error: told && JSON.stringify(told), finishedAt: clock() });
       observer?.ended({ type, status });
-      const fields = { task: uid, type, collection: this.#row.collection, status };
+      const counts: { failed?: number } = countsOf(JSON.parse(this.#row.details));
+      const fields = { task: uid, type, collection: this.#row.collection, status, counts };
       if (told) logger.error({ ...fields, code: error!.code, err: error!.cause ?? error }, 'task failed');
+      else if (counts.failed) logger.warn(fields, 'task ended, and some of it failed');
       else logger.info(fields, 'task ended');
     } catch (err) {
       // The store itself does not answer: the task stays as it is there.
@@ -99,14 +104,18 @@ export class Run {
     }
   }
 
-  #moved(progress: Task['progress']): void {
+  #moved(progress: Task['progress'], failed = 0): void {
     const count = Math.max(0, progress.done - this.progress.done);
-    this.#tools.observer?.done({ type: this.type, count });
+    this.#tools.observer?.done({ type: this.type, count, failed });
     this.progress = progress;
   }
 }
 
+/** Of what came of it, what fits into a line of the log. */
+const countsOf = (details: object) =>
+  Object.fromEntries(Object.entries(details).filter(([, value]) => typeof value === 'number'));
+
 /** What went wrong inside is for the log. */
-function shownError({ code, status, message }: AttractorError) {
-  return { code, message: status === 500 ? 'Internal error.' : message };
+function shownError(error: AttractorError) {
+  return { code: error.code, message: shownMessage(error) };
 }

@@ -45,8 +45,8 @@ export function showTask(row: TaskRow, run?: Pick<Task, 'progress' | 'eta'>): Ta
 /** Is told of the work of tasks while it is done. Must be quick and must not throw. */
 export interface TaskObserver {
   ended(task: { type: TaskType; status: 'succeeded' | 'failed' | 'canceled' }): void;
-  /** So many more of what the type counts in its progress. */
-  done(more: { type: TaskType; count: number }): void;
+  /** So many more of what the type counts in its progress, and how many of these failed. */
+  done(more: { type: TaskType; count: number; failed: number }): void;
 }
 
 /** What a kind of task is given to run one. */
@@ -58,8 +58,11 @@ export interface TaskRun {
   readonly logger: Logger;
   /** Seen by those who ask, not durable. */
   progress(progress: { done: number; total: number }): void;
-  /** Durable with whatever `also` writes, in one transaction. */
-  checkpoint(state: { done: number; total: number; details: object }, also?: () => void): void;
+  /** Durable with whatever `also` writes, in one transaction. `failed`: of what was done since the last one. */
+  checkpoint(
+    state: { done: number; total: number; details: object; failed?: number },
+    also?: () => void,
+  ): void;
 }
 
 export interface TaskKind {

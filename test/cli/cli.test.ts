@@ -111,6 +111,12 @@ describe('attractor key', () => {
       code: 2,
       err: `error: id: expected one that "key list" shows, received ${id}\n`,
     });
+    const last = await attractor(['key', 'revoke', list.out.match(/^(\w{8}) {2}admin/m)![1]!, ...at]);
+    expect(last).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^warning: no key is left\. A server that runs goes on asking/),
+    });
+    expect(await attractor(['key', 'list', ...at])).toEqual({ code: 0, out: '', err: 'There is no key.\n' });
     for (const wrong of [
       ['--scope', 'root'],
       [],
@@ -166,7 +172,7 @@ describe('attractor config', () => {
     expect(broken.code).toBe(2);
     expect(broken.err).toMatch(/^error: \S+server\.json: expected a file of JSON: [^\n]*\n$/);
     const other = await attractor(['key', 'list', '--folder', 'with-keys'], { env });
-    expect(other.err).toMatch(/^warning: server\.json is not read: [^\n]*\n$/);
+    expect(other.err).toMatch(/^warning: server\.json is not read: [^\n]*\nThere is no key\.\n$/);
     await rm(join(folder, 'server.json'));
   });
 
@@ -187,6 +193,23 @@ describe('attractor doctor', () => {
     expect(fine.out).toMatch(/API keys +1; of collections that are not there: [0-9a-f]{8} is for lampz\n/);
     expect(fine.out).toMatch(/embed with tiny +works on cpu, \d+ ms a picture, sha256:/);
     expect(fine.code).toBe(0);
+    const catalogue = [
+      'import',
+      '--data',
+      'catalogue.csv',
+      '--collection',
+      'shop',
+      '--models',
+      'models',
+      '--model',
+      'tiny',
+    ];
+    await attractor([...catalogue, '--folder', 'made']);
+    const whole = await attractor(['doctor'], { env: { ...env, ATTRACTOR_DATA: 'made' } });
+    expect(whole.out).toMatch(/^ {2}collections +1, each with its model$/m);
+    const without = { ...env, ATTRACTOR_DATA: 'made', ATTRACTOR_MODELS: join(folder, 'images') };
+    const orphan = await attractor(['doctor'], { env: without });
+    expect(orphan.out).toMatch(/^! collection shop +There is no model "tiny"/m);
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;

@@ -182,6 +182,20 @@ describe('with keys', () => {
     expect(response.headers['www-authenticate']).toBe(status === 401 ? 'Bearer' : undefined);
   });
 
+  test.each([
+    ['KEY', 'Authorization without Bearer'],
+    ['Basic KEY', 'Authorization without Bearer'],
+    ['Bearer', 'Authorization: Bearer without just a key'],
+    [undefined, 'no key'],
+  ])('Authorization: %s is told that it is %s', async (given, received) => {
+    const request = it.http.get(SHOP);
+    const { body } = await (given === undefined
+      ? request
+      : request.set('authorization', given.replace('KEY', key.search!)));
+    expect(body.error).toMatchObject({ code: 'unauthorized', received });
+    expect(body.error.message).toMatch(new RegExp(`or Authorization: Bearer, received ${received}$`));
+  });
+
   test('neither answers nor the log have a key', async () => {
     const answer = await as(key.search!.slice(0, -1), it.http.get(SHOP));
     expect(JSON.stringify(answer.body) + JSON.stringify(answer.headers)).not.toContain(

@@ -82,6 +82,19 @@ test('a task is made once, also where its body was sent twice', async () => {
   expect(uids[0]).toBe(uids[1]);
 });
 
+test('an import that answers line by line refuses a key, before it does anything', async () => {
+  const { status, body } = await it.http
+    .post('/v1/collections/shop/import')
+    .set('Idempotency-Key', 'lines')
+    .set('content-type', 'application/x-ndjson')
+    .send(JSON.stringify({ id: 'lines', vector }));
+  expect([status, body.error.code, body.error.field]).toEqual([400, 'invalid_argument', 'idempotency-key']);
+  expect(body.error.message).toBe(
+    'idempotency-key: expected none but with wait=false, as rows may be sent again at will, received "lines"',
+  );
+  expect((await it.http.get('/v1/collections/shop/items/lines')).status).toBe(404);
+});
+
 test('the answer of a task is kept in the transaction that makes it', () => {
   const replies = it.catalogue.replies;
   const count = it.tasks.runner.list({ limit: 1000 }).length;

@@ -141,16 +141,20 @@ test('the state of each collection; one that was dropped is gone', async () => {
 });
 
 test('tasks: those that wait and run, what ended and how, what they have done', async () => {
+  // One of four has a vector of the right length.
+  const vector = (n: number) => Array.from({ length: n % 4 === 0 ? DIMENSION : 1 }, (_, i) => i + n + 1);
+  const rows = Array.from({ length: 100 }, (_, n) => JSON.stringify({ id: `t${n}`, vector: vector(n) }));
   const send = () =>
     shop.http
       .post('/v1/collections/shop/import?wait=false')
       .set('content-type', 'application/x-ndjson')
-      .send(Array.from({ length: 100 }, (_, n) => `{"id": "t${n}", "vector": [${n}]}`).join('\n'))
+      .send(rows.join('\n'))
       .expect(202);
   const state = async (status: string) =>
     (await scrape()).get(`attractor_tasks{type="import",status="${status}"}`);
   const ends = '{type="import",status=';
-  const tasks: { status: string; progress: { done: number } }[] = [];
+  const tasks: { uid: number; status: string; progress: { done: number }; details: { failed?: number } }[] =
+    [];
   const more = await grown('attractor_task', async () => {
     const uids: number[] = [];
     for (let n = 0; n < 3; n++) uids.push((await send()).body.result.uid);
@@ -162,11 +166,24 @@ test('tasks: those that wait and run, what ended and how, what they have done', 
   const of = (wanted: string) => tasks.filter(({ status }) => status === wanted).length;
   const [succeeded, canceled] = [of('succeeded'), of('canceled')];
   expect(succeeded + canceled).toBe(3);
+  const failed = tasks.reduce((sum, { details }) => sum + (details.failed ?? 0), 0);
+  const done = tasks.reduce((sum, { progress }) => sum + progress.done, 0);
   expect(more).toEqual({
     [`s_ended_total${ends}"succeeded"}`]: succeeded,
     ...(canceled > 0 && { [`s_ended_total${ends}"canceled"}`]: canceled }),
-    '_items_total{type="import"}': tasks.reduce((sum, { progress }) => sum + progress.done, 0),
+    '_items_total{type="import",result="succeeded"}': done - failed,
+    '_items_total{type="import",result="failed"}': failed,
   });
+  const [{ uid, details }] = tasks as [(typeof tasks)[number]];
+  expect(details.failed).toBe(75);
+  const line = shop.log.find(({ task, msg }) => task === uid && `${msg}`.startsWith('task ended'));
+  expect(line).toMatchObject({ level: 40, status: 'succeeded', counts: details });
+  // Tried again, they are counted again, as what was done is.
+  const again = await grown('attractor_task_items_total', async () => {
+    await shop.http.post(`/v1/tasks/${uid}/retry`).expect(202);
+    expect((await ended(shop, uid)).details).toEqual(details);
+  });
+  expect(again).toEqual({ '{type="import",result="failed"}': 75 });
   const failing = await grown('attractor_tasks_ended_total', async () => {
     await shop.http.put('/v1/collections/doomed').expect(200);
     const made = await shop.http.post('/v1/collections/doomed/compact').expect(202);

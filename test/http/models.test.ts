@@ -1,6 +1,9 @@
 // /v1/models and /v1/embeddings
 
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ERRORS } from '../../src/errors/table.ts';
 import { DIMENSION, LIMITS, openShop, type TestShop } from './shop.ts';
 
 let it: TestShop;
@@ -28,6 +31,22 @@ test('models are listed and described', async () => {
   expect(one).toEqual({ ...facts, provenance: {}, preprocess: expect.objectContaining({ width: 16 }) });
   for (const name of ['none', '..', '%2e%2e', '..%2fmodels%2ftiny', 'tiny%2f', 'tiny%00']) {
     expect((await it.http.get(`/v1/models/${name}`)).status).toBe(404);
+  }
+});
+
+test('a folder that is no model is told without its path, which is for the log', async () => {
+  const models = join(it.data, '../models');
+  for (const [name, manifest, status, code] of [
+    ['empty', undefined, 404, 'model_not_found'],
+    ['broken', '{}', 422, 'model_invalid'],
+  ] as const) {
+    await mkdir(join(models, name));
+    if (manifest) await writeFile(join(models, name, 'manifest.json'), manifest);
+    const { status: answered, body } = await it.http.get(`/v1/models/${name}`);
+    expect([answered, body.error.code, body.error.message]).toEqual([status, code, ERRORS[code].meaning]);
+    expect(JSON.stringify(body)).not.toContain(models);
+    expect(it.log.some(({ msg }) => `${msg}`.includes(join(models, name)))).toBe(true);
+    await rm(join(models, name), { recursive: true });
   }
 });
 

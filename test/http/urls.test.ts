@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createImageFetcher, type ImageFetcher } from '../../src/fetch/fetch-image.ts';
 import { openShop, type TestShop } from './shop.ts';
+import { ended } from './tasks.ts';
 
 const SHOP = '/v1/collections/shop';
 let it: TestShop;
@@ -129,6 +130,22 @@ describe('items', () => {
     expect(codes).toContain('url_too_large');
     expect(codes).toContain(undefined);
   });
+});
+
+test('a batch of rows by URL waits on one signal, which is no leak that Node would have to warn of', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on('warning', onWarning);
+  const rows = Array.from({ length: 30 }, (_, i) =>
+    JSON.stringify({ id: `row${i}`, image: url('item/p2-0') }),
+  );
+  for (const wait of [true, false]) {
+    const call = it.http.post(`${SHOP}/import?wait=${wait}`).type('application/x-ndjson');
+    const { body } = await call.send(rows.join('\n')).expect(wait ? 200 : 202);
+    if (!wait) expect((await ended(it, body.result.uid)).details).toMatchObject({ unchanged: 30 });
+  }
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
 });
 
 test('a deadline that passes during a fetch is the answer, of a query, a write and an import', async () => {

@@ -63,11 +63,17 @@ const CASES: Record<string, { minutes: number; fires: Series; silent: Series }> 
     fires: { 'attractor_embed_crashed_total{model="m"}': '0+1x20' },
     silent: { 'attractor_embed_crashed_total{model="m"}': '0x10 1x10' },
   },
+  EmbedderGone: {
+    minutes: 10,
+    fires: { 'attractor_embed_processes{model="m", state="live"}': '2x3 0x10' },
+    silent: { 'attractor_embed_processes{model="m", state="live"}': '2x3 0x1 1x10' },
+  },
   TaskFailed: {
     minutes: 10,
     fires: { 'attractor_tasks_ended_total{status="failed", type="import"}': '0x5 1x15' },
     silent: { 'attractor_tasks_ended_total{status="canceled", type="import"}': '0x5 1x15' },
   },
+  ImportRowsFail: { minutes: 20, fires: rows('0+3x20', '0+1x20'), silent: rows('0+1x20', '0+3x20') },
   ImportStalls: { minutes: 30, fires: importing('100x40'), silent: importing('100+1x40') },
   NotIndexed: {
     minutes: 40,
@@ -96,10 +102,17 @@ function recall(value: string, queries: string): Series {
   };
 }
 
+function rows(failed: string, succeeded: string): Series {
+  return {
+    'attractor_task_items_total{type="import", result="failed", instance="a"}': failed,
+    'attractor_task_items_total{type="import", result="succeeded", instance="a"}': succeeded,
+  };
+}
+
 function importing(items: string): Series {
   return {
     'attractor_tasks{type="import", status="processing", instance="a"}': '1x40',
-    'attractor_task_items_total{type="import", instance="a"}': items,
+    ...rows('7x40', items),
   };
 }
 

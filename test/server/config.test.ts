@@ -101,6 +101,11 @@ test.each([
     'short',
     'ATTRACTOR_ADMIN_KEY: expected a text of 32 to 256 characters without spaces, received another text',
   ],
+  [
+    'ATTRACTOR_ADMIN_KEY',
+    '',
+    'ATTRACTOR_ADMIN_KEY: expected a text of 32 to 256 characters without spaces, received an empty text',
+  ],
   ['PORT', '65536', 'PORT: expected an integer from 0 to 65535, received "65536"'],
   ['PORT', '-1', 'PORT: expected an integer from 0 to 65535, received "-1"'],
   ['PORT', '80.5', 'PORT: expected an integer from 0 to 65535, received "80.5"'],

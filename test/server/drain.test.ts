@@ -1,8 +1,9 @@
 // An orderly end under load, with real processes and sockets: what the server began it finishes, what comes later is
 // refused, what was acknowledged is there after the next start.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { Agent, createServer, type IncomingMessage, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -97,3 +98,49 @@ describe.each([
     expect(await again.stop('SIGTERM')).toBe(0);
   }, 60_000);
 });
+
+test('what is not finished when the wait is over is cut off: the log says what, and its client gets to know', async () => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const server = await startServer({
+    folder: home.folder,
+    env: { ATTRACTOR_DEMO: 'false', ATTRACTOR_URL_ALLOW: '127.0.0.1', ATTRACTOR_URL_PORTS: 'any' },
+  });
+  const collection = `${server.url}/v1/collections/cut`;
+  await fetch(collection, { method: 'PUT' });
+  // A batch that is answered, and a row whose picture does not come.
+  const vector = Array.from({ length: 32 }, (_, i) => i + 1);
+  const rows: object[] = Array.from({ length: 32 }, (_, i) => ({ id: `v${i}`, vector }));
+  rows.push({ id: 'silent', image: `http://127.0.0.1:${port}/picture.jpg` });
+  const response = await fetch(`${collection}/import`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson', 'x-request-id': 'rows' },
+    body: rows.map((row) => JSON.stringify(row)).join('\n'),
+  });
+  const answer = response.text();
+  const asleep = request(collection, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json', 'content-length': 2, 'x-request-id': 'asleep' },
+  });
+  asleep.on('error', () => {}).write('{');
+  await new Promise((resolve) => asleep.once('socket', (socket) => socket.once('connect', resolve)));
+  server.child.kill('SIGTERM');
+  await expect.poll(() => server.log.some(({ msg }) => msg.startsWith('Stopping'))).toBe(true);
+  expect(existsSync(join(home.folder, 'data/attractor.pid'))).toBe(true);
+  expect(await server.stop('SIGTERM')).toBe(1);
+  silent.closeAllConnections();
+  silent.close();
+
+  const last = JSON.parse((await answer).trim().split('\n').at(-1)!);
+  expect(last).toMatchObject({ counts: { created: 32, failed: 0 }, error: { code: 'not_ready' } });
+  const line = server.log.find(({ msg }) => msg.startsWith('The wait is over'));
+  expect(line).toMatchObject({ level: 40 });
+  expect(line!.requests).toContainEqual({
+    request_id: 'rows',
+    method: 'POST',
+    url: '/v1/collections/cut/import',
+  });
+  expect(server.log.at(-1)!.msg).toContain('Stopped');
+  expect(existsSync(join(home.folder, 'data/attractor.pid'))).toBe(false);
+}, 60_000);

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -140,6 +140,78 @@ test('without a key it listens on this machine only; with one it asks for it, wi
   keys.close();
   await expect.poll(() => status(again, made.key)).toBe(401);
   expect(await status(again)).toBe(401);
+});
+
+test('on this machine too, the door that a key has shut stays shut when the last one goes, until the next start', async () => {
+  const env = { ATTRACTOR_DEMO: 'false', ATTRACTOR_TRUST_PROXY: '1' };
+  const headers = { 'x-forwarded-for': '203.0.113.7' };
+  const status = async (key?: string) =>
+    (
+      await fetch(`${server!.url}/v1/collections`, {
+        headers: key === undefined ? headers : { ...headers, 'api-key': key },
+      })
+    ).status;
+  const warned = () => server!.log.some(({ msg, level }) => level === 40 && msg.includes('no API key'));
+  const keys = openKeys({ directory: join(home.folder, 'data') });
+  const make = (fill: number) =>
+    keys.create({ scope: 'search', created: '2026-11-28', secret: new Uint8Array(32).fill(fill) });
+  const first = make(2);
+  await start(env);
+  expect(await status(first.key)).toBe(200);
+  expect(warned()).toBe(false);
+  keys.revoke(first.id);
+  await expect.poll(() => status(first.key)).toBe(401);
+  expect(await status()).toBe(401);
+  const second = make(3);
+  expect(await status(second.key)).toBe(200);
+  keys.revoke(second.id);
+  await server!.stop('SIGTERM');
+  await start(env);
+  expect(await status()).toBe(200);
+  await expect.poll(warned).toBe(true);
+  // One that came and went while it ran shuts it as well.
+  const third = make(4);
+  await expect.poll(() => status()).toBe(401);
+  keys.revoke(third.id);
+  keys.close();
+  await expect.poll(() => status(third.key)).toBe(401);
+  expect(await status()).toBe(401);
+});
+
+test('a start names the collections whose model is missing or another one by now', async () => {
+  const env = { ATTRACTOR_DEMO: 'false', ATTRACTOR_DATA: join(home.folder, 'orphans') };
+  const models = join(home.folder, 'models');
+  await cp(join(models, 'tiny'), join(models, 'gone'), { recursive: true });
+  const { url } = await start(env);
+  const headers = { 'content-type': 'application/json' };
+  for (const [name, body] of Object.entries({ a: {}, b: { model: 'gone' }, c: {}, d: { dimension: 3 } })) {
+    await fetch(`${url}/v1/collections/${name}`, { method: 'PUT', headers, body: JSON.stringify(body) });
+  }
+  await server!.stop('SIGTERM');
+  await rm(join(models, 'gone'), { recursive: true });
+  const db = new Database(join(env.ATTRACTOR_DATA, 'attractor.db'));
+  db.exec("UPDATE collection SET fingerprint = 'sha256:older' WHERE name = 'c'");
+  db.close();
+  await start(env);
+  const refused = server!.log.filter(
+    ({ level, msg }) => level === 40 && msg.startsWith('Images are refused'),
+  );
+  expect(refused.map(({ collection }) => collection)).toEqual(['b', 'c']);
+  expect(refused[0]!.msg).toContain('There is no model "gone"');
+  expect(refused[1]!.msg).toContain('was made by sha256:older; the model "tiny" is sha256:');
+  // Who asks is told, but not where the folders are: that is for the log.
+  const query = { image: Buffer.from('a picture').toString('base64') };
+  const asked = await fetch(`${server!.url}/v1/collections/b/query`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(query),
+  });
+  const said = await asked.text();
+  expect([asked.status, JSON.parse(said).error.code]).toEqual([404, 'model_not_found']);
+  expect(said).not.toContain(home.folder);
+  await expect
+    .poll(() => server!.log.map(({ msg }) => msg))
+    .toContainEqual(expect.stringContaining(`No model at ${models}/gone`));
 });
 
 describe('a life of a data folder', () => {

@@ -6,7 +6,7 @@ import type { RowResult } from '../../../../src/tasks/import-body.ts';
 import type { Tasks } from '../../../../src/tasks/tasks.ts';
 import type { Limits } from '../../../config.ts';
 import { errorBody } from '../../../http/error-handler.ts';
-import type { Once } from '../../../http/idempotency.ts';
+import { type Once, refuseKey } from '../../../http/idempotency.ts';
 import { fromText } from '../../../http/options.ts';
 import type { Call, Route } from '../../../http/route.ts';
 import { parse } from '../../../http/validate.ts';
@@ -40,6 +40,7 @@ export function importRoutes(options: {
         const { signal } = call.stop;
         const collection = catalogue.collection(params.collection!);
         const { wait } = parse(importOptions, fromText(query), 'query');
+        if (wait) refuseKey(call, 'but with wait=false, as rows may be sent again at will');
         const body = await tasks.receive({ ...rows!, maxBytes: limits.importBytes, signal });
         if (!wait) {
           // Here and not for the route: what is asked is known when its last byte is there.

@@ -1,6 +1,7 @@
 // /v1/collections/{collection}/items: of many items at once. One item is item.ts.
 
 import type { UpsertResult } from '../../../../src/catalogue/types.ts';
+import { isInside } from '../../../../src/errors/error.ts';
 import type { Logger } from '../../../../src/errors/log.ts';
 import type { Tasks } from '../../../../src/tasks/tasks.ts';
 import { answered } from '../../../http/idempotency.ts';
@@ -43,7 +44,7 @@ export function itemRoutes(options: ItemOptions & ImageReading & { tasks: Tasks;
         const show = (results: UpsertResult[]) => {
           // The answer is a 200: what failed on our side would otherwise be in no log.
           for (const { id, error } of results) {
-            if (error && error.status >= 500) {
+            if (error && isInside(error)) {
               logger.error({ request_id: requestId, item: id, code: error.code, err: error }, error.message);
             }
           }
