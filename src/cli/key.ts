@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AttractorError } from '../errors/error.ts';
 import type { KeyStore, Scope } from '../store/keys.ts';
@@ -49,6 +49,8 @@ export function addKey(program: Command): void {
     )
     .action(async ({ scope, collection, note, rate, folder }: CreateFlags) => {
       const { readNames } = await import('../store/reader.ts');
+      const { STORE_FILE } = await import('../store/store.ts');
+      const stored = existsSync(join(folder, STORE_FILE));
       const names = readNames({ directory: folder });
       await withKeys(
         folder,
@@ -62,7 +64,10 @@ export function addKey(program: Command): void {
             created,
             secret: randomBytes(32),
           });
-          console.error(`Key ${made.id} (${scope}). Keep it: it cannot be shown again.`);
+          const where = resolve(folder);
+          console.error(`Key ${made.id} (${scope}) of ${where}. Keep it: it cannot be shown again.`);
+          // A server that is somewhere else never reads it, and stays as open as it was.
+          if (!stored) console.error(`warning: no server has used ${where} yet`);
           // It may come later, so the key is good.
           for (const name of collection?.filter((one) => !names.has(one)) ?? [])
             console.error(`warning: there is no collection or alias ${name} yet`);

@@ -100,6 +100,9 @@ describe('attractor key', () => {
     expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^ak_[\w-]{43}\n$/) });
     const id = /^Key ([0-9a-f]{8}) \(search\)/.exec(made.err)![1]!;
     expect(made.err).toContain('warning: there is no collection or alias lamps yet\n');
+    const where = join(folder, 'with-keys');
+    expect(made.err).toContain(` of ${where}. Keep it`);
+    expect(made.err).toContain(`warning: no server has used ${where} yet\n`);
     const admin = await attractor(['key', 'create', '--scope', 'admin', '--rate', '60', ...at]);
     expect(admin.code).toBe(0);
     const list = await attractor(['key', 'list', ...at]);
