@@ -96,8 +96,9 @@ const refused = (field: string, message: string) =>
 
 async function report(folder: string): Promise<void> {
   const { writeReport } = await import('../../training/experiments/report.ts');
-  const { tables } = await writeReport({ folder });
+  const { tables, note } = await writeReport({ folder });
   for (const { title, verdict, text } of tables) console.log(`${title}\n\n${text}\n\n${verdict}\n`);
+  if (note) console.log(`${note}\n`);
   console.log(join(folder, 'report.html'));
 }
 

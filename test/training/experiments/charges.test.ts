@@ -1,6 +1,6 @@
 // Experiments on synthetic clusters, through the real runner: what they refuse, that they go on, and what their page says.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -93,6 +93,11 @@ describe('runCharges', () => {
     const page = readFileSync(join(out, 'report.html'), 'utf8');
     expect(page.match(/<svg/g)).toHaveLength(3);
     expect(page).not.toMatch(/(?:src|href)="(?!data:)/);
+    const json = JSON.parse(readFileSync(join(out, 'experiment.json'), 'utf8')) as object;
+    writeFileSync(join(out, 'experiment.json'), JSON.stringify({ ...json, classes: [12] }));
+    const fewer = await writeReport({ folder: out });
+    expect(fewer.tables.map(({ title }) => title)).toEqual(['12 classes']);
+    expect(fewer.note).toMatch(/^3 cells of other settings lie /);
   });
 });
 
