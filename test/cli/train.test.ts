@@ -121,7 +121,7 @@ describe('attractor train', () => {
       '--dimension',
       '8',
     ];
-    const more = ['--loss', 'lda', '--audit', 'on', '--out', 'models/audited'];
+    const more = ['--loss', 'lda', '--audit', 'on', '--out', 'models/audited', '--replace'];
     const first = await attractor([...args, ...more]);
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(first.out).toMatch(/write yes beside it and train with --audit-keep runs\/audited\/audit.csv/);
@@ -141,10 +141,9 @@ describe('attractor train', () => {
     const marked = decisions.map((line, i) => (i === 0 ? line : `yes${line}`)).join('\n');
     await writeFile(join(folder, 'all.csv'), marked);
     const held = await attractor([...args, ...more, '--test-classes', '0.25', '--audit-keep', 'all.csv']);
-    const replaced = /^models\/audited holds a model: the new one takes its place.*\n$/;
-    expect(held).toMatchObject({ code: 0, err: expect.stringMatching(replaced) });
+    expect(held).toMatchObject({ code: 0, err: '' });
     const second = await attractor([...args, ...more, '--audit-keep', 'right.csv']);
-    expect(second).toMatchObject({ code: 0, err: expect.stringMatching(replaced) });
+    expect(second).toMatchObject({ code: 0, err: '' });
     const after = (await readFile(list, 'utf8')).trim().split('\n');
     expect(after.filter((line) => line.split(',')[1] === image)).toEqual([
       expect.stringMatching(/^yes,.*,kept,,,$/),
@@ -177,6 +176,32 @@ describe('attractor train', () => {
       (await loadModel({ directory: join(folder, name) })).fingerprint;
     expect(straight.code).toBe(0);
     expect(await fingerprint('models/stopped')).toBe(await fingerprint('models/straight'));
+
+    // Once more over what the run itself has written.
+    const again = await attractor([...args, '--out', 'models/stopped', '--resume']);
+    expect(again).toMatchObject({ code: 0, err: '' });
+    const other = await attractor([...args, '--out', 'models/stopped', '--resume', '--epochs', '41']);
+    expect(other).toMatchObject({
+      ...{ code: 2, out: '' },
+      err: 'error: --epochs: expected 40 with resume, as the run in runs/stopped was begun, received 41\n',
+    });
+  });
+
+  it('leaves alone a model that another run or command has made, and a folder with other files', async () => {
+    const manifest = () => readFile(join(folder, 'models/tiny/manifest.json'), 'utf8');
+    const before = await manifest();
+    const holds =
+      /^error: --out: expected a folder that holds no model, or the option replace, received "models\/tiny"$/m;
+    for (const more of [[], ['--resume']]) {
+      const run = await attractor([...TRAIN, ...QUICK, '--out', 'models/tiny', ...more]);
+      expect(run).toMatchObject({ code: 2, out: '', err: expect.stringMatching(holds) });
+    }
+    for (const more of [[], ['--replace']]) {
+      const run = await attractor([...TRAIN, ...QUICK, '--out', 'images', ...more]);
+      const err = 'error: --out: expected a folder of its own, new or empty, received "images"\n';
+      expect(run).toMatchObject({ code: 2, out: '', err });
+    }
+    expect(await manifest()).toBe(before);
   });
 
   it('lists bad rows and goes on', async () => {
@@ -259,10 +284,16 @@ describe('attractor model add', () => {
     expect(run).toMatchObject({ code: 0, err: '' });
     const model = await loadModel({ directory: join(folder, 'models/added') });
     expect(run.out).toBe(`models/added: 32 numbers of 16 x 16 pixels, ${model.fingerprint}\n`);
+    const again = await attractor([...ADD, '--graph', 'models/tiny/model.onnx', '--size', '16']);
+    expect(again).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--out: expected a folder that holds no'),
+    });
 
     const none = await attractor([...ADD, '--graph', 'none.onnx']);
     expect(none).toMatchObject({ code: 2, err: expect.stringContaining('--graph: cannot read none.onnx') });
-    const elsewhere = await attractor([...ADD, '--graph', 'models/tiny/model.onnx', '--output', 'logits']);
+    const logits = ['--graph', 'models/tiny/model.onnx', '--output', 'logits', '--replace'];
+    const elsewhere = await attractor([...ADD, ...logits]);
     expect(elsewhere.err).toMatch(
       /output: expected a value of the graph \(the last ones: .*\), received "logits"/,
     );
