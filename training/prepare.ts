@@ -8,6 +8,7 @@ import { AttractorError, invalid } from '../src/errors/error.ts';
 import { type LoadedModel, loadModel } from '../src/model/load.ts';
 import { AUGMENT_DEFAULTS, type AugmentKind, createAugmentation } from './augment/augmentation.ts';
 import { extractViews } from './augment/extract-views.ts';
+import { splitBackbone } from './finetune/suffix.ts';
 import { type Labelled, longestOf } from './fit/space.ts';
 
 export interface DataOptions {
@@ -74,11 +75,13 @@ export async function prepare(
   options: DataOptions & {
     /** Length that embeddings are to have: one that these data cannot give is refused before the features are extracted. */
     dimension?: number;
+    /** As the recipe's: a place that the backbone has not, or that cannot be trained from, is refused before them too. */
+    train?: string;
     signal?: AbortSignal;
     onProgress?: (progress: Progress) => void;
   },
 ): Promise<Prepared> {
-  const { signal, onProgress, views = 1, augment, where = [], dimension } = options;
+  const { signal, onProgress, views = 1, augment, where = [], dimension, train = 'head' } = options;
   for (const kind of augment ?? []) {
     if (!Object.hasOwn(AUGMENT_DEFAULTS, kind)) {
       throw invalid('augment', `some of ${Object.keys(AUGMENT_DEFAULTS).join(', ')}`, kind);
@@ -88,13 +91,31 @@ export async function prepare(
   const dataset = await readDataset(options.data);
   const { columns } = dataset;
   const wanted = rowsWhere({ rows: dataset.rows, conditions: where, columns });
-  if (options.across !== undefined) sourcesOf(wanted, options.across, columns); // refused before the features are extracted
+  // Refused before the features are extracted, and once more where images of some rows turn out to be none.
+  const enoughClasses = (rows: readonly DatasetRow[]) => {
+    const sizes = new Map<string, number>();
+    for (const { label } of rows) sizes.set(label, (sizes.get(label) ?? 0) + 1);
+    const several = [...sizes.values()].filter((size) => size > 1).length;
+    if (several >= LEAST_CLASSES) return sizes.size;
+    const few = `${several} of ${sizes.size} classes with two images or more; training needs ${LEAST_CLASSES}`;
+    const [field, text] =
+      wanted.length < dataset.rows.length
+        ? [
+            where.every(({ not }) => not) ? 'whereNot' : 'where',
+            `leaves ${wanted.length} of ${dataset.rows.length} images, ${few}`,
+          ]
+        : ['data', `${options.data.path} has ${few}. Is the label column the right one?`];
+    throw new AttractorError('dataset_invalid', `${field}: ${text}`, { field });
+  };
+  enoughClasses(wanted);
+  if (options.across !== undefined) sourcesOf(wanted, options.across, columns);
   const backbone = await loadModel({ directory: options.backbone });
   const { fingerprint, directory } = backbone;
   const longest = longestOf(wanted.length, backbone.manifest.dimension);
   if (dimension !== undefined && dimension > longest) {
     throw invalid('dimension', `at most ${longest} for this data set`, dimension);
   }
+  if (train !== 'head') await splitBackbone({ backbone, train });
   const kinds = (augment ?? DEFAULT_AUGMENT).map((kind) => [kind, true]);
   const extracted = await extractViews({
     rows: wanted,
@@ -112,25 +133,12 @@ export async function prepare(
   const [features, ...others] = extracted.views;
   const labels = rows.map((row) => row.label);
   const sources = options.across === undefined ? undefined : sourcesOf(rows, options.across, columns);
-  const sizes = new Map<string, number>();
-  for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
-  const several = [...sizes.values()].filter((size) => size > 1).length;
-  if (several < LEAST_CLASSES) {
-    const few = `${several} of ${sizes.size} classes with two images or more; training needs ${LEAST_CLASSES}`;
-    const [field, text] =
-      wanted.length < dataset.rows.length
-        ? [
-            where.every(({ not }) => not) ? 'whereNot' : 'where',
-            `leaves ${wanted.length} of ${dataset.rows.length} images, ${few}`,
-          ]
-        : ['data', `${options.data.path} has ${few}. Is the label column the right one?`];
-    throw new AttractorError('dataset_invalid', `${field}: ${text}`, { field });
-  }
+  const classes = enoughClasses(rows);
   return {
     backbone,
     rows,
     data: { features: features!, labels, sources, views: others },
-    classes: sizes.size,
+    classes,
     problems: [...dataset.problems, ...problems],
   };
 }

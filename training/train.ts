@@ -96,6 +96,10 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   if (testClasses !== undefined && !(testClasses >= 0 && testClasses < 1)) {
     throw invalid('testClasses', 'a share from 0 up to, not with, 1', testClasses);
   }
+  if (options.linkBackbone && recipe.train !== 'head') {
+    throw invalid('linkBackbone', 'nothing where the backbone is trained too: it is another one then', true);
+  }
+  const marked = options.auditKeep === undefined ? undefined : await keptText(options.auditKeep);
   const { run, resume, out } = options;
   const record = recordOf(options, recipe);
   const begun = run !== undefined && resume ? readRecord(run) : undefined;
@@ -110,7 +114,8 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   const inputs = backbone.manifest.dimension;
   const split = testSplit({ rows, fraction: testClasses, seed: recipe.seed });
   const audited = split.kept.map((row) => rows[row]!);
-  const right = await keptRows(options.auditKeep, rows);
+  // A row that is held out is not audited anyhow.
+  const right = new Set(marked && readKept({ ...marked, rows }));
   const kept = split.kept.flatMap((row, place) => (right.has(row) ? [place] : []));
   if (run !== undefined) writeRecord(run, record);
   const matmul = createMatmul();
@@ -187,15 +192,14 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   }
 }
 
-/** Rows whose labels a file says are right; one that is held out is not audited anyhow. */
-async function keptRows(file: string | undefined, rows: Prepared['rows']): Promise<Set<number>> {
-  if (file === undefined) return new Set();
+/** Of the file that says whose labels are right. */
+async function keptText(file: string) {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new AttractorError('dataset_invalid', `auditKeep: no such file: ${file}`, {
       ...{ field: 'auditKeep', cause },
     });
   });
-  return new Set(readKept({ text, file, rows }));
+  return { text, file };
 }
 
 /** At most `count` of the numbers below `total`, evenly spread. */

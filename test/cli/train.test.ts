@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -243,7 +244,7 @@ describe('attractor train', () => {
     [['--where-not', 'colour=red'], /error: --where-not: expected one of the columns/],
     [['--loss', 'hinge'], /error: --loss: expected auto or one of pca, lda, .*pfml.*, received "hinge"/],
     [['--dimension', '64'], /error: --dimension: expected at most 32 for this data set/],
-    [['--dimension', '0'], /error: --dimension: expected 1 to 32/],
+    [['--dimension', '0'], /error: --dimension: expected a whole number of 1 or more, received 0/],
     [
       ['--loss', 'whitening'],
       /error: --dimension: expected none: whitening keeps all directions, .*, received 8/,
@@ -253,15 +254,30 @@ describe('attractor train', () => {
     [['--augment', 'crop'], /error: --augment: expected nothing where views is 1/],
     [['--views', '2', '--augment', 'rain'], /error: --augment: expected some of crop, flip/],
     [['--ema', '1'], /error: --ema: expected a number from 0 to below 1/],
+    [['--epochs', '0'], /error: --epochs: expected a whole number of 1 or more, received 0/],
+    [['--batch', '0x4'], /error: --batch: expected a whole number of 1 or more, received 0/],
+    [
+      ['--tune-rates', '0.1,0'],
+      /error: --tune-rates: expected one number above 0 or more, received \[0.1,0\]/,
+    ],
+    [['--train', 'last'], /error: --train: expected head, all, or last:<blocks> .*, received "last"/],
+    [
+      ['--train', 'last:99'],
+      /error: --train: expected last:1 to last:\d+ for this backbone, received "last:99"/,
+    ],
+    [['--train', 'all', '--link-backbone'], /error: --link-backbone: expected nothing where the backbone is/],
+    [['--audit-keep', 'none.csv'], /error: --audit-keep: no such file: none.csv/],
     [['--batch', '25'], /expected classes x images/],
     [['--backbone', 'models/none'], /error: No model at .*none/],
     [['--out', 'models/My Shop'], /error: --out: expected a folder whose name is lower-case/],
     [['--colour', 'red'], /unknown option '--colour'/],
   ])('refuses %j with exit code 2 and a sentence', async (extra, message) => {
-    const run = await attractor([...TRAIN, '--out', 'models/refused', ...extra]);
+    const run = await attractor([...TRAIN, '--out', 'models/refused', '--cache', 'unread', ...extra]);
     expect(run.err).toMatch(message);
     expect(run.err).not.toMatch(/\n\s+at /);
     expect(run.code).toBe(2);
+    // Refused before an image was read.
+    expect(existsSync(join(folder, 'unread'))).toBe(false);
   });
 });
 
