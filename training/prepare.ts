@@ -67,21 +67,19 @@ export interface Prepared {
 /** Splitting twice, and choosing on a part, needs some classes that can be told from others at all. */
 const LEAST_CLASSES = 5;
 
+export interface OpenOptions extends Omit<DataOptions, 'cache'> {
+  /** Length that embeddings are to have: one that these data cannot give is refused. */
+  readonly dimension?: number;
+  /** As the recipe's: a place that the backbone has not, or that cannot be trained from, is refused. */
+  readonly train?: string;
+}
+
 /**
- * Throws `dataset_invalid` where fewer than 5 classes have two images or more; `model_not_found`, `model_invalid`; and what
- * extractViews throws.
+ * Everything that can be refused before an image is read. Throws `dataset_invalid` where fewer than 5 classes have two images or
+ * more, `invalid_argument`, `model_not_found`, `model_invalid`, and what splitBackbone throws.
  */
-export async function prepare(
-  options: DataOptions & {
-    /** Length that embeddings are to have: one that these data cannot give is refused before the features are extracted. */
-    dimension?: number;
-    /** As the recipe's: a place that the backbone has not, or that cannot be trained from, is refused before them too. */
-    train?: string;
-    signal?: AbortSignal;
-    onProgress?: (progress: Progress) => void;
-  },
-): Promise<Prepared> {
-  const { signal, onProgress, views = 1, augment, where = [], dimension, train = 'head' } = options;
+export async function openData(options: OpenOptions) {
+  const { views = 1, augment, where = [], across, dimension, train = 'head' } = options;
   for (const kind of augment ?? []) {
     if (!Object.hasOwn(AUGMENT_DEFAULTS, kind)) {
       throw invalid('augment', `some of ${Object.keys(AUGMENT_DEFAULTS).join(', ')}`, kind);
@@ -91,7 +89,7 @@ export async function prepare(
   const dataset = await readDataset(options.data);
   const { columns } = dataset;
   const wanted = rowsWhere({ rows: dataset.rows, conditions: where, columns });
-  // Refused before the features are extracted, and once more where images of some rows turn out to be none.
+  /** Asked once more where images of some rows turn out to be none. */
   const enoughClasses = (rows: readonly DatasetRow[]) => {
     const sizes = new Map<string, number>();
     for (const { label } of rows) sizes.set(label, (sizes.get(label) ?? 0) + 1);
@@ -108,14 +106,24 @@ export async function prepare(
     throw new AttractorError('dataset_invalid', `${field}: ${text}`, { field });
   };
   enoughClasses(wanted);
-  if (options.across !== undefined) sourcesOf(wanted, options.across, columns);
+  if (across !== undefined) sourcesOf(wanted, across, columns);
   const backbone = await loadModel({ directory: options.backbone });
-  const { fingerprint, directory } = backbone;
   const longest = longestOf(wanted.length, backbone.manifest.dimension);
   if (dimension !== undefined && dimension > longest) {
     throw invalid('dimension', `at most ${longest} for this data set`, dimension);
   }
   if (train !== 'head') await splitBackbone({ backbone, train });
+  return { backbone, wanted, columns, problems: dataset.problems, enoughClasses };
+}
+
+/** Throws what openData and extractViews throw. */
+export async function prepare(
+  options: OpenOptions &
+    Pick<DataOptions, 'cache'> & { signal?: AbortSignal; onProgress?: (progress: Progress) => void },
+): Promise<Prepared> {
+  const { signal, onProgress, views = 1, augment } = options;
+  const { backbone, wanted, columns, enoughClasses, ...dataset } = await openData(options);
+  const { fingerprint, directory } = backbone;
   const kinds = (augment ?? DEFAULT_AUGMENT).map((kind) => [kind, true]);
   const extracted = await extractViews({
     rows: wanted,

@@ -350,6 +350,40 @@ describe('attractor experiment run', () => {
     expect(run).toMatchObject({ code: 2, out: '', err });
     await expect(access(join(folder, 'runs/two'))).rejects.toThrow(/ENOENT/);
   });
+
+  it.each([
+    [
+      { label: 'colour' },
+      {},
+      /^error: late\.json: data set late: label: expected one of the columns product_id/,
+    ],
+    [
+      {},
+      { dimensions: [8, 30], testClasses: 0.9 },
+      /^error: late.json: data set late: dimensions: expected at most/,
+    ],
+    [
+      {},
+      { methods: ['pfml'], fineTune: { train: 'last:99', losses: ['pfml'], splits: [1] } },
+      /: train: expected last:1/,
+    ],
+  ])('opens all data sets of all files before the first cell: %j, %j', async (data, more, message) => {
+    const set = (name: string) => ({ name, path: 'catalogue.csv', label: 'product_id' });
+    const common = { title: 'x', about: 'y', methods: ['lda'], dimensions: [8], splits: [1], seeds: [1] };
+    const write = (name: string, content: object) => writeFile(join(folder, name), JSON.stringify(content));
+    await write('early.json', { ...common, data: [set('early')] });
+    await write('late.json', { ...common, ...more, data: [{ ...set('late'), ...data }] });
+    const run = await attractor([
+      'experiment',
+      'run',
+      'early.json',
+      'late.json',
+      '--backbone',
+      'models/tiny',
+    ]);
+    expect(run).toMatchObject({ code: 2, out: '', err: expect.stringMatching(message) });
+    await expect(access(join(folder, 'runs/early'))).rejects.toThrow(/ENOENT/);
+  });
 });
 
 it.each(['train', 'experiment run'])('%s --help has defaults that can be typed', async (command) => {

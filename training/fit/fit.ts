@@ -13,7 +13,7 @@ import type { Loss } from '../losses/loss.ts';
 import type { MethodScores, Scores } from '../report/scores.ts';
 import { closedFormTrials } from './closed-forms.ts';
 import { evaluateHeads } from './evaluate.ts';
-import { defaultHoldout, type OpenFold, openFold, splitFolds } from './folds.ts';
+import { defaultHoldout, longestOn, type OpenFold, openFold, splitFolds } from './folds.ts';
 import { openJournal } from './journal.ts';
 import { contenders, type Entry, margin, pooled, race, winner } from './race.ts';
 import { fitComponents, type Labelled, openSpace, pickRows, pickTraining, toMap } from './space.ts';
@@ -89,14 +89,14 @@ export async function fitHeads(options: FitOptions): Promise<Fit> {
   const { seed, signal } = run;
   const { holdoutClasses = defaultHoldout(new Set(data.labels).size) } = options;
   const splits = splitFolds({ ...options, holdoutClasses, labels: data.labels, seed });
-  const pcas: Pca[] = [];
-  for (const { kept } of splits) {
-    pcas.push(await fitComponents({ features: pickRows(data, kept, inputs).features, inputs, matmul }));
-  }
-  const longest = Math.min(...pcas.map(({ outputs }) => outputs));
+  const longest = longestOn(splits, inputs);
   const dimension = options.anyLength ? Math.min(options.dimension, longest) : options.dimension;
   if (!(Number.isInteger(dimension) && dimension >= 1 && dimension <= longest)) {
     throw invalid('dimension', `1 to ${longest} for this data set`, dimension);
+  }
+  const pcas: Pca[] = [];
+  for (const { kept } of splits) {
+    pcas.push(await fitComponents({ features: pickRows(data, kept, inputs).features, inputs, matmul }));
   }
   const all = await fitComponents({ features: data.features, inputs, matmul });
   const audit =

@@ -5,7 +5,7 @@ import { type ClassSplit, splitClasses } from '../../src/dataset/split.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Pca } from '../baselines/pca.ts';
 import type { Fold } from './race.ts';
-import { createJudge, type Labelled, openSpace, pickRows, pickTraining } from './space.ts';
+import { createJudge, type Labelled, longestOf, openSpace, pickRows, pickTraining } from './space.ts';
 
 /** Classes that validate at least: among fewer, almost any embedding finds the right one, and another one wins than in a catalogue. */
 const GALLERY = 20;
@@ -44,6 +44,10 @@ export function splitFolds(options: {
   }
   return splits;
 }
+
+/** The longest embedding that every one of these splits gives. */
+export const longestOn = (splits: readonly ClassSplit[], inputs: number) =>
+  Math.min(...splits.map(({ kept }) => longestOf(kept.length, inputs)));
 
 export interface OpenFold extends Fold {
   /** The rows that were fitted on, and those that are judged. */
