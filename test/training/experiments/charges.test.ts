@@ -112,7 +112,8 @@ describe('the files', () => {
   });
 
   it.each([
-    [{ colour: 1 }, /colour/],
+    [{ colour: 1 }, /expected some of the fields kind, title, about, variants, .*, received "colour"/],
+    [{ batch: { clases: 1 } }, /^experiment\.batch: expected some of the fields classes, samples, received/],
     [{ variants: [variant('x', 'hinge')] }, /loss: expected one of pfml/],
     [{ variants: [variant('x', 'pfml', { radius: 1 })] }, /radius/],
     [{ batch: { classes: 7, samples: 4 } }, /batch.classes: expected at most the 6 classes/],

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { splitClasses } from '../../../src/dataset/split.ts';
 import { plainScores } from '../../../src/metrics/scores.ts';
+import { parseCharges } from '../../../training/experiments/charges-schema.ts';
 import { readLines } from '../../../training/experiments/lines.ts';
 import { curves } from '../../../training/experiments/plots.ts';
 import { writeReport } from '../../../training/experiments/report.ts';
@@ -173,7 +174,26 @@ describe('parseExperiment', () => {
   it.each([
     ['methods', { methods: ['lda', 'hinge'] }, /methods: expected some of pca.*, received "hinge"/],
     ['auto, which is no method', { methods: ['auto'] }, /methods: expected some of .*what auto takes/],
-    ['unknown keys', { colour: 'red' }, /colour/],
+    [
+      'unknown keys',
+      { lossses: 'red' },
+      /^experiment: expected some of the fields title, about, data, methods, .*, received "lossses"$/,
+    ],
+    [
+      'a misspelt key as such, not as one that is missing',
+      { data: [{ name: 'shop', path: 'a.csv', lable: 'x' }] },
+      /^experiment\.data\.0: expected some of the fields name, path, label, across, received "lable"$/,
+    ],
+    [
+      'unknown keys of what may be left out',
+      { fineTune: { tran: 'last:1' } },
+      /^experiment\.fineTune: expected some of the fields train, losses, .*, received "tran"$/,
+    ],
+    [
+      'a kind that there is not',
+      { kind: 'chargs' },
+      /^experiment\.kind: expected "charges", or none where methods race, received "chargs"$/,
+    ],
     ['no method at all', { methods: [] }, /methods: expected one method or variant/],
     [
       'unequal budgets',
@@ -188,6 +208,21 @@ describe('parseExperiment', () => {
     ],
   ])('refuses %s', (_, change, message) => {
     expect(() => parseExperiment({ ...file, ...change })).toThrow(message);
+  });
+
+  it('has its fields in docs/experiments.md', () => {
+    const docs = readFileSync(new URL('../../../docs/experiments.md', import.meta.url), 'utf8');
+    for (const parse of [parseExperiment, (json: object) => parseCharges({ ...json, kind: 'charges' })]) {
+      let message = '';
+      try {
+        parse({ nothing: 1 });
+      } catch (error) {
+        message = (error as Error).message;
+      }
+      const fields = /some of the fields (.*), received/.exec(message)![1]!.split(', ');
+      expect(fields.length).toBeGreaterThan(10);
+      for (const field of fields) if (field !== 'kind') expect(docs).toContain(`\`${field}\``);
+    }
   });
 
   it.each(['compare', 'noise', 'size', 'alpha', 'delta', 'proxies', 'fine-tune'])(
