@@ -72,6 +72,8 @@ export interface OpenOptions extends Omit<DataOptions, 'cache'> {
   readonly dimension?: number;
   /** As the recipe's: a place that the backbone has not, or that cannot be trained from, is refused. */
   readonly train?: string;
+  /** What else is to be refused, by the rows and the length of a feature row. */
+  readonly check?: (rows: readonly DatasetRow[], inputs: number) => void;
 }
 
 /**
@@ -79,7 +81,7 @@ export interface OpenOptions extends Omit<DataOptions, 'cache'> {
  * more, `invalid_argument`, `model_not_found`, `model_invalid`, and what splitBackbone throws.
  */
 export async function openData(options: OpenOptions) {
-  const { views = 1, augment, where = [], across, dimension, train = 'head' } = options;
+  const { views = 1, augment, where = [], across, dimension, train = 'head', check } = options;
   for (const kind of augment ?? []) {
     if (!Object.hasOwn(AUGMENT_DEFAULTS, kind)) {
       throw invalid('augment', `some of ${Object.keys(AUGMENT_DEFAULTS).join(', ')}`, kind);
@@ -112,6 +114,7 @@ export async function openData(options: OpenOptions) {
   if (dimension !== undefined && dimension > longest) {
     throw invalid('dimension', `at most ${longest} for this data set`, dimension);
   }
+  check?.(wanted, backbone.manifest.dimension);
   if (train !== 'head') await splitBackbone({ backbone, train });
   return { backbone, wanted, columns, problems: dataset.problems, enoughClasses };
 }

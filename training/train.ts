@@ -12,6 +12,7 @@ import { exportModel } from './export/export.ts';
 import type { Parity } from './export/parity.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
 import { fitHeads } from './fit/fit.ts';
+import { planFolds } from './fit/folds.ts';
 import { pickRows, pickTraining } from './fit/space.ts';
 import { potentialField } from './losses/potential-field.ts';
 import { methodTitle, methodTrials } from './methods.ts';
@@ -110,7 +111,14 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     engine: options.engine ?? 'ort',
     device: options.device ?? 'cpu',
   });
-  const { backbone, rows, data, classes, problems } = await prepare(options);
+  const { backbone, rows, data, classes, problems } = await prepare({
+    ...options,
+    check(found, width) {
+      const { kept } = testSplit({ rows: found, fraction: testClasses, seed: recipe.seed });
+      const labels = kept.map((row) => found[row]!.label);
+      planFolds({ ...recipe, labels, inputs: width, dimension: options.dimension });
+    },
+  });
   const inputs = backbone.manifest.dimension;
   const split = testSplit({ rows, fraction: testClasses, seed: recipe.seed });
   const audited = split.kept.map((row) => rows[row]!);

@@ -249,6 +249,15 @@ describe('attractor train', () => {
       ['--loss', 'whitening'],
       /error: --dimension: expected none: whitening keeps all directions, .*, received 8/,
     ],
+    [
+      ['--dimension', '30', '--where', 'view=0,1'],
+      /error: --dimension: expected 1 to \d+ for this data set, received 30/,
+    ],
+    [
+      ['--holdout-classes', '0.01'],
+      /error: --holdout-classes: expected a share that splits 20 classes into two/,
+    ],
+    [['--test-classes', '0.01'], /error: --test-classes: expected a share that splits 20 classes into two/],
     [['--rate', '0'], /error: --rate: /],
     [['--test-classes', '1'], /error: --test-classes: expected a share/],
     [['--augment', 'crop'], /error: --augment: expected nothing where views is 1/],

@@ -3,7 +3,7 @@
 
 import { splitClasses } from '../../src/dataset/split.ts';
 import { AttractorError, asAttractorError, invalid } from '../../src/errors/error.ts';
-import { defaultHoldout, longestOn, splitFolds } from '../fit/folds.ts';
+import { planFolds } from '../fit/folds.ts';
 import { openData } from '../prepare.ts';
 import type { Experiment } from './schema.ts';
 
@@ -30,8 +30,7 @@ async function checkData(experiment: Experiment, data: Experiment['data'][number
   const longest = splits.map((seed) => {
     const { kept } = splitClasses({ labels: wanted.map((row) => row.label), fraction: testClasses, seed });
     const labels = kept.map((row) => wanted[row]!.label);
-    const holdoutClasses = defaultHoldout(new Set(labels).size);
-    return longestOn(splitFolds({ labels, holdoutClasses, folds, seed }), backbone.manifest.dimension);
+    return planFolds({ labels, folds, seed, inputs: backbone.manifest.dimension }).longest;
   });
   const most = Math.min(...longest);
   // Fine-tuning takes what there is.
