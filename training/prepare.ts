@@ -8,6 +8,7 @@ import { AttractorError, invalid } from '../src/errors/error.ts';
 import { type LoadedModel, loadModel } from '../src/model/load.ts';
 import { AUGMENT_DEFAULTS, type AugmentKind, createAugmentation } from './augment/augmentation.ts';
 import { extractViews } from './augment/extract-views.ts';
+import { splitBackbone } from './finetune/suffix.ts';
 import { type Labelled, longestOf } from './fit/space.ts';
 
 export interface DataOptions {
@@ -66,19 +67,21 @@ export interface Prepared {
 /** Splitting twice, and choosing on a part, needs some classes that can be told from others at all. */
 const LEAST_CLASSES = 5;
 
+export interface OpenOptions extends Omit<DataOptions, 'cache'> {
+  /** Length that embeddings are to have: one that these data cannot give is refused. */
+  readonly dimension?: number;
+  /** As the recipe's: a place that the backbone has not, or that cannot be trained from, is refused. */
+  readonly train?: string;
+  /** What else is to be refused, by the rows and the length of a feature row. */
+  readonly check?: (rows: readonly DatasetRow[], inputs: number) => void;
+}
+
 /**
- * Throws `dataset_invalid` where fewer than 5 classes have two images or more; `model_not_found`, `model_invalid`; and what
- * extractViews throws.
+ * Everything that can be refused before an image is read. Throws `dataset_invalid` where fewer than 5 classes have two images or
+ * more, `invalid_argument`, `model_not_found`, `model_invalid`, and what splitBackbone throws.
  */
-export async function prepare(
-  options: DataOptions & {
-    /** Length that embeddings are to have: one that these data cannot give is refused before the features are extracted. */
-    dimension?: number;
-    signal?: AbortSignal;
-    onProgress?: (progress: Progress) => void;
-  },
-): Promise<Prepared> {
-  const { signal, onProgress, views = 1, augment, where = [], dimension } = options;
+export async function openData(options: OpenOptions) {
+  const { views = 1, augment, where = [], across, dimension, train = 'head', check } = options;
   for (const kind of augment ?? []) {
     if (!Object.hasOwn(AUGMENT_DEFAULTS, kind)) {
       throw invalid('augment', `some of ${Object.keys(AUGMENT_DEFAULTS).join(', ')}`, kind);
@@ -88,13 +91,42 @@ export async function prepare(
   const dataset = await readDataset(options.data);
   const { columns } = dataset;
   const wanted = rowsWhere({ rows: dataset.rows, conditions: where, columns });
-  if (options.across !== undefined) sourcesOf(wanted, options.across, columns); // refused before the features are extracted
+  /** Asked once more where images of some rows turn out to be none. */
+  const enoughClasses = (rows: readonly DatasetRow[]) => {
+    const sizes = new Map<string, number>();
+    for (const { label } of rows) sizes.set(label, (sizes.get(label) ?? 0) + 1);
+    const several = [...sizes.values()].filter((size) => size > 1).length;
+    if (several >= LEAST_CLASSES) return sizes.size;
+    const few = `${several} of ${sizes.size} classes with two images or more; training needs ${LEAST_CLASSES}`;
+    const [field, text] =
+      wanted.length < dataset.rows.length
+        ? [
+            where.every(({ not }) => not) ? 'whereNot' : 'where',
+            `leaves ${wanted.length} of ${dataset.rows.length} images, ${few}`,
+          ]
+        : ['data', `${options.data.path} has ${few}. Is the label column the right one?`];
+    throw new AttractorError('dataset_invalid', `${field}: ${text}`, { field });
+  };
+  enoughClasses(wanted);
+  if (across !== undefined) sourcesOf(wanted, across, columns);
   const backbone = await loadModel({ directory: options.backbone });
-  const { fingerprint, directory } = backbone;
   const longest = longestOf(wanted.length, backbone.manifest.dimension);
   if (dimension !== undefined && dimension > longest) {
     throw invalid('dimension', `at most ${longest} for this data set`, dimension);
   }
+  check?.(wanted, backbone.manifest.dimension);
+  if (train !== 'head') await splitBackbone({ backbone, train });
+  return { backbone, wanted, columns, problems: dataset.problems, enoughClasses };
+}
+
+/** Throws what openData and extractViews throw. */
+export async function prepare(
+  options: OpenOptions &
+    Pick<DataOptions, 'cache'> & { signal?: AbortSignal; onProgress?: (progress: Progress) => void },
+): Promise<Prepared> {
+  const { signal, onProgress, views = 1, augment } = options;
+  const { backbone, wanted, columns, enoughClasses, ...dataset } = await openData(options);
+  const { fingerprint, directory } = backbone;
   const kinds = (augment ?? DEFAULT_AUGMENT).map((kind) => [kind, true]);
   const extracted = await extractViews({
     rows: wanted,
@@ -112,25 +144,12 @@ export async function prepare(
   const [features, ...others] = extracted.views;
   const labels = rows.map((row) => row.label);
   const sources = options.across === undefined ? undefined : sourcesOf(rows, options.across, columns);
-  const sizes = new Map<string, number>();
-  for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
-  const several = [...sizes.values()].filter((size) => size > 1).length;
-  if (several < LEAST_CLASSES) {
-    const few = `${several} of ${sizes.size} classes with two images or more; training needs ${LEAST_CLASSES}`;
-    const [field, text] =
-      wanted.length < dataset.rows.length
-        ? [
-            where.every(({ not }) => not) ? 'whereNot' : 'where',
-            `leaves ${wanted.length} of ${dataset.rows.length} images, ${few}`,
-          ]
-        : ['data', `${options.data.path} has ${few}. Is the label column the right one?`];
-    throw new AttractorError('dataset_invalid', `${field}: ${text}`, { field });
-  }
+  const classes = enoughClasses(rows);
   return {
     backbone,
     rows,
     data: { features: features!, labels, sources, views: others },
-    classes: sizes.size,
+    classes,
     problems: [...dataset.problems, ...problems],
   };
 }

@@ -3,7 +3,6 @@
 import { invalid } from '../src/errors/error.ts';
 import type { HeadTraining } from './fit/trained-head.ts';
 import { METHODS } from './methods.ts';
-import { ADAMW, chooseOptimizer } from './optim/optimizer.ts';
 import { SAMPLERS, type SamplerName } from './samplers/index.ts';
 
 export interface RecipeOptions {
@@ -94,6 +93,51 @@ const DEFAULTS = {
   tuneRates: [3e-4] as readonly number[],
 };
 
+type Check = readonly [fits: (value: never) => boolean, expected: string];
+
+const whole = (least: number): Check => [
+  (value: number) => Number.isInteger(value) && value >= least,
+  `a whole number of ${least} or more`,
+];
+const oneOf = (names: readonly string[]): Check => [
+  (value: string) => names.includes(value),
+  `one of ${names.join(', ')}`,
+];
+const NOT_NEGATIVE: Check = [
+  (value: number) => value >= 0 && Number.isFinite(value),
+  'a number of 0 or more',
+];
+const isRate = (value: number) => value > 0 && Number.isFinite(value);
+
+/** Of what is given: here, as the trainer would say it after the features and half a race. */
+const CHECKS: Partial<Record<keyof RecipeOptions, Check>> = {
+  dimension: whole(1),
+  holdoutClasses: [(value: number) => value > 0 && value < 1, 'a share between 0 and 1'],
+  folds: whole(1),
+  trials: whole(1),
+  audit: oneOf(AUDITS),
+  epochs: whole(1),
+  learningRate: [isRate, 'a number above 0'],
+  classesPerBatch: whole(1),
+  samplesPerClass: whole(1),
+  sampler: oneOf(Object.keys(SAMPLERS)),
+  optimizer: oneOf(['adamw', 'adam', 'sgd']),
+  weightDecay: NOT_NEGATIVE,
+  warmupEpochs: whole(0),
+  clipNorm: NOT_NEGATIVE,
+  ema: [(value: number) => value >= 0 && value < 1, 'a number from 0 to below 1'],
+  seed: whole(0),
+  train: [
+    (value: string) => /^(head|all|last:.+)$/.test(value),
+    'head, all, or last:<blocks> or last:<block, node or value> to begin at',
+  ],
+  tuneEpochs: whole(1),
+  tuneRates: [
+    (value: readonly number[]) => value.length > 0 && value.every(isRate),
+    'one number above 0 or more',
+  ],
+};
+
 export type Recipe = RecipeOptions &
   Required<Pick<RecipeOptions, keyof typeof DEFAULTS>> & {
     /** True: no length was asked for. */
@@ -104,7 +148,7 @@ export type Recipe = RecipeOptions &
 
 /**
  * The recipe's options out of any that hold them, with defaults. Throws `invalid_argument` where the loss is unknown or
- * has a length of its own, or nothing would be held out to choose with; what depends on the data is checked where it is known.
+ * has a length of its own, or a number is out of its range; what depends on the data or the backbone is checked where it is known.
  */
 export function resolveRecipe(options: RecipeOptions): Recipe {
   const given = RECIPE_OPTIONS.filter((name) => options[name] !== undefined);
@@ -112,22 +156,11 @@ export function resolveRecipe(options: RecipeOptions): Recipe {
     ...{ ...DEFAULTS, anyLength: options.dimension === undefined },
     ...Object.fromEntries(given.map((name) => [name, options[name]])),
   };
-  const { loss, holdoutClasses, folds, trials, audit } = recipe;
-  if (holdoutClasses !== undefined && !(holdoutClasses > 0 && holdoutClasses < 1)) {
-    throw invalid('holdoutClasses', 'a share between 0 and 1', holdoutClasses);
+  const { loss } = recipe;
+  for (const name of given) {
+    const [fits, expected] = CHECKS[name] ?? [];
+    if (fits && !fits(options[name] as never)) throw invalid(name, expected!, options[name]);
   }
-  for (const [field, value] of Object.entries({ folds, trials })) {
-    if (!Number.isInteger(value) || value < 1) throw invalid(field, 'a whole number of 1 or more', value);
-  }
-  const { sampler, optimizer, learningRate } = recipe;
-  if (learningRate !== undefined && !(learningRate > 0 && Number.isFinite(learningRate))) {
-    throw invalid('learningRate', 'a number above 0', learningRate);
-  }
-  if (sampler !== undefined && !Object.hasOwn(SAMPLERS, sampler)) {
-    throw invalid('sampler', `one of ${Object.keys(SAMPLERS).join(', ')}`, sampler);
-  }
-  if (optimizer !== undefined) chooseOptimizer({ kind: optimizer }, recipe.weightDecay ?? ADAMW.weightDecay);
-  if (!AUDITS.includes(audit)) throw invalid('audit', `one of ${AUDITS.join(', ')}`, audit);
   if (loss === 'whitening' && !recipe.anyLength) {
     throw invalid(
       'dimension',

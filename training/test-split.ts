@@ -3,7 +3,7 @@
 import { type QueryGallery, splitByLayout } from '../src/dataset/published-split.ts';
 import type { DatasetRow } from '../src/dataset/row.ts';
 import { type ClassSplit, splitClasses } from '../src/dataset/split.ts';
-import { AttractorError } from '../src/errors/error.ts';
+import { AttractorError, withoutPrefix } from '../src/errors/error.ts';
 
 export interface TestSplit extends ClassSplit {
   /** It is the data set's own. */
@@ -25,7 +25,13 @@ export function testSplit(options: {
   const { rows, fraction, seed } = options;
   const labels = rows.map((row) => row.label);
   const own = fraction === undefined && rows.some((row) => row.split === 'test');
-  if (!own) return { ...splitClasses({ labels, fraction: fraction ?? 0, seed }), own };
+  if (!own) {
+    try {
+      return { ...splitClasses({ labels, fraction: fraction ?? 0, seed }), own };
+    } catch (error) {
+      throw withoutPrefix(error, 'fraction', 'testClasses');
+    }
+  }
   const { train, validation, test, shared, ...roles } = splitByLayout({ rows });
   const tested = new Set(test.map((row) => labels[row]!));
   const both = shared.filter((label) => tested.has(label));

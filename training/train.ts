@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { AttractorError, invalid, refuseUnknown } from '../src/errors/error.ts';
+import { refuseTaken } from '../src/model/save.ts';
 import { embed } from './baselines/linear-map.ts';
 import { createMatmul } from './baselines/matmul.ts';
 import { chooseEngine, type EngineRequest } from './engine/devices.ts';
@@ -11,6 +12,7 @@ import { exportModel } from './export/export.ts';
 import type { Parity } from './export/parity.ts';
 import { evaluateHeads } from './fit/evaluate.ts';
 import { fitHeads } from './fit/fit.ts';
+import { planFolds } from './fit/folds.ts';
 import { pickRows, pickTraining } from './fit/space.ts';
 import { potentialField } from './losses/potential-field.ts';
 import { methodTitle, methodTrials } from './methods.ts';
@@ -20,12 +22,15 @@ import { auditCsv, readKept } from './report/audit-list.ts';
 import { modelCard, provenance, quality, type RunFacts } from './report/card.ts';
 import { factsOf } from './report/facts.ts';
 import { scoreEmbeddings } from './report/scores.ts';
+import { forgetRecord, readRecord, recordOf, refuseOthers, writeRecord } from './run-record.ts';
 import { testSplit } from './test-split.ts';
 import { type TuneStep, tuneBackbone } from './tune.ts';
 
 export interface TrainOptions extends DataOptions, RecipeOptions {
   /** Model folder to write; its name is the model's. */
   readonly out: string;
+  /** True: a model that is there already is replaced. `resume` replaces what its own run has written. Default false. */
+  readonly replace?: boolean;
   /**
    * Share of the classes that nothing is fitted or chosen on, and that are scored once. Default: the data set's own test
    * classes where it has a split, else none.
@@ -60,6 +65,7 @@ export interface TrainReport {
 const KNOWN: readonly (keyof TrainOptions)[] = [
   ...DATA_OPTIONS,
   'out',
+  'replace',
   'testClasses',
   'linkBackbone',
   'run',
@@ -91,20 +97,38 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   if (testClasses !== undefined && !(testClasses >= 0 && testClasses < 1)) {
     throw invalid('testClasses', 'a share from 0 up to, not with, 1', testClasses);
   }
+  if (options.linkBackbone && recipe.train !== 'head') {
+    throw invalid('linkBackbone', 'nothing where the backbone is trained too: it is another one then', true);
+  }
+  const marked = options.auditKeep === undefined ? undefined : await keptText(options.auditKeep);
+  const { run, resume, out } = options;
+  const record = recordOf(options, recipe);
+  const begun = run !== undefined && resume ? readRecord(run) : undefined;
+  if (begun) refuseOthers(run!, begun, record);
+  await refuseTaken({ directory: out, replace: options.replace || begun?.out === record.out });
+  if (run !== undefined && !resume) forgetRecord(run);
   const { description, ...engine } = await chooseEngine({
     engine: options.engine ?? 'ort',
     device: options.device ?? 'cpu',
   });
-  const { backbone, rows, data, classes, problems } = await prepare(options);
+  const { backbone, rows, data, classes, problems } = await prepare({
+    ...options,
+    check(found, width) {
+      const { kept } = testSplit({ rows: found, fraction: testClasses, seed: recipe.seed });
+      const labels = kept.map((row) => found[row]!.label);
+      planFolds({ ...recipe, labels, inputs: width, dimension: options.dimension });
+    },
+  });
   const inputs = backbone.manifest.dimension;
   const split = testSplit({ rows, fraction: testClasses, seed: recipe.seed });
   const audited = split.kept.map((row) => rows[row]!);
-  const right = await keptRows(options.auditKeep, rows);
+  // A row that is held out is not audited anyhow.
+  const right = new Set(marked && readKept({ ...marked, rows }));
   const kept = split.kept.flatMap((row, place) => (right.has(row) ? [place] : []));
+  if (run !== undefined) writeRecord(run, record);
   const matmul = createMatmul();
   let tuned: TuneStep | undefined;
   try {
-    const { run, resume } = options;
     const fit = await fitHeads({
       ...recipe,
       data: pickTraining(data, split.kept, inputs),
@@ -151,7 +175,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     const sample = spread(rows.length, PARITY_IMAGES);
     const { features } = pickRows(data, sample, inputs);
     const exported = await exportModel({
-      directory: options.out,
+      directory: out,
       name,
       backbone,
       map,
@@ -176,15 +200,14 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
   }
 }
 
-/** Rows whose labels a file says are right; one that is held out is not audited anyhow. */
-async function keptRows(file: string | undefined, rows: Prepared['rows']): Promise<Set<number>> {
-  if (file === undefined) return new Set();
+/** Of the file that says whose labels are right. */
+async function keptText(file: string) {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new AttractorError('dataset_invalid', `auditKeep: no such file: ${file}`, {
       ...{ field: 'auditKeep', cause },
     });
   });
-  return new Set(readKept({ text, file, rows }));
+  return { text, file };
 }
 
 /** At most `count` of the numbers below `total`, evenly spread. */

@@ -47,6 +47,7 @@ export function addExperiment(program: Command): void {
 }
 
 async function run(files: readonly string[], flags: RunFlags): Promise<void> {
+  const { checkExperiment } = await import('../../training/experiments/check.ts');
   const { parseExperiment } = await import('../../training/experiments/schema.ts');
   const { runExperiment } = await import('../../training/experiments/run.ts');
   const { isCharges, parseCharges } = await import('../../training/experiments/charges-schema.ts');
@@ -56,14 +57,15 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
   if (flags.out !== undefined && files.length > 1)
     throw refused('out', `expected one file, whose results the folder gets, received ${files.length}`);
   // All are read before the first one, perhaps of hours, is run.
-  const races = files.map((file) => {
+  const raceOf = async (file: string) => {
     const json = readJson(file);
     const out = flags.out ?? join('runs', basename(file, '.json'));
-    if (isCharges(json)) return { out, charges: inFile(file, () => parseCharges(json)) };
-    const experiment = inFile(file, () => parseExperiment(json));
+    if (isCharges(json)) return { file, out, charges: await inFile(file, () => parseCharges(json)) };
+    const experiment = await inFile(file, () => parseExperiment(json));
     const data = experiment.data.map((one) => ({ ...one, path: places.get(one.name) ?? one.path }));
-    return { out, experiment: { ...experiment, data } };
-  });
+    return { file, out, experiment: { ...experiment, data } };
+  };
+  const races = await Promise.all(files.map(raceOf));
   const sets = races.flatMap(({ experiment }) => experiment?.data ?? []);
   for (const name of places.keys()) {
     if (!sets.some((one) => one.name === name)) {
@@ -72,6 +74,9 @@ async function run(files: readonly string[], flags: RunFlags): Promise<void> {
   }
   for (const { name, path } of sets) {
     if (!existsSync(path)) throw refused('data', `expected ${name}=<path>, as ${path} is not there`);
+  }
+  for (const { file, experiment } of races) {
+    if (experiment) await inFile(file, () => checkExperiment({ experiment, backbone }));
   }
   const cpu = () => {
     const { user, system } = process.cpuUsage();
@@ -96,15 +101,16 @@ const refused = (field: string, message: string) =>
 
 async function report(folder: string): Promise<void> {
   const { writeReport } = await import('../../training/experiments/report.ts');
-  const { tables } = await writeReport({ folder });
+  const { tables, note } = await writeReport({ folder });
   for (const { title, verdict, text } of tables) console.log(`${title}\n\n${text}\n\n${verdict}\n`);
+  if (note) console.log(`${note}\n`);
   console.log(join(folder, 'report.html'));
 }
 
 /** Errors name the file too. */
-function inFile<T>(file: string, parse: () => T): T {
+async function inFile<T>(file: string, work: () => T | Promise<T>): Promise<T> {
   try {
-    return parse();
+    return await work();
   } catch (thrown) {
     const { code, message, field } = asAttractorError(thrown);
     throw code === 'internal' ? thrown : new AttractorError(code, `${file}: ${message}`, { field });

@@ -16,6 +16,7 @@ export function addModelAdd(model: Command): void {
     )
     .requiredOption('--graph <file>', 'ONNX file; its input is a batch of RGB images, its batch size free')
     .requiredOption('--out <folder>', 'model folder to write, e.g. models/clip')
+    .option('--replace', 'write over a model that --out holds already')
     .addOption(
       new Option('--normalise <name>', 'what it was trained on: wrong ones cost recall in silence')
         .choices(['imagenet', 'clip', 'symmetric', 'unit', 'pixels'])

@@ -1,6 +1,5 @@
 // `attractor train`: options in, one library call, tables out.
 
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -38,10 +37,14 @@ export function addTrain(program: Command): void {
         .default('auto'),
     )
     .addOption(new Option('--device <name>', 'where').choices(['auto', 'cpu', 'cuda']).default('auto'))
+    .option(
+      '--replace',
+      'write over a model that --out holds already; collections made by that one need it back to be searched',
+    )
     .option('--link-backbone', 'store the head and a reference to the backbone, not one whole graph')
     .option('--audit-keep <file>', 'an audit.csv with "yes" in column keep beside the labels that are right')
     .option('--run <folder>', 'checkpoints (default: runs/<name of the model>)')
-    .option('--resume', 'go on from the checkpoints of the same command')
+    .option('--resume', 'go on from the checkpoints of the same command, and over the model that it wrote')
     .addHelpText(
       'after',
       '\nExample:\n  attractor train --data catalogue.csv --label product_id --test-classes 0.2 --out models/shop',
@@ -51,6 +54,7 @@ export function addTrain(program: Command): void {
 
 interface TrainFlags extends SharedFlags {
   out: string;
+  replace?: boolean;
   testClasses?: number;
   seed: number;
   train: string;
@@ -71,17 +75,13 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   );
   const { alignedTable, startLines } = await import('../../training/report/scores.ts');
   const run = flags.run ?? join('runs', basename(flags.out));
-  if (existsSync(join(flags.out, 'manifest.json'))) {
-    console.error(
-      `${flags.out} holds a model: the new one takes its place, and collections made by the old one need that back.`,
-    );
-  }
   const report = await watched('--resume', (watch) =>
     train({
       ...shared(flags),
       testClasses: flags.testClasses,
       ...watch,
       out: flags.out,
+      replace: flags.replace,
       seed: flags.seed,
       train: flags.train,
       tuneEpochs: flags.tuneEpochs,

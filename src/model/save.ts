@@ -1,7 +1,9 @@
 // Writes a model folder: everything in a folder beside it, read back and checked, then renamed into place.
 
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { invalid } from '../errors/error.ts';
 import { decodeModel, encodeModel } from '../onnx/codec.ts';
 import type { OnnxModel } from '../onnx/model.ts';
 import { type Disk, disk as realDisk, writeSynced } from '../store/disk.ts';
@@ -50,6 +52,22 @@ export async function saveModel(options: SaveModelOptions): Promise<{ fingerprin
     await disk.remove(draft);
   }
   return { fingerprint: identity };
+}
+
+/**
+ * Throws `invalid_argument` where the folder `out` holds a model and `replace` is not set, or files that are no model's, which
+ * saveModel would replace as well.
+ */
+export async function refuseTaken(options: { directory: string; replace?: boolean }): Promise<void> {
+  const { directory, replace } = options;
+  if (!existsSync(directory)) return;
+  const isModel = existsSync(join(directory, 'manifest.json'));
+  if (isModel && !replace) {
+    throw invalid('out', 'a folder that holds no model, or the option replace', directory);
+  }
+  if (!isModel && (await readdir(directory)).length > 0) {
+    throw invalid('out', 'a folder of its own, new or empty', directory);
+  }
 }
 
 interface Parts {

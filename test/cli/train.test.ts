@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -121,7 +122,7 @@ describe('attractor train', () => {
       '--dimension',
       '8',
     ];
-    const more = ['--loss', 'lda', '--audit', 'on', '--out', 'models/audited'];
+    const more = ['--loss', 'lda', '--audit', 'on', '--out', 'models/audited', '--replace'];
     const first = await attractor([...args, ...more]);
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(first.out).toMatch(/write yes beside it and train with --audit-keep runs\/audited\/audit.csv/);
@@ -141,10 +142,9 @@ describe('attractor train', () => {
     const marked = decisions.map((line, i) => (i === 0 ? line : `yes${line}`)).join('\n');
     await writeFile(join(folder, 'all.csv'), marked);
     const held = await attractor([...args, ...more, '--test-classes', '0.25', '--audit-keep', 'all.csv']);
-    const replaced = /^models\/audited holds a model: the new one takes its place.*\n$/;
-    expect(held).toMatchObject({ code: 0, err: expect.stringMatching(replaced) });
+    expect(held).toMatchObject({ code: 0, err: '' });
     const second = await attractor([...args, ...more, '--audit-keep', 'right.csv']);
-    expect(second).toMatchObject({ code: 0, err: expect.stringMatching(replaced) });
+    expect(second).toMatchObject({ code: 0, err: '' });
     const after = (await readFile(list, 'utf8')).trim().split('\n');
     expect(after.filter((line) => line.split(',')[1] === image)).toEqual([
       expect.stringMatching(/^yes,.*,kept,,,$/),
@@ -177,6 +177,32 @@ describe('attractor train', () => {
       (await loadModel({ directory: join(folder, name) })).fingerprint;
     expect(straight.code).toBe(0);
     expect(await fingerprint('models/stopped')).toBe(await fingerprint('models/straight'));
+
+    // Once more over what the run itself has written.
+    const again = await attractor([...args, '--out', 'models/stopped', '--resume']);
+    expect(again).toMatchObject({ code: 0, err: '' });
+    const other = await attractor([...args, '--out', 'models/stopped', '--resume', '--epochs', '41']);
+    expect(other).toMatchObject({
+      ...{ code: 2, out: '' },
+      err: 'error: --epochs: expected 40 with resume, as the run in runs/stopped was begun, received 41\n',
+    });
+  });
+
+  it('leaves alone a model that another run or command has made, and a folder with other files', async () => {
+    const manifest = () => readFile(join(folder, 'models/tiny/manifest.json'), 'utf8');
+    const before = await manifest();
+    const holds =
+      /^error: --out: expected a folder that holds no model, or the option replace, received "models\/tiny"$/m;
+    for (const more of [[], ['--resume']]) {
+      const run = await attractor([...TRAIN, ...QUICK, '--out', 'models/tiny', ...more]);
+      expect(run).toMatchObject({ code: 2, out: '', err: expect.stringMatching(holds) });
+    }
+    for (const more of [[], ['--replace']]) {
+      const run = await attractor([...TRAIN, ...QUICK, '--out', 'images', ...more]);
+      const err = 'error: --out: expected a folder of its own, new or empty, received "images"\n';
+      expect(run).toMatchObject({ code: 2, out: '', err });
+    }
+    expect(await manifest()).toBe(before);
   });
 
   it('lists bad rows and goes on', async () => {
@@ -218,25 +244,49 @@ describe('attractor train', () => {
     [['--where-not', 'colour=red'], /error: --where-not: expected one of the columns/],
     [['--loss', 'hinge'], /error: --loss: expected auto or one of pca, lda, .*pfml.*, received "hinge"/],
     [['--dimension', '64'], /error: --dimension: expected at most 32 for this data set/],
-    [['--dimension', '0'], /error: --dimension: expected 1 to 32/],
+    [['--dimension', '0'], /error: --dimension: expected a whole number of 1 or more, received 0/],
     [
       ['--loss', 'whitening'],
       /error: --dimension: expected none: whitening keeps all directions, .*, received 8/,
     ],
+    [
+      ['--dimension', '30', '--where', 'view=0,1'],
+      /error: --dimension: expected 1 to \d+ for this data set, received 30/,
+    ],
+    [
+      ['--holdout-classes', '0.01'],
+      /error: --holdout-classes: expected a share that splits 20 classes into two/,
+    ],
+    [['--test-classes', '0.01'], /error: --test-classes: expected a share that splits 20 classes into two/],
     [['--rate', '0'], /error: --rate: /],
     [['--test-classes', '1'], /error: --test-classes: expected a share/],
     [['--augment', 'crop'], /error: --augment: expected nothing where views is 1/],
     [['--views', '2', '--augment', 'rain'], /error: --augment: expected some of crop, flip/],
     [['--ema', '1'], /error: --ema: expected a number from 0 to below 1/],
+    [['--epochs', '0'], /error: --epochs: expected a whole number of 1 or more, received 0/],
+    [['--batch', '0x4'], /error: --batch: expected a whole number of 1 or more, received 0/],
+    [
+      ['--tune-rates', '0.1,0'],
+      /error: --tune-rates: expected one number above 0 or more, received \[0.1,0\]/,
+    ],
+    [['--train', 'last'], /error: --train: expected head, all, or last:<blocks> .*, received "last"/],
+    [
+      ['--train', 'last:99'],
+      /error: --train: expected last:1 to last:\d+ for this backbone, received "last:99"/,
+    ],
+    [['--train', 'all', '--link-backbone'], /error: --link-backbone: expected nothing where the backbone is/],
+    [['--audit-keep', 'none.csv'], /error: --audit-keep: no such file: none.csv/],
     [['--batch', '25'], /expected classes x images/],
     [['--backbone', 'models/none'], /error: No model at .*none/],
     [['--out', 'models/My Shop'], /error: --out: expected a folder whose name is lower-case/],
     [['--colour', 'red'], /unknown option '--colour'/],
   ])('refuses %j with exit code 2 and a sentence', async (extra, message) => {
-    const run = await attractor([...TRAIN, '--out', 'models/refused', ...extra]);
+    const run = await attractor([...TRAIN, '--out', 'models/refused', '--cache', 'unread', ...extra]);
     expect(run.err).toMatch(message);
     expect(run.err).not.toMatch(/\n\s+at /);
     expect(run.code).toBe(2);
+    // Refused before an image was read.
+    expect(existsSync(join(folder, 'unread'))).toBe(false);
   });
 });
 
@@ -259,10 +309,16 @@ describe('attractor model add', () => {
     expect(run).toMatchObject({ code: 0, err: '' });
     const model = await loadModel({ directory: join(folder, 'models/added') });
     expect(run.out).toBe(`models/added: 32 numbers of 16 x 16 pixels, ${model.fingerprint}\n`);
+    const again = await attractor([...ADD, '--graph', 'models/tiny/model.onnx', '--size', '16']);
+    expect(again).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--out: expected a folder that holds no'),
+    });
 
     const none = await attractor([...ADD, '--graph', 'none.onnx']);
     expect(none).toMatchObject({ code: 2, err: expect.stringContaining('--graph: cannot read none.onnx') });
-    const elsewhere = await attractor([...ADD, '--graph', 'models/tiny/model.onnx', '--output', 'logits']);
+    const logits = ['--graph', 'models/tiny/model.onnx', '--output', 'logits', '--replace'];
+    const elsewhere = await attractor([...ADD, ...logits]);
     expect(elsewhere.err).toMatch(
       /output: expected a value of the graph \(the last ones: .*\), received "logits"/,
     );
@@ -302,6 +358,40 @@ describe('attractor experiment run', () => {
     const err = 'error: --data: expected there=<path>, as there.csv is not there\n';
     expect(run).toMatchObject({ code: 2, out: '', err });
     await expect(access(join(folder, 'runs/two'))).rejects.toThrow(/ENOENT/);
+  });
+
+  it.each([
+    [
+      { label: 'colour' },
+      {},
+      /^error: late\.json: data set late: label: expected one of the columns product_id/,
+    ],
+    [
+      {},
+      { dimensions: [8, 30], testClasses: 0.9 },
+      /^error: late.json: data set late: dimensions: expected at most/,
+    ],
+    [
+      {},
+      { methods: ['pfml'], fineTune: { train: 'last:99', losses: ['pfml'], splits: [1] } },
+      /: train: expected last:1/,
+    ],
+  ])('opens all data sets of all files before the first cell: %j, %j', async (data, more, message) => {
+    const set = (name: string) => ({ name, path: 'catalogue.csv', label: 'product_id' });
+    const common = { title: 'x', about: 'y', methods: ['lda'], dimensions: [8], splits: [1], seeds: [1] };
+    const write = (name: string, content: object) => writeFile(join(folder, name), JSON.stringify(content));
+    await write('early.json', { ...common, data: [set('early')] });
+    await write('late.json', { ...common, ...more, data: [{ ...set('late'), ...data }] });
+    const run = await attractor([
+      'experiment',
+      'run',
+      'early.json',
+      'late.json',
+      '--backbone',
+      'models/tiny',
+    ]);
+    expect(run).toMatchObject({ code: 2, out: '', err: expect.stringMatching(message) });
+    await expect(access(join(folder, 'runs/early'))).rejects.toThrow(/ENOENT/);
   });
 });
 

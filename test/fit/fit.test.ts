@@ -212,7 +212,7 @@ describe('fitHeads', () => {
 
   it('refuses lengths that the data cannot fill, and shares that leave a side empty', async () => {
     await expect(run({ dimension: 41 })).rejects.toThrow(/dimension: expected 1 to 40 for this data set/);
-    await expect(run({ holdoutClasses: 0.01 })).rejects.toThrow(/fraction: expected/);
+    await expect(run({ holdoutClasses: 0.01 })).rejects.toThrow(/holdoutClasses: expected/);
   });
 });
 

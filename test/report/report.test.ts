@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { modelManifest } from '../../src/model/manifest.ts';
 import { resolveRecipe } from '../../training/recipe.ts';
 import { auditCsv, readKept } from '../../training/report/audit-list.ts';
-import { modelCard, provenance, quality, type RunFacts, tuneLines } from '../../training/report/card.ts';
+import {
+  marginLines,
+  modelCard,
+  provenance,
+  quality,
+  type RunFacts,
+  tuneLines,
+} from '../../training/report/card.ts';
 import {
   alignedTable,
   comparisonRows,
@@ -95,6 +102,17 @@ describe('score tables', () => {
 });
 
 describe('model card', () => {
+  it('says what to do where training made it worse', () => {
+    const worse = { ...facts, validation: [result('frozen', 0.63, 2048), result('PFML', 0.6)] };
+    const advice = 'serve the backbone as it is (ATTRACTOR_MODEL=inception-v3)';
+    expect(modelCard(worse, PARITY)).toContain(advice);
+    expect(marginLines({ ...worse, margins: [] })).toEqual([
+      expect.stringContaining('3.0 MAP@R below the frozen backbone'),
+      expect.stringContaining(advice),
+    ]);
+    expect(modelCard(facts, PARITY)).not.toContain(advice);
+  });
+
   it('says what a reader has to know, and the manifest accepts the rest', () => {
     const card = modelCard(facts, PARITY);
     for (const text of [

@@ -78,7 +78,7 @@ it('refuses what nothing could be found across, before any image is read', async
   const asked = (across: string) =>
     prepare({ ...common, cache: join(folder, 'none'), across, onProgress: ({ phase }) => read.push(phase) });
   await expect(asked('colour')).rejects.toThrow(
-    'across: expected one of the columns label, id, tags, view, received',
+    'across: expected one of the columns product_id, image, view, received',
   );
   await expect(asked('label')).rejects.toThrow('across: no class has images of two values of label');
   expect(read).toEqual([]);

@@ -52,7 +52,14 @@ const tokens = (graph: GraphBuilder, map: string) => {
 
 const add = (graph: Uint8Array, more: Partial<Parameters<typeof makeBackbone>[0]> = {}) =>
   makeBackbone({
-    ...{ graph, out: join(folder, 'models/one'), normalise: 'unit', source: 'a test', licence: 'none' },
+    ...{
+      graph,
+      out: join(folder, 'models/one'),
+      replace: true,
+      normalise: 'unit',
+      source: 'a test',
+      licence: 'none',
+    },
     ...more,
   });
 
@@ -183,7 +190,14 @@ describe('makeBackbone', () => {
       const data = { path: await tinyShop({ folder, classes: 8, each: 5 }), label: 'product_id' };
       const { facts } = await train({
         ...{ data, backbone: join(folder, 'models/one'), cache: join(folder, 'cache'), date: '2026-01-31' },
-        ...{ out: join(folder, 'models/shop'), loss: 'lda', dimension: 4, train: trained, tuneEpochs: 1 },
+        ...{
+          out: join(folder, 'models/shop'),
+          replace: true,
+          loss: 'lda',
+          dimension: 4,
+          train: trained,
+          tuneEpochs: 1,
+        },
       });
       expect(facts).toMatchObject({ backbone: { name: 'one' }, tuned: { train: trained } });
     },

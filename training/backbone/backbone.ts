@@ -6,7 +6,7 @@ import { type AttractorError, invalid, refuseUnknown } from '../../src/errors/er
 import type { PreprocessContract } from '../../src/image/contract.ts';
 import { createRng } from '../../src/math/rng.ts';
 import { MANIFEST_VERSION } from '../../src/model/manifest.ts';
-import { saveModel } from '../../src/model/save.ts';
+import { refuseTaken, saveModel } from '../../src/model/save.ts';
 import { decodeModel, encodeModel } from '../../src/onnx/codec.ts';
 import type { OnnxModel } from '../../src/onnx/model.ts';
 import { f32 } from '../../src/onnx/tensor.ts';
@@ -34,6 +34,8 @@ export interface BackboneOptions {
   readonly graph: Uint8Array;
   /** Model folder to write; its name is the model's. */
   readonly out: string;
+  /** True: a model that is there already is replaced. Default false. */
+  readonly replace?: boolean;
   readonly normalise: Normalisation;
   /** Side of the input in pixels. Default: what the graph says, else 224. */
   readonly size?: number;
@@ -56,7 +58,18 @@ export interface Backbone {
 }
 
 const KNOWN: readonly (keyof BackboneOptions)[] = [
-  ...(['graph', 'out', 'normalise', 'size', 'fit', 'output', 'pool', 'source', 'licence'] as const),
+  ...([
+    'graph',
+    'out',
+    'replace',
+    'normalise',
+    'size',
+    'fit',
+    'output',
+    'pool',
+    'source',
+    'licence',
+  ] as const),
 ];
 
 /** With and without one for the background. */
@@ -75,6 +88,7 @@ export async function makeBackbone(options: BackboneOptions): Promise<Backbone> 
   if (!Object.hasOwn(NORMALISATIONS, normalise)) {
     throw invalid('normalise', `one of ${Object.keys(NORMALISATIONS).join(', ')}`, normalise);
   }
+  await refuseTaken({ directory: out, replace: options.replace });
   const model = fromImages(decodeModel(options.graph));
   const size = sizeOf(model, options.size);
   const tap = outputOf(model, options.output);

@@ -3,10 +3,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alignedTable } from '../report/scores.ts';
-import type { ChargesLine } from './charges.ts';
+import { type ChargesLine, readCharges } from './charges.ts';
 import type { Look } from './charges-cell.ts';
 import { type ChargesExperiment, parseCharges } from './charges-schema.ts';
-import { readLines } from './lines.ts';
+import { leftOut, noResults } from './lines.ts';
 import { documentOf, quoted } from './page.ts';
 import { linesOf } from './plots.ts';
 import { type Interval, interval } from './statistics.ts';
@@ -16,18 +16,24 @@ const COLUMNS = ['W2', 'modes covered, %', 'in use', 'siblings apart', 'CPU ms a
 export async function writeChargesReport(options: { folder: string; experiment: unknown }) {
   const { folder } = options;
   const experiment = parseCharges(options.experiment);
-  const lines = readLines<ChargesLine>(folder);
+  const { lines, others } = readCharges(folder, experiment);
+  if (lines.length === 0) throw noResults(folder, others);
+  const note = leftOut(others);
   const counts = experiment.classes.filter((count) => lines.some(({ classes }) => classes === count));
   const tables = counts.map((count) => tableOf(experiment, lines, count));
   const { title, about } = experiment;
   const body = [...tables.map(({ html }) => html), ...(await plots(lines, counts))].join('\n');
-  writeFileSync(join(folder, 'report.html'), documentOf({ title, about, facts: factsOf(experiment), body }));
+  writeFileSync(
+    join(folder, 'report.html'),
+    documentOf({ title, about, facts: factsOf(experiment), note, body }),
+  );
   const summary = {
     title,
+    note,
     tables: tables.map(({ title: name, rows }) => ({ title: name, columns: COLUMNS, rows })),
   };
   writeFileSync(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  return { tables };
+  return { tables, note };
 }
 
 function factsOf(experiment: ChargesExperiment): string {

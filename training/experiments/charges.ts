@@ -6,7 +6,7 @@ import { runJob } from '../../src/runtime/one-job.ts';
 import type { Progress } from '../prepare.ts';
 import type { Cell, CellLine } from './charges-cell.ts';
 import type { ChargesExperiment } from './charges-schema.ts';
-import { type CellsOptions, runCells } from './lines.ts';
+import { type CellsOptions, linesOfPlan, type Plan, runCells } from './lines.ts';
 
 export interface ChargesLine extends CellLine {
   readonly key: string;
@@ -30,10 +30,6 @@ export interface ChargesJob {
  */
 export async function runCharges(options: RunChargesOptions): Promise<number> {
   const { experiment, out, shard, onCell, signal, onProgress } = options;
-  const { title: _, about: __, variants, classes, seeds, ...settings } = experiment;
-  const cells = classes.flatMap((count) =>
-    variants.flatMap((variant) => seeds.map((seed) => ({ variant, classes: count, seed }))),
-  );
   const textOf = ({ variant, classes: count, seed }: Cell) =>
     `${variant.title}, ${count} classes, seed ${seed}`;
   const run = (cell: Cell) =>
@@ -42,5 +38,17 @@ export async function runCharges(options: RunChargesOptions): Promise<number> {
       job: { experiment, cell } satisfies ChargesJob,
       ...{ signal, onNote: onProgress },
     });
-  return runCells({ experiment, out, shard, cells, settings, textOf, onCell, run });
+  return runCells({ experiment, out, shard, plan: planOf(experiment), textOf, onCell, run });
 }
+
+function planOf(experiment: ChargesExperiment): Plan<Cell> {
+  const { title, about, variants, classes, seeds, ...settings } = experiment;
+  const cells = classes.flatMap((count) =>
+    variants.flatMap((variant) => seeds.map((seed) => ({ variant, classes: count, seed }))),
+  );
+  return { cells, settings };
+}
+
+/** What the folder has of this experiment. */
+export const readCharges = (folder: string, experiment: ChargesExperiment) =>
+  linesOfPlan<ChargesLine>(folder, planOf(experiment));

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AttractorError } from '../../src/errors/error.ts';
 
 /** Where an experiment writes, what part of it this process does, and who watches. */
 export interface CellsOptions {
@@ -14,30 +15,38 @@ export interface CellsOptions {
   readonly onCell?: (cell: { readonly key: string; readonly at: number; readonly of: number }) => void;
 }
 
+/** What an experiment runs. A cell and the settings are the key of the cell's line; paths are not among them. */
+export interface Plan<Cell> {
+  readonly cells: readonly Cell[];
+  /** What decides the results of all cells. */
+  readonly settings: object;
+}
+
+const keyOf = (settings: object, cell: unknown) =>
+  createHash('sha256')
+    .update(JSON.stringify([settings, cell]))
+    .digest('hex')
+    .slice(0, 16);
+
 /** Cells that were run now; those that the folder had already are not run again. Throws what `run` throws. */
 export async function runCells<Cell>(
   options: CellsOptions & {
     /** As its file has it. */
     readonly experiment: object;
-    readonly cells: readonly Cell[];
-    /** What decides the results of all cells; with the cell it is the line's key. Paths do not. */
-    readonly settings: object;
+    readonly plan: Plan<Cell>;
     readonly textOf: (cell: Cell) => string;
     readonly run: (cell: Cell) => Promise<object>;
   },
 ): Promise<number> {
-  const { experiment, out, shard = { at: 1, of: 1 }, settings, textOf, onCell } = options;
+  const { experiment, out, shard = { at: 1, of: 1 }, plan, textOf, onCell } = options;
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, 'experiment.json'), `${JSON.stringify(experiment, null, 2)}\n`);
   const file = openLines(out, shard.at);
   const known = new Set(readLines<{ key: string }>(out).map(({ key }) => key));
-  const cells = options.cells.filter((_, i) => i % shard.of === shard.at - 1);
+  const cells = plan.cells.filter((_, i) => i % shard.of === shard.at - 1);
   let run = 0;
   for (const [i, cell] of cells.entries()) {
-    const digest = createHash('sha256')
-      .update(JSON.stringify([settings, cell]))
-      .digest('hex');
-    const key = digest.slice(0, 16);
+    const key = keyOf(plan.settings, cell);
     if (known.has(key)) continue;
     onCell?.({ key: textOf(cell), at: i + 1, of: cells.length });
     appendFileSync(file, `${JSON.stringify({ key, ...(await options.run(cell)) })}\n`);
@@ -64,3 +73,27 @@ export function readLines<T>(folder: string): T[] {
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1))
     .map((line) => JSON.parse(line) as T);
 }
+
+/** The lines of the plan's cells, in their order, and how many of other cells lie beside them: of the file as it was earlier. */
+export function linesOfPlan<T extends { readonly key: string }>(
+  folder: string,
+  { cells, settings }: Plan<unknown>,
+): { lines: T[]; others: number } {
+  const known = new Map(readLines<T>(folder).map((line) => [line.key, line]));
+  const keys = new Set(cells.map((cell) => keyOf(settings, cell)));
+  const lines = [...keys].flatMap((key) => known.get(key) ?? []);
+  return { lines, others: known.size - lines.length };
+}
+
+/** For the terminal and the page. */
+export const leftOut = (others: number): string | undefined =>
+  others === 0
+    ? undefined
+    : `${others === 1 ? '1 cell of other settings lies' : `${others} cells of other settings lie`} in the folder, as the file was edited since, and ${others === 1 ? 'is' : 'are'} left out.`;
+
+export const noResults = (folder: string, others: number) =>
+  new AttractorError(
+    'invalid_argument',
+    [`${folder} has no results of the experiment`, leftOut(others)].filter(Boolean).join(': '),
+    { field: 'folder' },
+  );

@@ -43,26 +43,36 @@ figure.hit img { border-color: var(--hit); } figure.miss img { border-color: var
 
 export const quoted = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-export function pageOf(options: { experiment: Experiment; sections: readonly Section[] }): string {
-  const { experiment, sections } = options;
+export function pageOf(options: {
+  experiment: Experiment;
+  sections: readonly Section[];
+  note?: string;
+}): string {
+  const { experiment, sections, note } = options;
   const { title, about, data, splits, seeds, trials, folds, epochs, testClasses } = experiment;
   const half = `${Math.round(100 * testClasses)} % of the classes are unseen by everything`;
   const across = data
     .filter((one) => one.across !== undefined)
     .map((one) => `, of ${one.name} only among those of another ${one.across}`);
   const facts = `${half}; the rest trains, and chooses settings and epoch on ${folds} class-disjoint ${folds === 1 ? 'fold' : 'folds'}. Every loss has ${trials} ${trials === 1 ? 'trial' : 'trials'} of ${epochs} epochs, the same features, start, optimiser and batches. Wrong labels are planted in what trains and chooses; scores are by right labels. Per cent, mean ± 95 % interval (Student, of three or more) over class splits ${splits.join(', ')}, each ${seeds.length === 1 ? `with seed ${seeds[0]}` : `the mean over seeds ${seeds.join(', ')}`}; closed forms have no seed. Bold: the best MAP@R of its column and what is not told from it by paired differences over the splits. Each image is searched among all others of its side, itself left out${across.join('')}, ties by expectation.`;
-  return documentOf({ title, about, facts, body: sections.map(section).join('\n') });
+  return documentOf({ title, about, facts, note, body: sections.map(section).join('\n') });
 }
 
 /** `body` is HTML, the others are text. */
-export function documentOf(options: { title: string; about: string; facts: string; body: string }): string {
-  const { title, about, facts, body } = options;
+export function documentOf(options: {
+  title: string;
+  about: string;
+  facts: string;
+  note?: string;
+  body: string;
+}): string {
+  const { title, about, facts, note, body } = options;
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${quoted(title)}</title><style>${STYLE}</style>
 <h1>${quoted(title)}</h1>
 <p>${quoted(about)}</p>
-<p class="small">${quoted(facts)}</p>
+<p class="small">${quoted(facts)}</p>${note ? `\n<p>${quoted(note)}</p>` : ''}
 ${body}
 </html>
 `;

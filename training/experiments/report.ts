@@ -3,36 +3,34 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AttractorError } from '../../src/errors/error.ts';
 import { thumbnail } from '../../src/image/thumbnail.ts';
 import { writeChargesReport } from './charges-report.ts';
 import { isCharges } from './charges-schema.ts';
+import { leftOut, noResults } from './lines.ts';
 import type { Look } from './look.ts';
 import { pageOf, type Section } from './page.ts';
 import { curves, mapOf } from './plots.ts';
 import { type Line, readResults } from './run.ts';
-import { type Experiment, parseExperiment } from './schema.ts';
+import { parseExperiment } from './schema.ts';
 import { mean } from './statistics.ts';
 import { type Table, tablesOf } from './summary.ts';
 
 /** Of a thumbnail, twice what the page shows. */
 const SIZE = 104;
 
-/** Throws `invalid_argument` where the folder has no results. */
+/** Of the cells of the folder's `experiment.json`; `note`: how many others there are. Throws `invalid_argument` where it has none. */
 export async function writeReport(options: {
   folder: string;
-}): Promise<{ tables: readonly Pick<Table, 'title' | 'verdict' | 'text'>[] }> {
+}): Promise<{ tables: readonly Pick<Table, 'title' | 'verdict' | 'text'>[]; note?: string }> {
   const { folder } = options;
   const file = join(folder, 'experiment.json');
-  const lines = existsSync(file) ? readResults(folder) : [];
-  if (lines.length === 0) {
-    throw new AttractorError('invalid_argument', `${folder} has no results of an experiment`, {
-      field: 'folder',
-    });
-  }
+  if (!existsSync(file)) throw noResults(folder, 0);
   const json = JSON.parse(readFileSync(file, 'utf8')) as unknown;
   if (isCharges(json)) return writeChargesReport({ folder, experiment: json });
-  const experiment: Experiment = parseExperiment(json);
+  const experiment = parseExperiment(json);
+  const { lines, others } = readResults(folder, experiment);
+  if (lines.length === 0) throw noResults(folder, others);
+  const note = leftOut(others);
   const tables = tablesOf(lines);
   const sections: Section[] = [];
   for (const data of new Set(lines.map((line) => line.data))) {
@@ -43,13 +41,13 @@ export async function writeReport(options: {
       look: await lookOf(join(folder, `look-${data}.json`)),
     });
   }
-  writeFileSync(join(folder, 'report.html'), pageOf({ experiment, sections }));
+  writeFileSync(join(folder, 'report.html'), pageOf({ experiment, sections, note }));
   const summary = tables.map(({ text: _, ...rest }) => rest);
   writeFileSync(
     join(folder, 'summary.json'),
-    `${JSON.stringify({ title: experiment.title, tables: summary }, null, 2)}\n`,
+    `${JSON.stringify({ title: experiment.title, note, tables: summary }, null, 2)}\n`,
   );
-  return { tables };
+  return { tables, note };
 }
 
 const linesOf = (table: Table, lines: readonly Line[]) =>

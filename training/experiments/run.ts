@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createMatmul } from '../baselines/matmul.ts';
 import { type Prepared, type Progress, prepare } from '../prepare.ts';
 import { type CellPlace, type CellResult, runCell } from './cell.ts';
-import { type CellsOptions, readLines, runCells } from './lines.ts';
+import { type CellsOptions, linesOfPlan, type Plan, runCells } from './lines.ts';
 import { lookAt } from './look.ts';
 import type { Experiment } from './schema.ts';
 import { tuneCell } from './tune-cell.ts';
@@ -29,7 +29,7 @@ export interface Line extends CellResult {
 /** Cells that were run now; those that the folder had already are not run again. Throws what prepare and runCell throw. */
 export async function runExperiment(options: RunExperimentOptions): Promise<number> {
   const { experiment, out, shard, cpu, signal, onCell, onProgress, backbone, cache } = options;
-  const { title, about, data, splits, noise, dimensions, audit, ...settings } = experiment;
+  const { data } = experiment;
   const matmul = createMatmul({ threads: 1 });
   const prepared = new Map<string, Prepared>();
   const run = async (place: CellPlace) => {
@@ -50,16 +50,16 @@ export async function runExperiment(options: RunExperimentOptions): Promise<numb
     return { ...cell.result, results: [...cell.result.results, ...tuned] };
   };
   try {
-    const cells = placesOf(experiment);
-    return await runCells({ experiment, out, shard, cells, settings, textOf, onCell, run });
+    return await runCells({ experiment, out, shard, plan: planOf(experiment), textOf, onCell, run });
   } finally {
     await matmul.release();
   }
 }
 
 /** Data sets first, then splits: the cells of one set are neighbours. */
-export function placesOf({ data, splits, noise, dimensions, audit }: Experiment): CellPlace[] {
-  return data.flatMap(({ name, across }) =>
+function planOf(experiment: Experiment): Plan<CellPlace> {
+  const { title, about, data, splits, noise, dimensions, audit, ...settings } = experiment;
+  const cells = data.flatMap(({ name, across }) =>
     splits.flatMap((split) =>
       noise.flatMap((one) =>
         dimensions.flatMap((dimension) =>
@@ -68,9 +68,12 @@ export function placesOf({ data, splits, noise, dimensions, audit }: Experiment)
       ),
     ),
   );
+  return { cells, settings };
 }
 
 const textOf = ({ data, split, noise, dimension, audit }: CellPlace) =>
   `${data}, split ${split}, ${noise.kind} noise ${noise.rate}, length ${dimension}, audit ${audit}`;
 
-export const readResults = (folder: string): Line[] => readLines<Line>(folder);
+/** What the folder has of this experiment. */
+export const readResults = (folder: string, experiment: Experiment) =>
+  linesOfPlan<Line>(folder, planOf(experiment));

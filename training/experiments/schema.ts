@@ -69,12 +69,31 @@ export type Experiment = z.infer<typeof schema>;
 export function parsedBy<T>(schema: z.ZodType<T>, json: unknown): T {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const { issues } = parsed.error;
+  // A misspelt field is missing too, under its right name.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const where = ['experiment', ...issue!.path].join('.');
-  if (issue!.code === 'unrecognized_keys') throw invalid(where, 'only known fields', issue!.keys.join(', '));
+  if (issue!.code === 'unrecognized_keys') {
+    const known = fieldsAt(schema, issue!.path).join(', ');
+    throw invalid(where, `some of the fields ${known}`, issue!.keys.join(', '));
+  }
   // zod's begins with the kind of the fault: `Invalid input: expected string, received undefined`.
   const message = `${where}: ${issue!.message.replace(/^[^:]*: /, '')}`;
   throw new AttractorError('invalid_argument', message, { field: where });
+}
+
+/** Of the object at `path`. */
+function fieldsAt(schema: unknown, path: readonly PropertyKey[]): string[] {
+  let at = schema;
+  const unwrap = () => {
+    while (at instanceof z.ZodOptional || at instanceof z.ZodDefault) at = at.unwrap();
+  };
+  for (const step of path) {
+    unwrap();
+    at = at instanceof z.ZodArray ? at.element : (at as z.ZodObject).shape[step as string];
+  }
+  unwrap();
+  return Object.keys((at as z.ZodObject).shape);
 }
 
 /**
@@ -82,6 +101,8 @@ export function parsedBy<T>(schema: z.ZodType<T>, json: unknown): T {
  * trials: a race between unequal budgets says nothing.
  */
 export function parseExperiment(json: unknown): Experiment {
+  const kind = (json as { kind?: unknown } | null)?.kind;
+  if (kind !== undefined) throw invalid('experiment.kind', '"charges", or none where methods race', kind);
   const experiment = parsedBy(schema, json);
   const { methods, variants, trials, fineTune } = experiment;
   if (methods.length + variants.length === 0) throw invalid('methods', 'one method or variant', 'none');

@@ -3,7 +3,6 @@
 
 import { join } from 'node:path';
 import type { ClassSplit } from '../../src/dataset/split.ts';
-import { invalid } from '../../src/errors/error.ts';
 import type { PairedBootstrap } from '../../src/metrics/bootstrap.ts';
 import { type Audit, auditLabels } from '../audit/audit.ts';
 import { type LinearMap, project } from '../baselines/linear-map.ts';
@@ -13,7 +12,7 @@ import type { Loss } from '../losses/loss.ts';
 import type { MethodScores, Scores } from '../report/scores.ts';
 import { closedFormTrials } from './closed-forms.ts';
 import { evaluateHeads } from './evaluate.ts';
-import { defaultHoldout, type OpenFold, openFold, splitFolds } from './folds.ts';
+import { type OpenFold, openFold, planFolds } from './folds.ts';
 import { openJournal } from './journal.ts';
 import { contenders, type Entry, margin, pooled, race, winner } from './race.ts';
 import { fitComponents, type Labelled, openSpace, pickRows, pickTraining, toMap } from './space.ts';
@@ -87,16 +86,13 @@ export interface AuditOutcome extends Audit {
 export async function fitHeads(options: FitOptions): Promise<Fit> {
   const { data, inputs, matmul, run, onProgress } = options;
   const { seed, signal } = run;
-  const { holdoutClasses = defaultHoldout(new Set(data.labels).size) } = options;
-  const splits = splitFolds({ ...options, holdoutClasses, labels: data.labels, seed });
+  const asked = options.anyLength ? undefined : options.dimension;
+  const planned = planFolds({ ...options, labels: data.labels, seed, dimension: asked });
+  const { splits, holdoutClasses, longest } = planned;
+  const dimension = Math.min(options.dimension, longest);
   const pcas: Pca[] = [];
   for (const { kept } of splits) {
     pcas.push(await fitComponents({ features: pickRows(data, kept, inputs).features, inputs, matmul }));
-  }
-  const longest = Math.min(...pcas.map(({ outputs }) => outputs));
-  const dimension = options.anyLength ? Math.min(options.dimension, longest) : options.dimension;
-  if (!(Number.isInteger(dimension) && dimension >= 1 && dimension <= longest)) {
-    throw invalid('dimension', `1 to ${longest} for this data set`, dimension);
   }
   const all = await fitComponents({ features: data.features, inputs, matmul });
   const audit =

@@ -2,10 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import { type ClassSplit, splitClasses } from '../../src/dataset/split.ts';
+import { invalid } from '../../src/errors/error.ts';
 import type { Matmul } from '../baselines/matmul.ts';
 import type { Pca } from '../baselines/pca.ts';
 import type { Fold } from './race.ts';
-import { createJudge, type Labelled, openSpace, pickRows, pickTraining } from './space.ts';
+import { createJudge, type Labelled, longestOf, openSpace, pickRows, pickTraining } from './space.ts';
 
 /** Classes that validate at least: among fewer, almost any embedding finds the right one, and another one wins than in a catalogue. */
 const GALLERY = 20;
@@ -16,7 +17,7 @@ export const defaultHoldout = (classes: number) => Math.max(SHARE, Math.min(0.5,
 
 /**
  * Up to `folds` splits that each hold out the same share of the classes, no class twice. The first one is that of splitClasses
- * with the same seed. Throws `invalid_argument` as splitClasses does.
+ * with the same seed. Throws `invalid_argument` where either side would be left without a class.
  */
 export function splitFolds(options: {
   labels: readonly string[];
@@ -25,10 +26,13 @@ export function splitFolds(options: {
   seed: number;
 }): ClassSplit[] {
   const { labels, holdoutClasses, folds, seed } = options;
-  const splits: ClassSplit[] = [];
-  const rows = labels.map((_, row) => row);
   const classes = new Set(labels).size;
   const each = Math.round(holdoutClasses * classes);
+  if (each === 0 || each === classes) {
+    throw invalid('holdoutClasses', `a share that splits ${classes} classes into two parts`, holdoutClasses);
+  }
+  const splits: ClassSplit[] = [];
+  const rows = labels.map((_, row) => row);
   let left = rows;
   while (splits.length < folds && (splits.length === 0 || (splits.length + 1) * each <= classes)) {
     const remaining = left.map((row) => labels[row]!);
@@ -43,6 +47,30 @@ export function splitFolds(options: {
     splits.push({ kept: rows.filter((row) => !out.has(row)), held: [...out] });
   }
   return splits;
+}
+
+/**
+ * The folds of a race on rows with these labels, and the longest embedding that all of them give. Throws `invalid_argument` where
+ * they have not classes enough for `holdoutClasses`, and where `dimension` is longer.
+ */
+export function planFolds(options: {
+  labels: readonly string[];
+  /** Default: defaultHoldout. */
+  holdoutClasses?: number;
+  folds: number;
+  seed: number;
+  /** Length of a feature row. */
+  inputs: number;
+  dimension?: number;
+}) {
+  const { labels, inputs, dimension = 1 } = options;
+  const { holdoutClasses = defaultHoldout(new Set(labels).size) } = options;
+  const splits = splitFolds({ ...options, holdoutClasses });
+  const longest = Math.min(...splits.map(({ kept }) => longestOf(kept.length, inputs)));
+  if (!(Number.isInteger(dimension) && dimension >= 1 && dimension <= longest)) {
+    throw invalid('dimension', `1 to ${longest} for this data set`, dimension);
+  }
+  return { splits, holdoutClasses, longest };
 }
 
 export interface OpenFold extends Fold {

@@ -186,24 +186,35 @@ export const testTitle = ({ gallery }: Pick<RunFacts, 'gallery'>) =>
   gallery ? `Test classes, queries searched in a gallery of ${gallery} images` : 'Test classes';
 
 /** What the race says, in sentences: for the card and the command line. */
-export function marginLines(facts: Pick<RunFacts, 'winner' | 'margins' | 'method' | 'validation' | 'test'>) {
-  const { winner, margins, method, validation, test } = facts;
-  const lead = (results: readonly MethodScores[], over: string) => {
+export function marginLines(
+  facts: Pick<RunFacts, 'winner' | 'margins' | 'method' | 'validation' | 'test' | 'backbone' | 'tuned'>,
+) {
+  const { winner, margins, method, validation, test, backbone, tuned } = facts;
+  const gainOn = (results: readonly MethodScores[]) => {
     const mapAtR = (name: string) => results.find((one) => one.method === name)!.scores.mapAtR.value;
-    const gain = 100 * (mapAtR(method) - mapAtR('frozen'));
+    return 100 * (mapAtR(method) - mapAtR('frozen'));
+  };
+  const lead = (results: readonly MethodScores[], over: string) => {
+    const gain = gainOn(results);
     return `${Math.abs(gain).toFixed(1)} MAP@R ${gain < 0 ? 'below' : 'above'} ${over}`;
   };
   const row = (name: string) => validation.find((one) => one.method === name)!;
   const onTest = test ? `, and ${lead(test, 'it on the test classes')}` : '';
   const alone = `${method}, of ${row(method).dimension} numbers, is ${lead(validation, `the frozen backbone, of ${row('frozen').dimension}, on the validation classes`)}${onTest}.`;
+  const told = [alone];
+  if (gainOn(validation) < 0 && !tuned?.used) {
+    told.push(
+      `So training made it worse: serve the backbone as it is (ATTRACTOR_MODEL=${backbone.name}), or train on more classes, or more images of each.`,
+    );
+  }
   const [next] = margins;
-  if (next === undefined) return [alone];
+  if (next === undefined) return told;
   const { difference, low, high, probabilityAbove0 } = next.margin;
   const lines = [
     `On the validation classes ${winner} leads ${next.method}, the next best, by ${points(difference)} MAP@R (95 % interval ${points(low)} to ${points(high)}; above 0 in ${(100 * probabilityAbove0).toFixed(0)} % of resamplings of the classes).`,
   ];
   if (method !== winner) lines.push(`${method} was asked for.`);
-  return [...lines, alone];
+  return [...lines, ...told];
 }
 
 export function tuneLines({ tuned }: Pick<RunFacts, 'tuned'>): string[] {

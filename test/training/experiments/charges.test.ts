@@ -1,6 +1,6 @@
 // Experiments on synthetic clusters, through the real runner: what they refuse, that they go on, and what their page says.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -93,6 +93,11 @@ describe('runCharges', () => {
     const page = readFileSync(join(out, 'report.html'), 'utf8');
     expect(page.match(/<svg/g)).toHaveLength(3);
     expect(page).not.toMatch(/(?:src|href)="(?!data:)/);
+    const json = JSON.parse(readFileSync(join(out, 'experiment.json'), 'utf8')) as object;
+    writeFileSync(join(out, 'experiment.json'), JSON.stringify({ ...json, classes: [12] }));
+    const fewer = await writeReport({ folder: out });
+    expect(fewer.tables.map(({ title }) => title)).toEqual(['12 classes']);
+    expect(fewer.note).toMatch(/^3 cells of other settings lie /);
   });
 });
 
@@ -107,7 +112,8 @@ describe('the files', () => {
   });
 
   it.each([
-    [{ colour: 1 }, /colour/],
+    [{ colour: 1 }, /expected some of the fields kind, title, about, variants, .*, received "colour"/],
+    [{ batch: { clases: 1 } }, /^experiment\.batch: expected some of the fields classes, samples, received/],
     [{ variants: [variant('x', 'hinge')] }, /loss: expected one of pfml/],
     [{ variants: [variant('x', 'pfml', { radius: 1 })] }, /radius/],
     [{ batch: { classes: 7, samples: 4 } }, /batch.classes: expected at most the 6 classes/],

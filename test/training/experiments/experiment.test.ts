@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { splitClasses } from '../../../src/dataset/split.ts';
 import { plainScores } from '../../../src/metrics/scores.ts';
+import { parseCharges } from '../../../training/experiments/charges-schema.ts';
+import { readLines } from '../../../training/experiments/lines.ts';
 import { curves } from '../../../training/experiments/plots.ts';
 import { writeReport } from '../../../training/experiments/report.ts';
-import { type Line, readResults, runExperiment } from '../../../training/experiments/run.ts';
+import { type Line, runExperiment } from '../../../training/experiments/run.ts';
 import { parseExperiment } from '../../../training/experiments/schema.ts';
 import { interval } from '../../../training/experiments/statistics.ts';
 import { tablesOf } from '../../../training/experiments/summary.ts';
@@ -45,8 +47,8 @@ const file = {
   epochs: 2,
 };
 
-const run = (out: string, signal?: AbortSignal, onCell?: () => void) => {
-  const parsed = parseExperiment(file);
+const run = (out: string, signal?: AbortSignal, onCell?: () => void, change: object = {}) => {
+  const parsed = parseExperiment({ ...file, ...change });
   const data = parsed.data.map((one) => ({ ...one, path: join(folder, one.path) }));
   return runExperiment({
     ...{ experiment: { ...parsed, data }, out: join(folder, out), signal, onCell },
@@ -65,16 +67,16 @@ describe('runExperiment', () => {
       if (++cells === 3) stop.abort();
     });
     await expect(stopped).rejects.toMatchObject({ code: 'aborted' });
-    expect(readResults(join(folder, 'resumed'))).toHaveLength(2);
+    expect(readLines<Line>(join(folder, 'resumed'))).toHaveLength(2);
     // A crash in the middle of a write leaves half a line.
     writeFileSync(join(folder, 'resumed/results-1.jsonl'), '{"key":"half', { flag: 'a' });
     expect(await run('resumed')).toBe(2);
-    expect(readResults(join(folder, 'resumed'))).toEqual(readResults(join(folder, 'straight')));
+    expect(readLines<Line>(join(folder, 'resumed'))).toEqual(readLines<Line>(join(folder, 'straight')));
     expect(await run('resumed')).toBe(0);
   }, 60_000);
 
   it('makes wrong what trains and nothing that tests, and gives every loss the same trials and seeds', () => {
-    const lines = readResults(join(folder, 'straight'));
+    const lines = readLines<Line>(join(folder, 'straight'));
     expect(lines.map(({ split, noise }) => [split, noise.rate])).toEqual([
       [1, 0],
       [1, 0.3],
@@ -102,7 +104,7 @@ describe('runExperiment', () => {
     });
     const common = { backbone: join(folder, 'tiny'), cache: join(folder, 'cache') };
     await runExperiment({ experiment: across, out: join(folder, 'across'), cpu: () => 0, ...common });
-    const [line] = readResults(join(folder, 'across'));
+    const [line] = readLines<Line>(join(folder, 'across'));
 
     const { data, backbone } = await prepare({
       ...{ ...common, data: { path: join(folder, 'catalogue.csv'), label: 'product_id' }, across: 'view' },
@@ -131,7 +133,7 @@ describe('runExperiment', () => {
     const out = join(folder, 'straight');
     const { tables } = await writeReport({ folder: out });
     const page = readFileSync(join(out, 'report.html'), 'utf8');
-    const lines = readResults(out).filter(({ noise }) => noise.rate === 0);
+    const lines = readLines<Line>(out).filter(({ noise }) => noise.rate === 0);
     const values = lines.map(({ results }) => results[1]!.runs[0]!.mapAtR);
     // Of two splits, no interval.
     expect(page).toContain(`<td>${(100 * interval(values).mean).toFixed(1)}</td>`);
@@ -143,13 +145,55 @@ describe('runExperiment', () => {
     expect(summary.tables[0]).toMatchObject({ columns: ['right labels', '30 % symmetric noise'] });
     await expect(writeReport({ folder })).rejects.toMatchObject({ code: 'invalid_argument' });
   });
+
+  it('reports the cells of the file as it is, and says how many others there are', async () => {
+    const out = join(folder, 'edited');
+    const small = { methods: ['lda'], splits: [1], seeds: [1], noise: undefined, audit: ['off'], trials: 1 };
+    for (const change of [{}, { trials: 2 }, { trials: 2, epochs: 1 }]) {
+      expect(await run('edited', undefined, undefined, { ...small, ...change })).toBe(1);
+    }
+    const { tables, note } = await writeReport({ folder: out });
+    expect(tables.map(({ verdict }) => verdict)).toEqual([expect.stringContaining('(1 split, ')]);
+    expect(note).toBe(
+      '2 cells of other settings lie in the folder, as the file was edited since, and are left out.',
+    );
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(note);
+    // Back to what it was: nothing is run again.
+    expect(await run('edited', undefined, undefined, small)).toBe(0);
+    const json = JSON.parse(readFileSync(join(out, 'experiment.json'), 'utf8')) as object;
+    writeFileSync(join(out, 'experiment.json'), JSON.stringify({ ...json, folds: 1 }));
+    await expect(writeReport({ folder: out })).rejects.toThrow(
+      /has no results of the experiment: 3 cells of/,
+    );
+    // Another key would have finished cells run again.
+    expect(readLines<Line>(out)[0]!.key).toBe('aff54836e243b7f3');
+  }, 60_000);
 });
 
 describe('parseExperiment', () => {
   it.each([
     ['methods', { methods: ['lda', 'hinge'] }, /methods: expected some of pca.*, received "hinge"/],
     ['auto, which is no method', { methods: ['auto'] }, /methods: expected some of .*what auto takes/],
-    ['unknown keys', { colour: 'red' }, /colour/],
+    [
+      'unknown keys',
+      { lossses: 'red' },
+      /^experiment: expected some of the fields title, about, data, methods, .*, received "lossses"$/,
+    ],
+    [
+      'a misspelt key as such, not as one that is missing',
+      { data: [{ name: 'shop', path: 'a.csv', lable: 'x' }] },
+      /^experiment\.data\.0: expected some of the fields name, path, label, across, received "lable"$/,
+    ],
+    [
+      'unknown keys of what may be left out',
+      { fineTune: { tran: 'last:1' } },
+      /^experiment\.fineTune: expected some of the fields train, losses, .*, received "tran"$/,
+    ],
+    [
+      'a kind that there is not',
+      { kind: 'chargs' },
+      /^experiment\.kind: expected "charges", or none where methods race, received "chargs"$/,
+    ],
     ['no method at all', { methods: [] }, /methods: expected one method or variant/],
     [
       'unequal budgets',
@@ -164,6 +208,21 @@ describe('parseExperiment', () => {
     ],
   ])('refuses %s', (_, change, message) => {
     expect(() => parseExperiment({ ...file, ...change })).toThrow(message);
+  });
+
+  it('has its fields in docs/experiments.md', () => {
+    const docs = readFileSync(new URL('../../../docs/experiments.md', import.meta.url), 'utf8');
+    for (const parse of [parseExperiment, (json: object) => parseCharges({ ...json, kind: 'charges' })]) {
+      let message = '';
+      try {
+        parse({ nothing: 1 });
+      } catch (error) {
+        message = (error as Error).message;
+      }
+      const fields = /some of the fields (.*), received/.exec(message)![1]!.split(', ');
+      expect(fields.length).toBeGreaterThan(10);
+      for (const field of fields) if (field !== 'kind') expect(docs).toContain(`\`${field}\``);
+    }
   });
 
   it.each(['compare', 'noise', 'size', 'alpha', 'delta', 'proxies', 'fine-tune'])(
