@@ -47,7 +47,12 @@ export type Call = (request: Request) => Promise<Response>;
 
 export function createCall(options: ClientOptions): Call {
   const { apiKey, headers, retries = 2, maxWait = 10_000 } = options;
-  const base = new URL(options.url);
+  const url = String(options.url);
+  // An address without http:// is no URL, or one of the scheme "localhost".
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
+    throw new TypeError(`url: expected a URL such as http://127.0.0.1:3000, received ${url}`);
+  }
+  const base = new URL(url);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   return async function call(request) {
     const { method, json, form, body, idempotencyKey: key } = request;

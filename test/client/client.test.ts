@@ -380,6 +380,14 @@ describe('a server that is busy', () => {
     busy.close();
   });
 
+  test('is at an address with a scheme', () => {
+    for (const wrong of ['127.0.0.1:3000', 'localhost:3000', 'ftp://shop', 'http://', '']) {
+      expect(() => new AttractorClient({ url: wrong }), wrong).toThrow(
+        new TypeError(`url: expected a URL such as http://127.0.0.1:3000, received ${wrong}`),
+      );
+    }
+  });
+
   test('is asked again after its Retry-After, with the same body, key and path', async () => {
     answers = [
       [429, '0'],
