@@ -3,6 +3,7 @@
 import { invalid } from '../src/errors/error.ts';
 import type { HeadTraining } from './fit/trained-head.ts';
 import { METHODS } from './methods.ts';
+import { OPTIMIZERS } from './optim/optimizer.ts';
 import { SAMPLERS, type SamplerName } from './samplers/index.ts';
 
 export interface RecipeOptions {
@@ -121,7 +122,7 @@ const CHECKS: Partial<Record<keyof RecipeOptions, Check>> = {
   classesPerBatch: whole(1),
   samplesPerClass: whole(1),
   sampler: oneOf(Object.keys(SAMPLERS)),
-  optimizer: oneOf(['adamw', 'adam', 'sgd']),
+  optimizer: oneOf(Object.keys(OPTIMIZERS)),
   weightDecay: NOT_NEGATIVE,
   warmupEpochs: whole(0),
   clipNorm: NOT_NEGATIVE,

@@ -1,7 +1,5 @@
 // `attractor duplicates`: pictures that a collection has more than once, or nearly so.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { invalid } from '../errors/error.ts';
 import { openFolder } from './data-folder.ts';
@@ -49,9 +47,9 @@ function cosine(text: string): number {
 
 async function runDuplicates(flags: DuplicateFlags): Promise<void> {
   const { collection: name, threshold, acrossGroups, folder } = flags;
-  const { STORE_FILE } = await import('../store/store.ts');
+  const { hasStore } = await import('../store/reader.ts');
   // To open it would make it.
-  if (!existsSync(join(folder, STORE_FILE))) throw invalid('folder', 'a data folder', folder);
+  if (!hasStore({ directory: folder })) throw invalid('folder', 'a data folder', folder);
   const catalogue = await openFolder({ folder, models: MODELS, model: 'furniture', instead: ROUTE });
   try {
     const collection = catalogue.collection(name);

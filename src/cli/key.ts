@@ -48,9 +48,8 @@ export function addKey(program: Command): void {
       '\nExample:\n  attractor key create --scope search --collection shop --note "web shop"',
     )
     .action(async ({ scope, collection, note, rate, folder }: CreateFlags) => {
-      const { readNames } = await import('../store/reader.ts');
-      const { STORE_FILE } = await import('../store/store.ts');
-      const stored = existsSync(join(folder, STORE_FILE));
+      const { hasStore, readNames } = await import('../store/reader.ts');
+      const stored = hasStore({ directory: folder });
       const names = readNames({ directory: folder });
       await withKeys(
         folder,

@@ -15,6 +15,9 @@ export function openReader(options: { directory: string }): {
   return { items: new ItemTable(db, path), close: () => void db.close() };
 }
 
+export const hasStore = ({ directory }: { directory: string }): boolean =>
+  existsSync(join(directory, STORE_FILE));
+
 /** Names of collections and aliases; none where there is no store. */
 export function readNames({ directory }: { directory: string }): ReadonlySet<string> {
   const rows = read<{ name: string }>(directory, 'SELECT name FROM collection UNION SELECT name FROM alias');
@@ -30,9 +33,8 @@ export function readModels({ directory }: { directory: string }) {
 }
 
 function read<Row>(directory: string, sql: string): Row[] {
-  const path = join(directory, STORE_FILE);
-  if (!existsSync(path)) return [];
-  const db = new Database(path, { readonly: true });
+  if (!hasStore({ directory })) return [];
+  const db = new Database(join(directory, STORE_FILE), { readonly: true });
   try {
     return db.prepare<[], Row>(sql).all();
   } finally {

@@ -37,6 +37,8 @@ export const ADAMW: AdamOptions = {
 };
 export const ADAM: AdamOptions = { ...ADAMW, kind: 'adam' };
 export const SGD: SgdOptions = { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 1e-4 };
+/** By kind, as by default. */
+export const OPTIMIZERS = { adamw: ADAMW, adam: ADAM, sgd: SGD };
 
 /** Tensors that are kept for every parameter, as `<parameter>/<slot>`, all zero at first. */
 export function slotsOf(optimizer: Optimizer): readonly string[] {
@@ -57,7 +59,7 @@ export const averageDecay = (step: number, ema: number) => Math.min(ema, (1 + st
 
 /** Fills in the defaults of the kind. Throws `invalid_argument` and `unknown_option`. */
 export function chooseOptimizer(choice: OptimizerChoice, weightDecay: number): Optimizer {
-  const defaults = { adamw: ADAMW, adam: ADAM, sgd: SGD }[choice.kind];
+  const defaults = OPTIMIZERS[choice.kind];
   if (!defaults) throw invalid('optimizer.kind', 'adamw, adam or sgd', choice.kind);
   const { weightDecay: _, ...known } = defaults;
   refuseUnknown(choice, Object.keys(known), 'optimizer');
